@@ -1,0 +1,62 @@
+# Milepost. `make help` lists the targets; `make demo` and `make test` need Python 3.11+ and make, nothing else.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python3.14; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && command -v "$$p" && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+MEMBERS := protocol agent server simulator
+REQUIREMENTS := deploy/requirements
+ONCE ?=
+
+.PHONY: help setup demo test check format bench contracts pins clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.run-ready ## run the whole road on this machine (ONCE=1: a bounded run with a summary)
+	@$(BIN)/milepost-sim demo $(if $(ONCE),--once)
+
+test: $(VENV)/.test-ready ## install what the tests need, then run all of them
+	@deploy/system-packages test
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: $(VENV)/.test-ready ## style, types and import borders
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(VENV)/.test-ready ## let ruff format the tree
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(VENV)/.test-ready ## measure wire and road; figures go to build/bench/*.json
+	@deploy/system-packages test
+	@$(BIN)/python -m tests.bench
+
+contracts: $(VENV)/.test-ready ## write the JSON Schema, AsyncAPI and other generated documents anew
+	@$(BIN)/python -m milepost_protocol.documents docs/protocol
+
+setup: $(VENV)/.test-ready ## everything a developer needs, without running anything
+
+pins: ## resolve the pinned requirements anew (needs uv)
+	@for f in run test; do uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header \
+		--no-annotate --python-version 3.11 $(REQUIREMENTS)/$$f.in -o $(REQUIREMENTS)/$$f.txt; done
+
+clean: ## remove what the other targets made
+	rm -rf $(VENV) build
+
+$(VENV)/bin/python:
+	@deploy/make-venv "$(PYTHON)" $(VENV)
+
+$(VENV)/.run-ready: $(VENV)/bin/python $(REQUIREMENTS)/run.txt $(MEMBERS:%=%/pyproject.toml)
+	@echo "Installing what Milepost needs into $(VENV) ..."
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r $(REQUIREMENTS)/run.txt
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation $(MEMBERS:%=-e ./%)
+	@touch $@
+
+$(VENV)/.test-ready: $(VENV)/.run-ready $(REQUIREMENTS)/test.txt
+	@echo "Installing what the tests need into $(VENV) ..."
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r $(REQUIREMENTS)/test.txt
+	@touch $@

@@ -1,0 +1,18 @@
+"""Fixtures that all parts share: where the real data is, and what to say where it is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+NO_DATA = "the real data is not beside this checkout (expected ../shared/data); see docs/data.md"
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The folder of real data; skips the test, with the reason, where a clone has none."""
+    if not DATA.is_dir():
+        pytest.skip(NO_DATA)
+    return DATA
