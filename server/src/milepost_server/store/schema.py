@@ -140,8 +140,10 @@ owners = Table(
     Column("name", String(200), nullable=False),
     Column("email", String(254)),
     Column("phone", String(32)),
+    Column("external_id", String(64)),  # the owner's number in the dealer's own system, where it has one
     Column("created_at", UtcDateTime, nullable=False),
     UniqueConstraint("dealer_id", "id"),
+    UniqueConstraint("dealer_id", "external_id"),
     Index(None, "dealer_id", "name"),
 )
 
