@@ -1,0 +1,105 @@
+"""What may be sent: one thing or a bounded list of them. pydantic is the schema and makes the OpenAPI."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+
+from milepost_protocol.errors import ProtocolError
+from milepost_protocol.identity import check_device_id, check_vin
+from milepost_server.store.schema import Powertrain
+
+BULK_ITEMS_MAX = 500
+ODOMETER_M_MAX = 4_294_967_295
+ID_MAX = 2**63 - 1
+
+
+def _vin(value: str) -> str:
+    try:
+        return check_vin(value)
+    except ProtocolError as error:
+        raise ValueError(str(error)) from None
+
+
+def _device_id(value: str) -> str:
+    try:
+        return check_device_id(value)
+    except ProtocolError as error:
+        raise ValueError(str(error)) from None
+
+
+Vin = Annotated[str, AfterValidator(_vin), Field(max_length=64, examples=["WVWZZZ1JZXW000001"])]
+DeviceId = Annotated[str, AfterValidator(_device_id), Field(max_length=256, examples=["car-0001"])]
+Id = Annotated[int, Field(ge=1, le=ID_MAX)]
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Word = Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class Body(BaseModel):
+    """A typo in a field's name is an error, not a silence."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+
+class LoginBody(Body):
+    """Mail and password of a member of staff."""
+
+    email: Annotated[str, Field(max_length=254)]
+    password: Annotated[str, Field(max_length=256)]
+
+
+class OwnerBody(Body):
+    """An owner. Sent again with the same ``external_id``, it is the same owner, brought up to date."""
+
+    name: Name
+    email: Annotated[str | None, Field(max_length=254)] = None
+    phone: Annotated[str | None, Field(max_length=32)] = None
+    external_id: Annotated[str | None, Field(min_length=1, max_length=64)] = None
+
+
+class VehicleBody(Body):
+    """A vehicle. Sent again with the same VIN, it is the same vehicle, brought up to date."""
+
+    vin: Vin
+    make: Word
+    model: Word
+    model_year: Annotated[int, Field(ge=1950, le=2100)]
+    powertrain: Powertrain
+    plate: Annotated[str | None, Field(max_length=16)] = None
+    first_registered_on: dt.date | None = None
+
+
+class OwnershipBody(Body):
+    """Who owns which vehicle from when; without ``end_on`` until further notice."""
+
+    owner_id: Id
+    vehicle_id: Id
+    start_on: dt.date
+    end_on: dt.date | None = None
+
+
+class DeviceBody(Body):
+    """A device; the answer to its first registration holds its secret, once."""
+
+    id: DeviceId
+
+
+class InstallationBody(Body):
+    """Which device sits in which vehicle from when; without ``end_at`` until further notice."""
+
+    device_id: DeviceId
+    vehicle_id: Id
+    start_at: AwareDatetime
+    end_at: AwareDatetime | None = None
+
+
+class ServiceRecordBody(Body):
+    """A service that was done; it may arrive late."""
+
+    vehicle_id: Id
+    item: Word
+    done_on: dt.date
+    odometer_m: Annotated[int | None, Field(ge=0, le=ODOMETER_M_MAX)] = None
+    source: Annotated[str, Field(min_length=1, max_length=32)] = "api"

@@ -1,0 +1,1 @@
+"""People: passwords, sessions, roles, and how often one may try to log in."""

@@ -1,0 +1,43 @@
+"""What each role of a dealer's staff may do, as one table."""
+
+from __future__ import annotations
+
+import enum
+from types import MappingProxyType
+
+from milepost_server.people.errors import NotAllowedError
+from milepost_server.store.schema import Role
+
+
+class Action(enum.StrEnum):
+    """What can be asked for; the value completes the sentence "may not ..."."""
+
+    SEE_OWNERS = "see owners"
+    REGISTER = "register owners, vehicles and devices"
+    RECORD_SERVICE = "record a service"
+    HANDLE_QUARANTINE = "handle the quarantine"
+
+
+ROLE_MAY = MappingProxyType(
+    {
+        Role.SERVICE: frozenset({Action.SEE_OWNERS, Action.RECORD_SERVICE, Action.HANDLE_QUARANTINE}),
+        Role.SALES: frozenset({Action.SEE_OWNERS}),
+        Role.MARKETING: frozenset({Action.SEE_OWNERS}),
+        Role.MANAGER: frozenset(Action),
+    }
+)
+
+
+def may(role: Role, action: Action) -> bool:
+    """Whether ``role`` may do ``action``."""
+    return action in ROLE_MAY[role]
+
+
+def check_may(role: Role, action: Action) -> None:
+    """Pass when ``role`` may do ``action``.
+
+    Raises:
+        NotAllowedError: it may not.
+    """
+    if not may(role, action):
+        raise NotAllowedError(role.value, action.value)

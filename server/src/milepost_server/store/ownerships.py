@@ -1,0 +1,115 @@
+"""Queries on ownerships: whose car it was, from when to when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import insert, or_, select, update
+
+from milepost_server.store.schema import ownerships
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Sequence
+
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+
+@dataclass(frozen=True, slots=True)
+class OwnershipRow:
+    """One owner's time with one vehicle; ``end_on`` is the first day on which it is over."""
+
+    id: int
+    owner_id: int
+    vehicle_id: int
+    start_on: dt.date
+    end_on: dt.date | None
+
+
+_COLUMNS = (
+    ownerships.c.id,
+    ownerships.c.owner_id,
+    ownerships.c.vehicle_id,
+    ownerships.c.start_on,
+    ownerships.c.end_on,
+)
+
+
+async def of_vehicle(connection: AsyncConnection, dealer_id: int, vehicle_id: int) -> Sequence[OwnershipRow]:
+    """All ownerships of a vehicle, the latest first."""
+    query = (
+        select(*_COLUMNS)
+        .where(ownerships.c.dealer_id == dealer_id, ownerships.c.vehicle_id == vehicle_id)
+        .order_by(ownerships.c.start_on.desc(), ownerships.c.id.desc())
+    )
+    return [OwnershipRow(*row) for row in await connection.execute(query)]
+
+
+async def of_owner(
+    connection: AsyncConnection, dealer_id: int, owner_id: int, as_of: dt.date
+) -> Sequence[OwnershipRow]:
+    """The ownerships that an owner has on a day, by their start."""
+    query = (
+        select(*_COLUMNS)
+        .where(ownerships.c.dealer_id == dealer_id, ownerships.c.owner_id == owner_id)
+        .where(ownerships.c.start_on <= as_of)
+        .where(or_(ownerships.c.end_on.is_(None), ownerships.c.end_on > as_of))
+        .order_by(ownerships.c.start_on, ownerships.c.id)
+    )
+    return [OwnershipRow(*row) for row in await connection.execute(query)]
+
+
+async def overlapping(
+    connection: AsyncConnection,
+    dealer_id: int,
+    *,
+    vehicle_id: int,
+    start_on: dt.date,
+    end_on: dt.date | None,
+) -> OwnershipRow | None:
+    """The first ownership of the vehicle that shares a day with the time given."""
+    query = (
+        select(*_COLUMNS)
+        .where(ownerships.c.dealer_id == dealer_id, ownerships.c.vehicle_id == vehicle_id)
+        .where(or_(ownerships.c.end_on.is_(None), ownerships.c.end_on > start_on))
+        .order_by(ownerships.c.start_on)
+        .limit(1)
+    )
+    if end_on is not None:
+        query = query.where(ownerships.c.start_on < end_on)
+    row = (await connection.execute(query)).one_or_none()
+    return None if row is None else OwnershipRow(*row)
+
+
+async def add(
+    connection: AsyncConnection,
+    dealer_id: int,
+    *,
+    owner_id: int,
+    vehicle_id: int,
+    start_on: dt.date,
+    end_on: dt.date | None,
+) -> OwnershipRow:
+    """Add an ownership.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: owner and vehicle are not both the dealer's.
+    """
+    result = await connection.execute(
+        insert(ownerships)
+        .values(
+            dealer_id=dealer_id, owner_id=owner_id, vehicle_id=vehicle_id, start_on=start_on, end_on=end_on
+        )
+        .returning(ownerships.c.id)
+    )
+    return OwnershipRow(result.scalar_one(), owner_id, vehicle_id, start_on, end_on)
+
+
+async def end(connection: AsyncConnection, dealer_id: int, ownership_id: int, end_on: dt.date) -> None:
+    """Set the day on which an ownership is over."""
+    await connection.execute(
+        update(ownerships)
+        .where(ownerships.c.dealer_id == dealer_id, ownerships.c.id == ownership_id)
+        .values(end_on=end_on)
+    )
