@@ -191,6 +191,8 @@ devices = Table(
     Column("credential", Text, nullable=False),  # Mosquitto's $7$ form: never the secret itself
     Column("registered_at", UtcDateTime, nullable=False),
     Column("revoked_at", UtcDateTime),
+    # An installation changed after samples arrived: readings are to be made from the archive again.
+    Column("projection_stale", Boolean, nullable=False),
     UniqueConstraint("dealer_id", "id"),
 )
 
