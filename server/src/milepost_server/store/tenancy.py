@@ -60,8 +60,9 @@ def _check_insert(clause: Insert, rows: Sequence[Mapping[str, Any]]) -> None:
     table = clause.table
     if not isinstance(table, Table) or table.name not in _TENANT:
         return
-    named = set(clause.compile().params) | {key for row in rows for key in row}
-    if "dealer_id" not in named:
+    columns = [str(key) for key in rows[0]] if rows else None
+    named = clause.compile(column_keys=columns or None).params
+    if not any(key in {"dealer_id", "dealer_id_m0"} for key in named):
         raise TenancyError(table.name, "inserts no dealer_id")
 
 

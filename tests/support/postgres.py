@@ -1,0 +1,140 @@
+"""A real PostgreSQL of its own for the tests: a new cluster on a free port of 127.0.0.1, fsync on."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from support.ports import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+START_S_MAX = 60.0
+USER = "postgres"
+
+
+class PostgresMissingError(Exception):
+    """No PostgreSQL binaries on this machine."""
+
+    def __init__(self) -> None:
+        super().__init__("PostgreSQL is not installed; `make test` installs it, or says what to install")
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """A running cluster."""
+
+    port: int
+
+    def url(self, database: str = "postgres") -> str:
+        """Where ``database`` is, for the server's ``database_url`` and for psycopg alike."""
+        return f"postgresql://{USER}@127.0.0.1:{self.port}/{database}"
+
+    def create(self, database: str) -> str:
+        """Make an empty database; return its URL."""
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{database}"')  # type: ignore[call-overload]
+        return self.url(database)
+
+    def drop(self, database: str) -> None:
+        """Remove a database, whoever is still connected to it."""
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            connection.execute(f'DROP DATABASE "{database}" WITH (FORCE)')  # type: ignore[call-overload]
+
+
+def binaries() -> Path:
+    """The folder of the newest PostgreSQL that is installed.
+
+    Raises:
+        PostgresMissingError: there is none.
+    """
+    found = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[4]), reverse=True
+    )
+    if found:
+        return found[0].parent
+    on_path = shutil.which("initdb")
+    if on_path is None:
+        raise PostgresMissingError
+    return Path(on_path).resolve().parent
+
+
+@contextmanager
+def running() -> Iterator[Postgres]:
+    """Run a new cluster in a folder of its own for the block."""
+    # Not below pytest's folders: those are closed to the user that PostgreSQL runs as.
+    with tempfile.TemporaryDirectory(prefix="milepost-postgres-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield from _running(folder)
+
+
+def _running(folder: Path) -> Iterator[Postgres]:
+    bin_dir = binaries()
+    data = folder / "data"
+    data.mkdir(mode=0o700)
+    prefix = ["setpriv", "--pdeathsig=TERM"]  # it goes when the tests are killed
+    if os.geteuid() == 0:  # PostgreSQL refuses to run as root
+        account = pwd.getpwnam(USER)
+        for path in (folder, data):
+            os.chown(path, account.pw_uid, account.pw_gid)
+        prefix += [f"--reuid={account.pw_uid}", f"--regid={account.pw_gid}", "--clear-groups"]
+    _run([*prefix, str(bin_dir / "initdb"), "-D", str(data), "-U", USER, "-A", "trust", "-E", "UTF8"])
+    port = free_port()
+    settings = {
+        "port": port,
+        "listen_addresses": "127.0.0.1",
+        "unix_socket_directories": "",
+        "fsync": "on",
+        "max_connections": 60,
+        "shared_buffers": "32MB",
+    }
+    options = [f"--{key}={value}" for key, value in settings.items()]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [*prefix, str(bin_dir / "postgres"), "-D", str(data), *options],
+            stdout=log,
+            stderr=log,
+            cwd=folder,
+        )
+    try:
+        server = Postgres(port)
+        _wait(server, process, folder / "log")
+        yield server
+    finally:
+        process.terminate()
+        try:
+            process.wait(START_S_MAX)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _run(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
+
+
+def _wait(server: Postgres, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + START_S_MAX
+    while True:
+        try:
+            psycopg.connect(server.url(), connect_timeout=2).close()
+        except psycopg.OperationalError:
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"PostgreSQL did not start:\n{log.read_text()}") from None
+            time.sleep(0.05)
+        else:
+            return
