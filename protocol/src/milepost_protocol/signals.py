@@ -47,13 +47,18 @@ class SignalClass(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """One entry of the catalogue; ``minimum`` and ``maximum`` are in ``unit`` and inclusive."""
+    """One entry of the catalogue.
+
+    ``minimum`` and ``maximum`` are in ``unit`` and inclusive; on the wire a value is a whole number of steps, of
+    which ``per_unit`` make one unit.
+    """
 
     path: str
     datatype: str
     unit: str
     signal_class: SignalClass
     decimals: int
+    per_unit: int
     minimum: float
     maximum: float
     description: str
@@ -129,13 +134,15 @@ def catalogue() -> Catalogue:
 
 def _signal(row: dict[str, object]) -> Signal:
     datatype = str(row["datatype"])
+    decimals = int(str(row.get("decimals", 0)))
     low, high = INTEGER_BOUNDS.get(datatype, (0, 1) if datatype == "boolean" else (-math.inf, math.inf))
     return Signal(
         path=str(row["path"]),
         datatype=datatype,
         unit=str(row["unit"]),
         signal_class=SignalClass(str(row["class"])),
-        decimals=int(str(row.get("decimals", 0))),
+        decimals=decimals,
+        per_unit=int(str(row.get("per_unit", 10**decimals))),
         minimum=max(low, float(str(row.get("min", low)))),
         maximum=min(high, float(str(row.get("max", high)))),
         description=str(row["description"]),
