@@ -1,0 +1,1 @@
+"""Edge derivations: readings from the bus become distance, hours, wear and faults, without I/O or clock."""

@@ -1,0 +1,107 @@
+"""Faults: sets of trouble codes become events; a falling distance since clearing means codes were cleared."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from milepost_agent import paths
+from milepost_agent.derive.accumulator import saved_number_or_none, saved_strings
+from milepost_agent.errors import EdgeStateError
+from milepost_agent.readings import Reading
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from milepost_agent.derive.accumulator import State
+
+CODES_MAX: Final = 512
+"""Codes remembered per status; a car that reports more is not telling the truth."""
+STATUS_OF: Final = {
+    paths.DTC_CONFIRMED: "confirmed",
+    paths.DTC_PENDING: "pending",
+    paths.DTC_PERMANENT: "permanent",
+}
+
+
+class Faults:
+    """Remembers the codes of each status, and says what changed.
+
+    A code that left its last set is 'cleared' only after every status that the car answers was read again: it
+    may just have moved on, from pending to confirmed, between two requests.
+    """
+
+    name = "faults"
+    inputs = frozenset({*STATUS_OF, paths.DISTANCE_SINCE_CLEARED, paths.VIN})
+
+    def __init__(self) -> None:
+        self._codes: dict[str, frozenset[str]] = {}
+        self._leaving: dict[str, set[str]] = {}
+        self._heard: set[str] = set()
+        self._since_cleared_km: float | None = None
+        self._vin: str | None = None
+
+    def feed(self, reading: Reading) -> list[Reading]:
+        if reading.signal == paths.VIN:
+            self._feed_vin(str(reading.value))
+            return []
+        if reading.signal == paths.DISTANCE_SINCE_CLEARED:
+            return self._feed_since_cleared(float(reading.value), reading.mono_s)
+        return self._feed_codes(STATUS_OF[reading.signal], str(reading.value), reading.mono_s)
+
+    def tick(self, mono_s: float) -> list[Reading]:  # noqa: ARG002 - codes have to be read
+        return []
+
+    def _feed_vin(self, vin: str) -> None:
+        """Another car's codes are no news of this one's."""
+        if self._vin is not None and vin != self._vin:
+            self._codes, self._leaving, self._since_cleared_km = {}, {}, None
+        self._vin = vin
+
+    def _feed_since_cleared(self, km: float, mono_s: float) -> list[Reading]:
+        last, self._since_cleared_km = self._since_cleared_km, km
+        fell = last is not None and km < last
+        return [Reading(paths.CODES_CLEARED, True, mono_s)] if fell else []
+
+    def _feed_codes(self, status: str, joined: str, mono_s: float) -> list[Reading]:
+        new = frozenset(sorted(joined.split())[:CODES_MAX])
+        old = self._codes.get(status, frozenset())
+        self._codes[status] = new
+        self._heard.add(status)
+        everywhere = frozenset().union(*self._codes.values())
+        for code in (old - everywhere) - self._leaving.keys():
+            self._leaving[code] = set()
+        events = [f"{code} {status}" for code in sorted(new - old)]
+        events += self._cleared(status, everywhere)
+        return [Reading(paths.DTC, event, mono_s) for event in events]
+
+    def _cleared(self, status: str, everywhere: frozenset[str]) -> list[str]:
+        """Note that ``status`` was read; the events of codes that are now gone for good."""
+        gone = []
+        for code in sorted(self._leaving):
+            self._leaving[code].add(status)
+            if code in everywhere:
+                del self._leaving[code]
+            elif self._leaving[code] >= self._heard:
+                del self._leaving[code]
+                gone.append(f"{code} cleared")
+        return gone
+
+    def state(self) -> State:
+        return {
+            "codes": {status: sorted(codes) for status, codes in self._codes.items()},
+            "leaving": sorted(self._leaving),
+            "since_cleared_km": self._since_cleared_km,
+            "vin": self._vin,
+        }
+
+    def restore(self, state: Mapping[str, object]) -> None:
+        codes = state.get("codes", {})
+        if not isinstance(codes, dict) or not codes.keys() <= set(STATUS_OF.values()):
+            raise EdgeStateError(self.name, f"have {str(codes)[:64]!r} as codes")
+        restored = {s: frozenset(saved_strings(self.name, c, CODES_MAX)) for s, c in codes.items()}
+        leaving_max = CODES_MAX * len(STATUS_OF)
+        leaving = saved_strings(self.name, state.get("leaving", []), leaving_max)
+        self._since_cleared_km = saved_number_or_none(self.name, state, "since_cleared_km")
+        self._codes = restored
+        self._leaving = {code: set() for code in leaving}
+        self._vin = None if state.get("vin") is None else str(state["vin"])

@@ -1,0 +1,145 @@
+"""Everything that the agent raises.
+
+::
+
+    AgentError
+    +-- SourceError               a source of readings
+    |   +-- SourceConfigError     a [[source]] table that cannot be used as it stands
+    |   +-- ReplayFormatError     a replay file that is not what its format says
+    |   +-- PortError             the port to the adapter does not open, or went away
+    |   +-- AdapterError          the adapter is silent, or does not answer as an ELM327 does
+    |   +-- ReplyError            a reply that does not hold what was asked for
+    +-- EdgeStateError            saved counters that this version cannot take up
+    +-- StoreError                the buffer file
+    |   +-- StoreLockedError      another process has it
+    |   +-- StoreDeviceError      it holds samples of another device
+    |   +-- StoreFullError        no room for a commit; nothing of it was stored
+    |   +-- StoreDamagedError     it is no buffer, or fails its check
+    |   +-- StoreIoError          the disk or the file system refuses
+    +-- ConfigError               a configuration that cannot be used
+    +-- StatusError               no running agent answers on the status socket
+"""
+
+from __future__ import annotations
+
+
+class AgentError(Exception):
+    """Base of all errors of this package."""
+
+
+class SourceError(AgentError):
+    """Base of what goes wrong between the agent and a car."""
+
+
+class SourceConfigError(SourceError):
+    """A ``[[source]]`` table that cannot be used; ``setting`` names the key at fault."""
+
+    def __init__(self, setting: str, why: str) -> None:
+        super().__init__(f"[[source]] {setting}: {why}")
+        self.setting = setting
+
+
+class ReplayFormatError(SourceError):
+    """A line of a replay file that cannot be read; the first line is 1."""
+
+    def __init__(self, file: str, line: int, why: str) -> None:
+        super().__init__(f"{file}, line {line}: {why}")
+        self.file = file
+        self.line = line
+
+
+class PortError(SourceError):
+    """The port to the adapter does not open, or was lost."""
+
+    def __init__(self, port: str, why: str) -> None:
+        super().__init__(f"port {port}: {why}")
+        self.port = port
+
+
+class AdapterError(SourceError):
+    """The adapter does not answer ``command`` as an ELM327 does."""
+
+    def __init__(self, command: str, why: str) -> None:
+        super().__init__(f"{command}: {why}")
+        self.command = command
+
+
+class ReplyError(SourceError):
+    """A reply that does not hold what ``request`` asked for."""
+
+    def __init__(self, request: str, why: str) -> None:
+        super().__init__(f"reply to {request} {why}")
+        self.request = request
+
+
+class EdgeStateError(AgentError):
+    """Saved counters that this version cannot take up; ``part`` names the accumulator."""
+
+    def __init__(self, part: str, why: str) -> None:
+        super().__init__(
+            f"saved counters of {part!r} {why}; start without them (counters begin anew, the buffer stays)"
+        )
+        self.part = part
+
+
+class StoreError(AgentError):
+    """Base of what goes wrong with the buffer file at ``path``."""
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(f"buffer {path}: {why}")
+        self.path = path
+
+
+class StoreLockedError(StoreError):
+    """Another process, ``holder`` if it is known, has the buffer open."""
+
+    def __init__(self, path: str, holder: str) -> None:
+        super().__init__(
+            path,
+            f"in use by another agent (process {holder or 'unknown'}); stop that one, "
+            "or give this one a [buffer] path of its own",
+        )
+        self.holder = holder
+
+
+class StoreDeviceError(StoreError):
+    """The buffer holds samples of ``holds``, not of the configured device."""
+
+    def __init__(self, path: str, holds: str, device: str) -> None:
+        super().__init__(
+            path,
+            f"holds samples of device {holds!r}, the configuration says {device!r}; "
+            "set [device] id back, or name another [buffer] path",
+        )
+        self.holds = holds
+        self.device = device
+
+
+class StoreFullError(StoreError):
+    """There is no room for a commit: nothing of it was stored."""
+
+
+class StoreDamagedError(StoreError):
+    """The file is no buffer of this version, or fails its check."""
+
+
+class StoreIoError(StoreError):
+    """The disk or the file system refuses; whether the last commit reached it is known after opening again."""
+
+
+class ConfigError(AgentError):
+    """A configuration that cannot be used; ``key`` is the setting at fault, with its section."""
+
+    def __init__(self, key: str, why: str) -> None:
+        super().__init__(f"{key}: {why}")
+        self.key = key
+
+
+class StatusError(AgentError):
+    """No running agent answers on ``socket``."""
+
+    def __init__(self, socket: str, why: str) -> None:
+        super().__init__(
+            f"no agent answers on {socket} ({why}); is `milepost-agent run` running with this config?"
+        )
+        self.socket = socket

@@ -1,0 +1,172 @@
+"""The sampler: which readings become samples. On change beyond a deadband, between two intervals, by rules.
+
+Fine series (speed, engine speed, temperatures, voltage) stay in the car: they pass only where a collection
+profile, which the owner has agreed to, names them.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from milepost_agent.errors import EdgeStateError
+from milepost_agent.readings import Reading
+from milepost_protocol.errors import ValueRefusedError
+from milepost_protocol.signals import SignalClass, catalogue
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from milepost_protocol.signals import Signal, Value
+
+STATE_SIGNALS_MAX: Final = 1_024
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """When a reading of one signal is worth a sample; see ``sampler.toml``."""
+
+    deadband: float = 0.0
+    interval_s_min: float = 0.0
+    interval_s_max: float = 0.0
+    every: bool = False
+
+    def is_change(self, last: Value, value: Value) -> bool:
+        """Whether ``value`` is news after ``last``."""
+        if isinstance(value, str | bool) or isinstance(last, str | bool):
+            return value != last
+        return value != last and abs(value - last) >= self.deadband
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Rules by path, and by class for the signals that have none of their own."""
+
+    by_signal: Mapping[str, Rule]
+    by_class: Mapping[SignalClass, Rule]
+
+    def rule(self, signal: Signal) -> Rule | None:
+        """The rule of ``signal``; ``None``: it is not to be sampled."""
+        own = self.by_signal.get(signal.path)
+        return own if own is not None else self.by_class.get(signal.signal_class)
+
+    def with_profile(self, profile: Mapping[str, Rule]) -> Rules:
+        """These rules, with those of a collection profile over them."""
+        return Rules(MappingProxyType({**self.by_signal, **profile}), self.by_class)
+
+
+@cache
+def shipped_rules() -> Rules:
+    """The rules that this version ships."""
+    text = resources.files(__package__).joinpath("sampler.toml").read_text(encoding="utf-8")
+    document = tomllib.loads(text)
+    by_signal = {catalogue()[path].path: Rule(**row) for path, row in document["signal"].items()}
+    by_class = {SignalClass(name): Rule(**row) for name, row in document["class"].items()}
+    return Rules(MappingProxyType(by_signal), MappingProxyType(by_class))
+
+
+class Sampler:
+    """Thins readings into samples. Holds the last sample of each signal, and changes that wait.
+
+    What it holds back is counted: ``refused`` by signal (a value outside the bounds of physics),
+    ``withheld`` readings of series without a profile or of no catalogue signal.
+    """
+
+    def __init__(self, rules: Rules | None = None) -> None:
+        self._rules = shipped_rules() if rules is None else rules
+        self._sampled: dict[str, tuple[Value, float | None]] = {}
+        self._waiting: dict[str, Reading] = {}
+        self._small: dict[str, Reading] = {}
+        self.refused: dict[str, int] = {}
+        self.withheld = 0
+
+    def feed(self, reading: Reading) -> list[Reading]:
+        """The samples that follow from ``reading``: one or none."""
+        if reading.signal not in catalogue():
+            self.withheld += 1
+            return []
+        signal = catalogue()[reading.signal]
+        rule = self._rules.rule(signal)
+        if rule is None:
+            self.withheld += 1
+            return []
+        try:
+            checked = Reading(signal.path, signal.check(reading.value), reading.mono_s)
+        except ValueRefusedError:
+            self.refused[signal.path] = self.refused.get(signal.path, 0) + 1
+            return []
+        return self._sample(checked, rule)
+
+    def tick(self, mono_s: float) -> list[Reading]:
+        """Changes that have waited for their minimum interval, each with the time at which it was read."""
+        ripe = [r for r in self._waiting.values() if self._may_sample(r.signal, mono_s)]
+        return [self._emit(reading, mono_s) for reading in ripe]
+
+    def flush(self, mono_s: float) -> list[Reading]:
+        """Every change that was held back, small ones too: a trip's last metres are part of its total."""
+        return [self._emit(reading, mono_s) for reading in [*self._waiting.values(), *self._small.values()]]
+
+    def _sample(self, reading: Reading, rule: Rule) -> list[Reading]:
+        if reading.signal not in self._sampled or rule.every:
+            return [self._emit(reading, reading.mono_s)]
+        last, at_s = self._sampled[reading.signal]
+        if rule.is_change(last, reading.value):
+            return self._sample_or_wait(reading)
+        self._forget(reading.signal)
+        if at_s is None:
+            self._sampled[reading.signal] = (last, reading.mono_s)
+        elif rule.interval_s_max and reading.mono_s - at_s >= rule.interval_s_max:
+            return [self._emit(reading, reading.mono_s)]
+        if reading.value != last:
+            self._small[reading.signal] = reading
+        return []
+
+    def _sample_or_wait(self, reading: Reading) -> list[Reading]:
+        if self._may_sample(reading.signal, reading.mono_s):
+            return [self._emit(reading, reading.mono_s)]
+        self._forget(reading.signal)
+        self._waiting[reading.signal] = reading
+        return []
+
+    def _emit(self, reading: Reading, mono_s: float) -> Reading:
+        self._forget(reading.signal)
+        self._sampled[reading.signal] = (reading.value, mono_s)
+        return reading
+
+    def _forget(self, path: str) -> None:
+        self._waiting.pop(path, None)
+        self._small.pop(path, None)
+
+    def _may_sample(self, path: str, mono_s: float) -> bool:
+        """Whether the minimum interval since the last sample is over, as it is after a restart."""
+        at_s = self._sampled[path][1]
+        return at_s is None or mono_s - at_s >= self._rule(path).interval_s_min
+
+    def _rule(self, path: str) -> Rule:
+        rule = self._rules.rule(catalogue()[path])
+        assert rule is not None, path
+        return rule
+
+    def state(self) -> dict[str, object]:
+        """The last sample of each signal, so that a restart alone is no news."""
+        return {path: value for path, (value, _) in self._sampled.items()}
+
+    def restore(self, state: Mapping[str, object]) -> None:
+        """Take up what ``state`` gave.
+
+        Raises:
+            EdgeStateError: not what ``state`` gives.
+        """
+        if len(state) > STATE_SIGNALS_MAX:
+            raise EdgeStateError("sampler", f"have {len(state)} signals, more than {STATE_SIGNALS_MAX}")
+        restored: dict[str, tuple[Value, float | None]] = {}
+        for path, value in state.items():
+            if not isinstance(value, str | bool | int | float):
+                raise EdgeStateError("sampler", f"have {str(value)[:64]!r} at {path!r}")
+            if path in catalogue():
+                restored[path] = (value, None)
+        self._sampled = restored
