@@ -1,7 +1,7 @@
 """Trains a compression dictionary on made-up batches, deterministically.
 
 The shipped ``dictionary-1.bin`` came from this and is frozen: it is part of the wire, and a test holds its
-checksum. Run this to make the file of the NEXT encoding, when the gain that ``make bench`` shows is worth one:
+checksum. Run this for the file of the NEXT encoding, when the gain that ``make bench`` shows is worth one:
 
     python protocol/make_dictionary.py protocol/src/milepost_protocol/dictionary-2.bin
 """
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import zstandard
+
 from milepost_protocol.batch import Batch
 from milepost_protocol.codec import encode_batch
 from milepost_protocol.compression import ZSTD_LEVEL

@@ -1,1 +1,1 @@
-"""Milepost's wire contract: signals, batches, receipts, gaps, codec and topics (reference: docs/protocol.md)."""
+"""Milepost's wire contract: signals, batches, receipts, gaps, codec, topics (see docs/protocol.md)."""

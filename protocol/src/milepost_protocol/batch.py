@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """The values of one signal, in order of seq, in ``unit``; numbers are whole multiples of 1 / ``per_unit``."""
+    """The values of one signal, by seq, in ``unit``; numbers are whole multiples of 1 / ``per_unit``."""
 
     signal: str
     unit: str
@@ -34,9 +34,9 @@ class Column:
 class Batch:
     """Seqs ``first`` to ``last`` (inclusive) of (``device``, ``epoch``): each is a sample or lies in a gap.
 
-    ``times_ms`` and ``order`` have one entry a sample, ascending by seq: when it was taken (milliseconds since
-    1970, UTC, by the device's clock), and which of ``columns`` holds its value. ``trust`` are runs of samples
-    with the same trust in time: (trust, number of samples).
+    ``times_ms`` and ``order`` have one entry a sample, ascending by seq: when it was taken (milliseconds
+    since 1970, UTC, by the device's clock), and which of ``columns`` holds its value. ``trust`` are runs of
+    samples with the same trust in time: (trust, number of samples).
     """
 
     device: str

@@ -1,6 +1,6 @@
 """Batches to payloads and back.
 
-``decode_batch`` is for what comes from outside: it checks everything and needs pydantic (the ``schema`` extra).
+``decode_batch`` is for what comes from outside: it checks everything, with pydantic (the ``schema`` extra).
 ``unpack_batch`` is for what this side wrote itself, such as an agent's own blocks: it checks the frame only.
 """
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from milepost_protocol.schema import WireBody, WireColumn, WireGap, WireNumbers
 
 NARROW_BYTES = 2
-"""Steps of this width or less, even a whole batch of them, leave a number within what a double keeps exactly."""
+"""Bytes of a step so small that a whole batch of them stays within what a double keeps exactly."""
 
 
 def encode_batch(batch: Batch, encoding: Encoding = Encoding.ZSTD_DICTIONARY_1) -> bytes:

@@ -1,4 +1,6 @@
-"""The frame around a batch: 28 bytes that every major version keeps, so that a receipt can pass what nobody reads.
+"""The frame around a batch: 28 bytes that every major version keeps.
+
+So a receipt can pass over a body that nobody can read.
 
 ::
 
@@ -66,7 +68,7 @@ def read_header(payload: bytes) -> Header:
     (crc,) = _CRC.unpack_from(payload, _FIELDS.size)
     if crc != _checksum(payload[: _FIELDS.size], payload[HEADER_BYTES:]):
         raise FrameError("the checksum is wrong: the payload was damaged on its way")
-    if not (1 <= first and 1 <= count and first + count - 1 <= SEQ_MAX):
+    if not (first >= 1 and count >= 1 and first + count - 1 <= SEQ_MAX):
         raise FrameError(f"the header covers no seqs that can be: first {first}, count {count}")
     return Header(major, encoding, epoch.hex(), first, first + count - 1)
 
@@ -78,7 +80,7 @@ def wrap(encoding: Encoding, epoch: str, first: int, last: int, body: bytes) -> 
         LimitError: the payload or the range of seqs is larger than the wire allows.
     """
     count = last - first + 1
-    if not (1 <= first and 1 <= count <= GAP_SEQS_MAX and last <= SEQ_MAX):
+    if not (first >= 1 and 1 <= count <= GAP_SEQS_MAX and last <= SEQ_MAX):
         raise LimitError(f"a batch cannot cover seqs {first} to {last}")
     fields = _FIELDS.pack(MAGIC, MAJOR, encoding, bytes.fromhex(epoch), first, count)
     payload = fields + _CRC.pack(_checksum(fields, body)) + body

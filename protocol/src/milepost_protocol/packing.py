@@ -1,4 +1,4 @@
-"""Runs of whole numbers as bytes: differences of least width, in byte planes, at the speed of the C library."""
+"""Runs of whole numbers as bytes: differences of least width, in byte planes, at the C library's speed."""
 
 from __future__ import annotations
 

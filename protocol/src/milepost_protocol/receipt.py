@@ -34,7 +34,7 @@ _HEADER_BYTES = _FIELDS.size + _CRC.size
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """All samples of (device, ``epoch``) up to ``seq`` are durably stored, and so are the ranges ``above`` it.
+    """All samples of (device, ``epoch``) up to ``seq`` are durably stored, and so are ranges ``above`` it.
 
     ``seq`` is 0 where nothing is stored yet. Ranges are inclusive, ascending, and apart from each other.
 
@@ -85,6 +85,6 @@ def decode_receipt(payload: bytes) -> Receipt:
     if len(ranges) != count * _RANGE.size:
         raise FrameError(f"receipt says {count} ranges and carries {len(ranges)} bytes of them")
     try:
-        return Receipt(epoch.hex(), seq, tuple(_RANGE.iter_unpack(ranges)))  # type: ignore[arg-type]
+        return Receipt(epoch.hex(), seq, tuple(_RANGE.iter_unpack(ranges)))
     except LimitError as error:
         raise FrameError(str(error)) from error

@@ -1,7 +1,7 @@
 """The schema of a batch's body, version 1, as pydantic models.
 
-JSON Schema and AsyncAPI documents are generated from these (``documents.py``). Fields that are not listed are
-ignored, so that old readers survive new ones; a change that old readers cannot survive is a new major version.
+JSON Schema and AsyncAPI documents are generated from these (``documents.py``). Fields that are not listed
+are ignored, so that old readers survive new ones; a change that they cannot survive is a new major version.
 """
 
 from __future__ import annotations

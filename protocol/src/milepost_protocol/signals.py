@@ -49,8 +49,8 @@ class SignalClass(enum.StrEnum):
 class Signal:
     """One entry of the catalogue.
 
-    ``minimum`` and ``maximum`` are in ``unit`` and inclusive; on the wire a value is a whole number of steps, of
-    which ``per_unit`` make one unit.
+    ``minimum`` and ``maximum`` are in ``unit`` and inclusive; on the wire a value is a whole number of steps,
+    of which ``per_unit`` make one unit.
     """
 
     path: str
