@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from milepost_protocol.errors import ProtocolError
 from milepost_protocol.identity import check_device_id, check_vin
@@ -30,6 +30,16 @@ def _device_id(value: str) -> str:
         raise ValueError(str(error)) from None
 
 
+def _many_or_one(value: Any) -> str:
+    return "many" if isinstance(value, list) else "one"
+
+
+T = TypeVar("T")
+# The thing itself, or a list of them. The tags keep the places in error messages short: ``3.vin``.
+OneOrMany = Annotated[
+    Annotated[T, Tag("one")] | Annotated[list[T], Field(max_length=BULK_ITEMS_MAX), Tag("many")],
+    Discriminator(_many_or_one),
+]
 Vin = Annotated[str, AfterValidator(_vin), Field(max_length=64, examples=["WVWZZZ1JZXW000001"])]
 DeviceId = Annotated[str, AfterValidator(_device_id), Field(max_length=256, examples=["car-0001"])]
 Id = Annotated[int, Field(ge=1, le=ID_MAX)]
@@ -87,12 +97,11 @@ class DeviceBody(Body):
 
 
 class InstallationBody(Body):
-    """Which device sits in which vehicle from when; without ``end_at`` until further notice."""
+    """Which device sits in which vehicle from when, until either is installed anew."""
 
     device_id: DeviceId
     vehicle_id: Id
     start_at: AwareDatetime
-    end_at: AwareDatetime | None = None
 
 
 class ServiceRecordBody(Body):

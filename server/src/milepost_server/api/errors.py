@@ -1,11 +1,4 @@
-"""Everything that api/ raises, and the one shape in which every error leaves the server.
-
-::
-
-    ApiError
-    +-- NotFoundError     no such thing, or it belongs to another dealer: the answer is the same
-    +-- ConflictError     it contradicts what is stored
-    +-- InvalidError      a value that cannot be; says which field
+"""The one shape in which every error leaves the server, and what api/ adds to the server's own errors.
 
 The shape: ``{"error": {"code": "not_found", "message": "...", "field": "vin"}}``; ``field`` only where one is
 to blame. In a list, ``field`` begins with the position: ``3.vin``.
@@ -17,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi.responses import JSONResponse
 
+from milepost_server.errors import ServerError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-STATUS_CODES = {
+HTTP_CODES = {
     400: "bad_request",
     401: "not_logged_in",
     403: "not_allowed",
@@ -28,47 +23,19 @@ STATUS_CODES = {
     405: "method_not_allowed",
     409: "conflict",
     413: "too_large",
-    415: "unsupported_media_type",
     422: "invalid",
     429: "too_many_attempts",
 }
+# Where a value stands in a request is ours to know, not the sender's.
+_PLACES = frozenset({"body", "query", "path", "one", "many"})
 
 
-class ApiError(Exception):
-    """Base of all errors of this package."""
-
-    status = 400
-    code = "bad_request"
-
-    def __init__(self, message: str, *, field: str | None = None) -> None:
-        super().__init__(message)
-        self.field = field
-
-
-class NotFoundError(ApiError):
-    """Nothing of that kind is stored for this dealer."""
-
-    status = 404
-    code = "not_found"
-
-    def __init__(self, noun: str, key: object, *, field: str | None = None) -> None:
-        super().__init__(f"There is no {noun} {key}.", field=field)
-        self.noun = noun
-        self.key = key
-
-
-class ConflictError(ApiError):
-    """What was sent contradicts what is stored; the message says with what."""
-
-    status = 409
-    code = "conflict"
-
-
-class InvalidError(ApiError):
+class InvalidError(ServerError):
     """A value that cannot be; the message says how to mend it."""
 
-    status = 422
-    code = "invalid"
+    def __init__(self, message: str, *, field: str) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 def error_body(code: str, message: str, field: str | None = None) -> dict[str, Any]:
@@ -89,9 +56,7 @@ def error_response(
 def first_mistake(errors: Sequence[Any]) -> tuple[str, str | None]:
     """Message and field of the first of pydantic's errors; where there are more, the message says so."""
     first = errors[0]
-    # "body", "query" and the tags "one" and "many" are ours, not the sender's.
-    place = [str(part) for part in first["loc"] if part not in ("body", "query", "path", "one", "many")]
-    field = ".".join(place) or None
-    message = str(first["msg"]).removeprefix("Value error, ")
-    more = f" ({len(errors) - 1} more mistakes follow.)" if len(errors) > 1 else ""
-    return f"{field or 'The body'}: {message}.{more}".replace("..", "."), field
+    field = ".".join(str(part) for part in first["loc"] if part not in _PLACES) or None
+    words = str(first["msg"]).removeprefix("Value error, ").rstrip(".")
+    more = f" ({len(errors) - 1} more to mend.)" if len(errors) > 1 else ""
+    return f"{field or 'The body'}: {words}.{more}", field

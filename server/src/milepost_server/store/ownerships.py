@@ -36,6 +36,19 @@ _COLUMNS = (
 )
 
 
+async def page(
+    connection: AsyncConnection, dealer_id: int, *, after_id: int, limit: int
+) -> Sequence[OwnershipRow]:
+    """At most ``limit`` ownerships with a greater id than ``after_id``, by id."""
+    query = (
+        select(*_COLUMNS)
+        .where(ownerships.c.dealer_id == dealer_id, ownerships.c.id > after_id)
+        .order_by(ownerships.c.id)
+        .limit(limit)
+    )
+    return [OwnershipRow(*row) for row in await connection.execute(query)]
+
+
 async def of_vehicle(connection: AsyncConnection, dealer_id: int, vehicle_id: int) -> Sequence[OwnershipRow]:
     """All ownerships of a vehicle, the latest first."""
     query = (

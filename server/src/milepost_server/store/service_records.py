@@ -38,6 +38,19 @@ _COLUMNS = (
 )
 
 
+async def page(
+    connection: AsyncConnection, dealer_id: int, *, after_id: int, limit: int
+) -> Sequence[ServiceRecordRow]:
+    """At most ``limit`` records with a greater id than ``after_id``, by id."""
+    query = (
+        select(*_COLUMNS)
+        .where(service_records.c.dealer_id == dealer_id, service_records.c.id > after_id)
+        .order_by(service_records.c.id)
+        .limit(limit)
+    )
+    return [ServiceRecordRow(*row) for row in await connection.execute(query)]
+
+
 async def of_vehicle(
     connection: AsyncConnection, dealer_id: int, vehicle_id: int, *, until: dt.date, limit: int
 ) -> Sequence[ServiceRecordRow]:

@@ -71,4 +71,5 @@ async def add(
         )
         .returning(staff.c.id)
     )
-    return result.scalar_one()
+    staff_id: int = result.scalar_one()
+    return staff_id

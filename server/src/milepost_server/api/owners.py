@@ -1,0 +1,91 @@
+"""Owners, and which vehicle is theirs from when to when."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter
+
+from milepost_server.api.answers import Items, OwnerAnswer, OwnershipAnswer
+from milepost_server.api.bodies import OneOrMany, OwnerBody, OwnershipBody
+from milepost_server.api.errors import InvalidError
+from milepost_server.api.lists import PAGE_ITEMS, After, Limit, page_of, store_all
+from milepost_server.api.services import Parts, Registrar, Viewer
+from milepost_server.errors import ConflictError, NotFoundError
+from milepost_server.store import owners, ownerships, vehicles
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+router = APIRouter(tags=["owners"])
+
+
+@router.post("/owners")
+async def put_owners(
+    body: OneOrMany[OwnerBody], who: Registrar, parts: Parts
+) -> OwnerAnswer | Items[OwnerAnswer]:
+    """Add an owner or a list of them; the same `external_id` again brings that owner up to date."""
+
+    async def put(owner: OwnerBody) -> OwnerAnswer:
+        row = await owners.put(connection, who.dealer_id, now=parts.now(), **owner.model_dump())
+        return OwnerAnswer.model_validate(row)
+
+    async with parts.store.write() as connection:
+        return await store_all(body, put)
+
+
+@router.get("/owners")
+async def list_owners(
+    who: Viewer, parts: Parts, after: After = 0, limit: Limit = PAGE_ITEMS
+) -> Items[OwnerAnswer]:
+    """The dealer's owners by id, a page at a time."""
+    async with parts.store.read() as connection:
+        rows = await owners.page(connection, who.dealer_id, after_id=after, limit=limit)
+    return page_of([OwnerAnswer.model_validate(row) for row in rows], limit, lambda row: row.id)
+
+
+@router.post("/ownerships")
+async def add_ownerships(
+    body: OneOrMany[OwnershipBody], who: Registrar, parts: Parts
+) -> OwnershipAnswer | Items[OwnershipAnswer]:
+    """Say whose car it is from when; it ends the one before. Sending the same again is harmless."""
+
+    async def add(ownership: OwnershipBody) -> OwnershipAnswer:
+        return await _add_ownership(connection, who.dealer_id, ownership)
+
+    async with parts.store.write() as connection:
+        return await store_all(body, add)
+
+
+@router.get("/ownerships")
+async def list_ownerships(
+    who: Viewer, parts: Parts, after: After = 0, limit: Limit = PAGE_ITEMS
+) -> Items[OwnershipAnswer]:
+    """All ownerships by id, those that are over too, a page at a time."""
+    async with parts.store.read() as connection:
+        rows = await ownerships.page(connection, who.dealer_id, after_id=after, limit=limit)
+    return page_of([OwnershipAnswer.model_validate(row) for row in rows], limit, lambda row: row.id)
+
+
+async def _add_ownership(connection: AsyncConnection, dealer_id: int, body: OwnershipBody) -> OwnershipAnswer:
+    if body.end_on is not None and body.end_on < body.start_on:
+        raise InvalidError("An ownership cannot end before it starts; check both days.", field="end_on")
+    if await owners.one(connection, dealer_id, body.owner_id) is None:
+        raise NotFoundError("owner", body.owner_id)
+    if await vehicles.one(connection, dealer_id, body.vehicle_id) is None:
+        raise NotFoundError("vehicle", body.vehicle_id)
+    other = await ownerships.overlapping(
+        connection, dealer_id, vehicle_id=body.vehicle_id, start_on=body.start_on, end_on=body.end_on
+    )
+    if other is not None and (other.owner_id, other.start_on) == (body.owner_id, body.start_on):
+        if body.end_on is not None and body.end_on != other.end_on:
+            await ownerships.end(connection, dealer_id, other.id, body.end_on)
+        answer = OwnershipAnswer.model_validate(other)
+        return answer.model_copy(update={"end_on": body.end_on or other.end_on})
+    if other is not None and other.start_on < body.start_on and other.end_on is None:
+        await ownerships.end(connection, dealer_id, other.id, body.start_on)
+    elif other is not None:
+        why = f"is owner {other.owner_id}'s from {other.start_on} until {other.end_on or 'further notice'}"
+        raise ConflictError("vehicle", body.vehicle_id, why)
+    row = await ownerships.add(connection, dealer_id, **body.model_dump())
+    return OwnershipAnswer.model_validate(row)

@@ -1,0 +1,1 @@
+"""Routes of the pages: read the store, make the context, render."""

@@ -1,0 +1,57 @@
+"""Templates: one environment, strict about what is missing, with the words and pictures that pages need."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from milepost_server.web import words
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from fastapi import Request
+
+VERSION_CHARS = 12
+
+
+@cache
+def environment() -> Environment:
+    """The environment of all templates: a name that a context lacks is an error, not an empty string."""
+    made = Environment(
+        loader=PackageLoader("milepost_server.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.globals["static"] = static_url
+    made.filters.update(words.FILTERS)
+    return made
+
+
+@cache
+def static_url(name: str) -> str:
+    """The address of a static file; it changes with the content, so browsers may keep it for ever."""
+    content = resources.files("milepost_server.web").joinpath("static", name).read_bytes()
+    return f"/static/{name}?v={hashlib.sha256(content).hexdigest()[:VERSION_CHARS]}"
+
+
+def render(
+    request: Request,
+    template: str,
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    **context: Any,
+) -> HTMLResponse:
+    """A page; every template may count on ``who`` (None before the login) and ``path``."""
+    who = getattr(request.state, "principal", None)
+    page = environment().get_template(template)
+    html = page.render(who=who, path=request.url.path, **context)
+    return HTMLResponse(html, status_code=status, headers=dict(headers or {}))

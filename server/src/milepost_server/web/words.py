@@ -1,0 +1,101 @@
+"""Numbers and dates as people read them: pure functions, the as-of day comes in as an argument."""
+
+from __future__ import annotations
+
+import datetime as dt
+from types import MappingProxyType
+from zoneinfo import ZoneInfo
+
+METRES_PER_KM = 1000
+# Above this, a distance that is an estimate is said to the nearest hundred.
+EXACT_KM_MAX = 1000
+
+
+def number(value: float) -> str:
+    """``12400`` as ``12,400``."""
+    return f"{round(value):,}"
+
+
+def km(distance_m: float) -> str:
+    """A measured distance in metres as ``48,213 km``."""
+    return f"{number(distance_m / METRES_PER_KM)}\u00a0km"
+
+
+def about_km(distance_m: float) -> str:
+    """An estimated distance in metres: ``12,400 km``, ``640 km``; no false precision."""
+    value = distance_m / METRES_PER_KM
+    step = 100 if abs(value) >= EXACT_KM_MAX else 10
+    return f"{number(step * round(value / step))}\u00a0km"
+
+
+def day(value: dt.date) -> str:
+    """``14 March 2027``."""
+    return f"{value.day}\u00a0{value:%B}\u00a0{value.year}"
+
+
+def day_near(value: dt.date, as_of: dt.date) -> str:
+    """``14 March`` in the year of ``as_of``, else ``14 March 2027``."""
+    return f"{value.day}\u00a0{value:%B}" if value.year == as_of.year else day(value)
+
+
+def short_day(value: dt.date, as_of: dt.date) -> str:
+    """``14 Mar`` in the year of ``as_of``, else ``14 Mar 2027``; for tables."""
+    year = "" if value.year == as_of.year else f"\u00a0{value.year}"
+    return f"{value.day}\u00a0{value:%b}{year}"
+
+
+def days_between(first: dt.date, last: dt.date, as_of: dt.date) -> str:
+    """``between 14 March and 2 May``; the year is said once where both share one that is not this year's."""
+    if first == last:
+        return f"on {day_near(first, as_of)}"
+    if first.year == last.year:
+        return f"between {first.day}\u00a0{first:%B} and {day_near(last, as_of)}"
+    return f"between {day(first)} and {day(last)}"
+
+
+def short_range(first: dt.date, last: dt.date, as_of: dt.date) -> str:
+    """``14 Mar to 2 May``; for tables."""
+    if first == last:
+        return short_day(first, as_of)
+    start = f"{first.day}\u00a0{first:%b}" if first.year == last.year else short_day(first, as_of)
+    return f"{start} to {short_day(last, as_of)}"
+
+
+def moment(value: dt.datetime, timezone: str) -> str:
+    """``14 March 2027, 09:05`` by the dealer's clock."""
+    local = value.astimezone(ZoneInfo(timezone))
+    return f"{day(local.date())}, {local:%H:%M}"
+
+
+def count(value: int, one: str, many: str) -> str:
+    """``1 car``, ``12 cars``, ``no cars``."""
+    if value == 0:
+        return f"no {many}"
+    return f"{number(value)} {one if value == 1 else many}"
+
+
+def sentence(words: str) -> str:
+    """With a capital at its beginning and a full stop at its end."""
+    text = words[:1].upper() + words[1:]
+    return text if text.endswith((".", "?", "!")) else f"{text}."
+
+
+def size(size_bytes: int) -> str:
+    """``812 bytes``, ``3.4 KB``."""
+    return f"{size_bytes} bytes" if size_bytes < 1000 else f"{size_bytes / 1000:.1f}\u00a0KB"
+
+
+FILTERS = MappingProxyType(
+    {
+        "number": number,
+        "km": km,
+        "about_km": about_km,
+        "day": day,
+        "day_near": day_near,
+        "short_day": short_day,
+        "short_range": short_range,
+        "moment": moment,
+        "sentence": sentence,
+        "size": size,
+    }
+)
