@@ -5,6 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# Shared machines are slow now and then: an example that takes long has found nothing.
+settings.register_profile("milepost", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+settings.load_profile("milepost")
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 NO_DATA = "the real data is not beside this checkout (expected ../shared/data); see docs/data.md"

@@ -82,7 +82,7 @@ def unpack_batch(payload: bytes) -> Batch:
     header, fields = _open(payload)
     try:
         return _batch(header, cast("WireBody", _namespace(fields)))
-    except (AttributeError, TypeError) as error:
+    except (AttributeError, TypeError, ValueError) as error:
         raise BodyError(f"the stored body is damaged: {error}") from error
 
 
