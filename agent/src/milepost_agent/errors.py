@@ -124,7 +124,7 @@ class StoreDamagedError(StoreError):
 
 
 class StoreIoError(StoreError):
-    """The disk or the file system refuses; whether the last commit reached it is known after opening again."""
+    """The disk or the file system refuses; whether it has the last commit is known after opening again."""
 
 
 class ConfigError(AgentError):

@@ -1,0 +1,1 @@
+"""The buffer: what was sampled stays on flash until the server has said that it is stored there."""

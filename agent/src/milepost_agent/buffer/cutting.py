@@ -1,0 +1,91 @@
+"""Batches out of spans: small blocks merged, untrusted times repaired, within the limits of the wire."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from milepost_agent.buffer.blocks import unpack
+from milepost_agent.clock import repair_ms
+from milepost_protocol.batch import Batch
+from milepost_protocol.codec import encode_batch
+from milepost_protocol.errors import ProtocolError
+from milepost_protocol.limits import BATCH_GAPS_MAX, BATCH_SAMPLES_MAX, GAP_SEQS_MAX
+from milepost_protocol.samples import Sample, TimeTrust
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from milepost_agent.buffer.spans import Span
+    from milepost_agent.clock import ClockReading
+
+CUT_BYTES_MAX: Final = 60 * 1024
+"""Sum of the blocks of one batch; merged they are smaller than that, and a batch may have 64 KiB."""
+
+
+class Cut(NamedTuple):
+    """A batch ready to be published: seqs ``first`` to ``last`` inclusive, ``samples`` of them no gap."""
+
+    first: int
+    last: int
+    samples: int
+    payload: bytes
+
+
+class DamagedSpanError(Exception):
+    """``span`` holds what this code cannot read; the store turns it into a gap."""
+
+    def __init__(self, span: Span, why: str) -> None:
+        super().__init__(f"block {span.first}..{span.last} cannot be read: {why}")
+        self.span = span
+
+
+def choose(spans: Iterable[Span], last_max: int, samples_max: int) -> list[Span]:
+    """The leading spans that one batch may carry; the first always, no other beyond ``last_max``."""
+    chosen: list[Span] = []
+    samples = gaps = stored_bytes = 0
+    for span in spans:
+        samples += 0 if span.reason else span.seqs
+        gaps += bool(span.reason)
+        stored_bytes += len(span.payload)
+        over = (
+            span.last > last_max
+            or samples > min(samples_max, BATCH_SAMPLES_MAX)
+            or gaps > BATCH_GAPS_MAX
+            or stored_bytes > CUT_BYTES_MAX
+            or span.last - (chosen[0].first if chosen else span.first) >= GAP_SEQS_MAX
+        )
+        if chosen and over:
+            break
+        chosen.append(span)
+    return chosen
+
+
+def cut(device: str, epoch: str, spans: Sequence[Span], now: ClockReading) -> Cut:
+    """The batch of ``spans``, or of the leading half (quarter, ...) of them that fits.
+
+    Raises:
+        DamagedSpanError: the first span cannot be read or sent.
+    """
+    try:
+        samples = [row for span in spans for row in _samples(span, now)]
+        gaps = [span.gap() for span in spans if span.reason]
+        payload = encode_batch(Batch.of(device, epoch, samples, gaps, sent_ms=max(0, now.wall_ms)))
+    except ProtocolError as error:
+        if len(spans) == 1:
+            raise DamagedSpanError(spans[0], str(error)) from error
+        return cut(device, epoch, spans[: len(spans) // 2], now)
+    return Cut(spans[0].first, spans[-1].last, len(samples), payload)
+
+
+def _samples(span: Span, now: ClockReading) -> list[Sample]:
+    if span.reason:
+        return []
+    rows = unpack(span.payload, span.first)
+    shift_ms = repair_ms(span.boot, span.offset_ms, now)
+    if shift_ms is None:
+        return rows
+    return [_repaired(row, shift_ms) if row.trust is TimeTrust.UNTRUSTED else row for row in rows]
+
+
+def _repaired(row: Sample, shift_ms: int) -> Sample:
+    return row._replace(time_ms=max(0, row.time_ms + shift_ms), trust=TimeTrust.REPAIRED)

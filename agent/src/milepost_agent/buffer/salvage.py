@@ -1,0 +1,264 @@
+"""A damaged buffer file: set aside, what is readable copied into a new one, what is not reported as a gap.
+
+The steps survive a kill at any point, because the damaged file first gets a name that says that its content
+is still to be taken over::
+
+    buffer.db            -> buffer.db.salvage      the damaged file waits (with its log)
+    buffer.db.new        -> buffer.db              a new file with all that was readable, moved there whole
+    buffer.db.salvage    -> buffer.db.corrupt-<n>  kept for people to look at
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import sqlite3
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from milepost_agent.buffer import blocks
+from milepost_agent.buffer.schema import SEQ_MAX, create, split_key, sync_folder
+from milepost_agent.buffer.spans import Span, Spans
+from milepost_protocol.errors import ProtocolError
+from milepost_protocol.frame import read_header
+from milepost_protocol.samples import UNKNOWN_CLASS, GapReason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+CORRUPT_FILES_MAX: Final = 4
+"""Damaged files that are kept; beyond that the oldest goes, and the log says so."""
+
+_LOG = logging.getLogger(__name__)
+_SPAN_QUERY: Final = "SELECT key, last, counts, reason, stored_ms, boot, offset_ms, payload FROM span "
+
+
+class OldStream(NamedTuple):
+    """What a damaged file says of one of its epochs."""
+
+    ordinal: int
+    epoch: str
+    device: str
+    next_seq: int
+    receipted: int
+    state: str | None
+
+
+def waiting_name(path: Path) -> Path:
+    """Where a damaged buffer waits until its content is taken over."""
+    return path.with_name(f"{path.name}.salvage")
+
+
+def corrupt_files(path: Path) -> list[Path]:
+    """The damaged files that were set aside, oldest first."""
+    found = [
+        file for file in path.parent.glob(f"{path.name}.corrupt-*") if file.name.rpartition("-")[2].isdigit()
+    ]
+    return sorted(found, key=lambda file: int(file.name.rpartition("-")[2]))
+
+
+def set_aside(path: Path) -> None:
+    """Give the damaged file its waiting name, its log after it."""
+    path.rename(waiting_name(path))
+    _move_log(path, waiting_name(path))
+    sync_folder(path)
+
+
+def take_over(path: Path, epoch: str, device: str) -> None:
+    """Make a buffer at ``path`` of the new ``epoch``, with all that a waiting file still tells.
+
+    Raises:
+        sqlite3.Error, OSError: the disk refuses.
+    """
+    waiting = waiting_name(path)
+    is_waiting = waiting.exists()
+    # Without a waiting file this log has lost its buffer; with one, a kill came between its two renames.
+    _move_log(path, waiting if is_waiting else _next_corrupt_name(path))
+
+    def fill(new: sqlite3.Connection) -> None:
+        if not is_waiting:
+            _insert_stream(new, OldStream(1, epoch, device, 1, 0, None))
+            return
+        with contextlib.closing(sqlite3.connect(waiting, isolation_level=None)) as old:
+            _copy(old, new, epoch, device)
+
+    create(path, fill)
+
+
+def put_away(path: Path) -> None:
+    """Give the waiting file its final name ``*.corrupt-<n>``; the oldest of too many is removed."""
+    final = _next_corrupt_name(path)
+    waiting = waiting_name(path)
+    _move_log(waiting, final)
+    waiting.rename(final)
+    sync_folder(path)
+    _LOG.error(
+        "the buffer was damaged; what could be read was taken over, the file is kept as %s", final.name
+    )
+    for oldest in corrupt_files(path)[:-CORRUPT_FILES_MAX]:
+        _LOG.warning("more than %d damaged buffers: removing %s", CORRUPT_FILES_MAX, oldest.name)
+        oldest.unlink()
+        oldest.with_name(f"{oldest.name}-wal").unlink(missing_ok=True)
+
+
+def _next_corrupt_name(path: Path) -> Path:
+    kept = corrupt_files(path)
+    number = int(kept[-1].name.rpartition("-")[2]) + 1 if kept else 1
+    return path.with_name(f"{path.name}.corrupt-{number}")
+
+
+def _move_log(path: Path, to: Path) -> None:
+    """The write-ahead log belongs to its file: beside another one it would overwrite that."""
+    with contextlib.suppress(FileNotFoundError):
+        path.with_name(f"{path.name}-wal").rename(to.with_name(f"{to.name}-wal"))
+
+
+def _copy(old: sqlite3.Connection, new: sqlite3.Connection, epoch: str, device: str) -> None:
+    streams = _streams(old)
+    spans = Spans(new)
+    tilers: dict[int, _Tiler] = {
+        stream.ordinal: _Tiler(spans, stream.ordinal, stream.receipted + 1) for stream in streams.values()
+    }
+    for span in _readable(old):
+        if span.ordinal not in streams:
+            header = _header_epoch(span)
+            if header is None or any(header == stream.epoch for stream in streams.values()):
+                continue
+            streams[span.ordinal] = OldStream(span.ordinal, header, device, 0, span.first - 1, None)
+            tilers[span.ordinal] = _Tiler(spans, span.ordinal, span.first)
+        tilers[span.ordinal].add(span)
+    for ordinal, stream in streams.items():
+        tilers[ordinal].close(stream.next_seq)
+        if tilers[ordinal].next_seq > stream.receipted + 1:
+            _insert_stream(new, stream._replace(next_seq=tilers[ordinal].next_seq, state=None))
+    newest = max(streams, default=0)
+    state = streams[newest].state if newest else None
+    holder = streams[newest].device if newest else device
+    _insert_stream(new, OldStream(newest + 1, epoch, holder, 1, 0, state))
+
+
+class _Tiler:
+    """Writes the spans of one stream without holes: what is missing between them becomes a gap."""
+
+    def __init__(self, spans: Spans, ordinal: int, next_seq: int) -> None:
+        self._spans = spans
+        self._ordinal = ordinal
+        self._is_empty = True
+        self.next_seq = next_seq
+
+    def add(self, span: Span) -> None:
+        if span.last < self.next_seq or (span.first < self.next_seq and not self._is_empty):
+            return  # an index that lies: these seqs are already told
+        self.close(span.first)
+        self._spans.insert(span)
+        self._is_empty = False
+        self.next_seq = span.last + 1
+
+    def close(self, until: int) -> None:
+        """Tell that all from the last span to before ``until`` is lost."""
+        if until > self.next_seq:
+            counts = ((UNKNOWN_CLASS, until - self.next_seq),)
+            lost = Span(self._ordinal, self.next_seq, until - 1, counts, GapReason.CORRUPT)
+            self._spans.insert_gap(lost)
+            self._is_empty = False
+            self.next_seq = until
+
+
+def _insert_stream(db: sqlite3.Connection, stream: OldStream) -> None:
+    db.execute("INSERT INTO stream VALUES (?, ?, ?, ?, ?, ?)", stream)
+
+
+def _streams(db: sqlite3.Connection) -> dict[int, OldStream]:
+    query = "SELECT ordinal, epoch, device, next_seq, receipted, state FROM stream"
+    try:
+        rows = [OldStream(*row) for row in db.execute(query)]
+    except sqlite3.Error:
+        return {}
+    return {row.ordinal: row._replace(state=_sound_state(row.state)) for row in rows if _is_sound(row)}
+
+
+def _is_sound(row: OldStream) -> bool:
+    return (
+        all(isinstance(number, int) for number in (row.ordinal, row.next_seq, row.receipted))
+        and isinstance(row.device, str)
+        and isinstance(row.epoch, str)
+        and len(row.epoch) == 16
+        and set(row.epoch) <= set("0123456789abcdef")
+        and 0 <= row.receipted < row.next_seq <= SEQ_MAX
+    )
+
+
+def _sound_state(state: Any) -> str | None:
+    try:
+        return state if isinstance(json.loads(state), dict) else None
+    except (TypeError, ValueError):
+        return None
+
+
+def _readable(db: sqlite3.Connection) -> Iterator[Span]:
+    """All sound spans, ascending: from the front up to the damage, then those behind it."""
+    last_key = -1
+    try:
+        for row in db.execute(_SPAN_QUERY + "ORDER BY key"):
+            last_key = row[0] if isinstance(row[0], int) else last_key
+            yield from _sound_span(row)
+    except sqlite3.Error:
+        yield from _readable_from_behind(db, last_key)
+
+
+def _readable_from_behind(db: sqlite3.Connection, after_key: int) -> Iterator[Span]:
+    keys: list[int] = []
+    with contextlib.suppress(sqlite3.Error):
+        for (key,) in db.execute("SELECT key FROM span WHERE key > ? ORDER BY key DESC", (after_key,)):
+            keys.append(key)
+    for key in reversed(keys):
+        with contextlib.suppress(sqlite3.Error):
+            yield from _sound_span(db.execute(_SPAN_QUERY + "WHERE key = ?", (key,)).fetchone())
+
+
+def _sound_span(row: tuple[Any, ...] | None) -> Iterator[Span]:
+    """The span of ``row``; a gap where only its range is sound; nothing where not even that is."""
+    if row is None:
+        return
+    key, last, counts, reason, stored_ms, boot, offset_ms, payload = row
+    if not (isinstance(key, int) and isinstance(last, int) and key > 0):
+        return
+    ordinal, first = split_key(key)
+    if not 1 <= first <= last <= SEQ_MAX:
+        return
+    known = _sound_counts(counts, last - first + 1)
+    span = Span(
+        ordinal, first, last, known, _reason(reason), stored_ms, boot or "", offset_ms or 0, payload or b""
+    )
+    if span.reason is None and not _is_readable(span):
+        span = Span(ordinal, first, last, known, GapReason.CORRUPT)
+    yield span
+
+
+def _sound_counts(counts: Any, seqs: int) -> blocks.Counts:
+    try:
+        known = blocks.merge_counts((str(name), int(count)) for name, count in json.loads(counts).items())
+    except (TypeError, ValueError, AttributeError):
+        known = ()
+    return known if sum(count for _, count in known) == seqs else ((UNKNOWN_CLASS, seqs),)
+
+
+def _reason(reason: Any) -> GapReason | None:
+    if reason is None:
+        return None
+    return GapReason(reason) if reason in set(GapReason) else GapReason.CORRUPT
+
+
+def _is_readable(span: Span) -> bool:
+    try:
+        return len(blocks.unpack(span.payload, span.first)) == span.seqs
+    except (ProtocolError, TypeError):
+        return False
+
+
+def _header_epoch(span: Span) -> str | None:
+    try:
+        return read_header(span.payload).epoch if span.payload else None
+    except ProtocolError:
+        return None

@@ -1,0 +1,170 @@
+"""The buffer file: tables, pragmas, and how a new one comes to be whole or not at all.
+
+``stream`` has one row for each epoch that is not wholly receipted, the current one last: the next seq, the
+server's receipt, and the edge's counters, so that a commit touches one page beside its block.
+
+``span`` tiles each stream from its receipt to its next seq, without holes and overlaps: a row is a block of
+samples, or a gap (``reason`` set, no ``payload``). Its key is stream and first seq in one integer, so that no
+second index costs a page a commit.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import sqlite3
+from typing import TYPE_CHECKING, Final
+
+from milepost_agent.buffer.policy import WAL_BYTES_MAX
+from milepost_agent.errors import StoreDamagedError, StoreError, StoreFullError, StoreIoError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+SCHEMA_VERSION: Final = 1
+APPLICATION_ID: Final = 0x4D50_4246  # "MPBF"
+SEQ_BITS: Final = 48
+SEQ_MAX: Final = 2**SEQ_BITS - 1
+"""Seqs of one stream: at 10,000 samples a second, 890 years."""
+PAGE_BYTES: Final = 4096
+WAL_PAGES_MAX: Final = 64
+CACHE_KIB: Final = 512
+
+_TABLES: Final = (
+    """
+    CREATE TABLE stream (
+        ordinal INTEGER PRIMARY KEY, epoch TEXT NOT NULL UNIQUE, device TEXT NOT NULL,
+        next_seq INTEGER NOT NULL, receipted INTEGER NOT NULL, state TEXT
+    )""",
+    """
+    CREATE TABLE span (
+        key INTEGER PRIMARY KEY, last INTEGER NOT NULL, counts TEXT NOT NULL, reason TEXT,
+        stored_ms INTEGER, boot TEXT, offset_ms INTEGER, payload BLOB
+    )""",
+    f"PRAGMA application_id = {APPLICATION_ID}",
+    f"PRAGMA user_version = {SCHEMA_VERSION}",
+)
+
+_FULL: Final = {sqlite3.SQLITE_FULL}
+_DAMAGED: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_ERROR}
+
+
+def span_key(ordinal: int, seq: int) -> int:
+    """The key of the span of stream ``ordinal`` that begins at ``seq``."""
+    return ordinal << SEQ_BITS | seq
+
+
+def split_key(key: int) -> tuple[int, int]:
+    """(ordinal, first seq) of a span's key."""
+    return key >> SEQ_BITS, key & SEQ_MAX
+
+
+@contextlib.contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Errors of SQLite and of the file system as errors of this package.
+
+    Raises:
+        StoreFullError, StoreDamagedError, StoreIoError: by the primary code of what SQLite raised.
+    """
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _translate(path, error) from error
+    except OSError as error:
+        kind = StoreFullError if error.errno in (errno.ENOSPC, errno.EDQUOT) else StoreIoError
+        raise kind(str(path), f"the file system refuses ({error.strerror})") from error
+
+
+def _translate(path: Path, error: sqlite3.Error) -> StoreError:
+    # Some errors of the binding itself carry no code: they say that the content is not what it should be.
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+    if code in _FULL:
+        return StoreFullError(
+            str(path), f"the disk is full ({error}); samples wait in memory until there is room"
+        )
+    if code in _DAMAGED:
+        return StoreDamagedError(str(path), f"is damaged ({error})")
+    return StoreIoError(
+        str(path), f"the disk refuses ({error}); see the kernel's log and the mount's options"
+    )
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """The one connection to the existing file at ``path``, ready for durable commits.
+
+    Raises:
+        sqlite3.Error: it does not open.
+    """
+    # mode=rw: a file that has gone must not come back empty.
+    db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=0)
+    try:
+        for pragma in (
+            # Exclusive before the log is first touched: its index then lives in this process's own memory.
+            "locking_mode = EXCLUSIVE",
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            f"wal_autocheckpoint = {WAL_PAGES_MAX}",
+            f"journal_size_limit = {WAL_BYTES_MAX}",
+            f"cache_size = -{CACHE_KIB}",
+            "mmap_size = 0",
+            "temp_store = MEMORY",
+            "cell_size_check = ON",
+        ):
+            db.execute(f"PRAGMA {pragma}")
+    except sqlite3.Error:
+        db.close()
+        raise
+    return db
+
+
+def create(path: Path, fill: Callable[[sqlite3.Connection], None]) -> None:
+    """Make a buffer at ``path`` with the rows that ``fill`` inserts: first beside it, then moved there whole.
+
+    Raises:
+        sqlite3.Error, OSError: the disk refuses.
+    """
+    fresh = path.with_name(f"{path.name}.new")
+    for leftover in (fresh, fresh.with_name(f"{fresh.name}-journal")):
+        leftover.unlink(missing_ok=True)
+    os.close(os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    with contextlib.closing(sqlite3.connect(fresh, isolation_level=None)) as db:
+        db.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("BEGIN")
+        for statement in _TABLES:
+            db.execute(statement)
+        fill(db)
+        db.execute("COMMIT")
+    fresh.rename(path)
+    sync_folder(path)
+
+
+def sync_folder(path: Path) -> None:
+    """Make the name of ``path`` itself survive a power cut."""
+    fd = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def check(path: Path, db: sqlite3.Connection) -> None:
+    """Look whether the file is a sound buffer of this version.
+
+    Raises:
+        StoreDamagedError: it is not; the message says why.
+        sqlite3.Error: it is too damaged to be asked.
+    """
+    application = db.execute("PRAGMA application_id").fetchone()[0]
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if application != APPLICATION_ID:
+        raise StoreDamagedError(str(path), "is not a Milepost buffer")
+    if version != SCHEMA_VERSION:
+        raise StoreDamagedError(str(path), f"has schema {version}; this agent reads {SCHEMA_VERSION}")
+    verdict = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if verdict != "ok":
+        raise StoreDamagedError(str(path), f"fails its check: {verdict}")
+    if db.execute("SELECT count(*) FROM stream").fetchone()[0] == 0:
+        raise StoreDamagedError(str(path), "names no epoch")
