@@ -1,0 +1,20 @@
+"""What the signals room raises.
+
+::
+
+    ServerError
+    +-- ScheduleError   a schedule of service items that cannot be used; says which item and field
+"""
+
+from __future__ import annotations
+
+from milepost_server.errors import ServerError
+
+
+class ScheduleError(ServerError):
+    """A schedule of service items that cannot be used."""
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(f"schedule {name}: {why}")
+        self.name = name
+        self.why = why
