@@ -1,0 +1,1 @@
+"""One car: its physics, its control units, and the adapter in its diagnostic port."""

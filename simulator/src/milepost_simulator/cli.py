@@ -1,0 +1,16 @@
+"""``milepost-sim``: cars, fleets, and a demonstration of the whole road."""
+
+from __future__ import annotations
+
+import click
+
+from milepost_simulator.commands.car import car
+
+
+@click.group(epilog="Example: milepost-sim car --pty build/car1 --habits shuttle")
+@click.version_option(package_name="milepost-simulator", prog_name="milepost-sim")
+def main() -> None:
+    """Simulated cars with physics, and fleets of owners whose hidden truth is known."""
+
+
+main.add_command(car)

@@ -1,0 +1,1 @@
+"""The commands of ``milepost-sim``, one module each."""

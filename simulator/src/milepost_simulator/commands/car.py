@@ -1,0 +1,123 @@
+"""``milepost-sim car``: one car with an ELM327 adapter in its port."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+
+from milepost_simulator.car import garage
+from milepost_simulator.car.framing import PROTOCOLS
+from milepost_simulator.car.garage import CHAOS, HABITS, CarChoice
+from milepost_simulator.car.models import Powertrain
+from milepost_simulator.car.port import serve_pty, serve_tcp
+from milepost_simulator.clock import RunningClock
+from milepost_simulator.errors import SimulatorError
+
+EXAMPLE = """
+\b
+Example: a car on a pseudo-terminal, that an agent reads as if it were an adapter:
+  milepost-sim car --pty build/car1 --seed 7 --habits shuttle
+  milepost-agent run --config agent.toml      # with port = "build/car1"
+"""
+
+
+class Place(NamedTuple):
+    """Where the adapter answers: on a pseudo-terminal with a link to it, or on TCP."""
+
+    pty: Path | None
+    tcp: int | None
+    host: str
+
+
+@click.command("car", epilog=EXAMPLE)
+@click.option(
+    "--pty", type=click.Path(path_type=Path), help="Serve on a pseudo-terminal, reached by this link."
+)
+@click.option("--tcp", type=click.IntRange(0, 65535), help="Serve on this TCP port (0: any free one).")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address for --tcp.")
+@click.option(
+    "--seed", type=int, default=1, show_default=True, help="All of the car's chances follow from it."
+)
+@click.option(
+    "--powertrain",
+    type=click.Choice([p.value for p in Powertrain]),
+    default="combustion",
+    show_default=True,
+    help="What drives it.",
+)
+@click.option(
+    "--habits", type=click.Choice(list(HABITS)), default="shuttle", show_default=True, help="Its trips."
+)
+@click.option(
+    "--drive",
+    type=click.Path(path_type=Path),
+    help="Play this recorded drive (CSV) instead of simulating one.",
+)
+@click.option(
+    "--speed-up",
+    type=click.FloatRange(0, 10_000, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="Simulated seconds in each second.",
+)
+@click.option(
+    "--chaos", type=click.Choice(list(CHAOS)), default="none", show_default=True, help="How bad the line is."
+)
+@click.option(
+    "--fault", "faults", multiple=True, metavar="CODE", help="A fault that it has, such as P0301; repeatable."
+)
+@click.option("--vin", help="Its VIN (default: made up from the seed).")
+@click.option("--odometer-km", type=click.FloatRange(0, 4_000_000), help="Its odometer at the start.")
+@click.option(
+    "--protocol",
+    type=click.IntRange(min(PROTOCOLS), max(PROTOCOLS)),
+    default=6,
+    show_default=True,
+    help="Bus, as in ATSP.",
+)
+@click.option("--two-units", is_flag=True, help="A transmission unit answers too.")
+@click.option("--clears-codes", is_flag=True, help="Mode 04 is obeyed instead of refused.")
+def car(
+    pty: Path | None, tcp: int | None, host: str, drive: Path | None, speed_up: float, **choices: object
+) -> None:
+    """Serve one car as an ELM327 adapter until stopped."""
+    if (pty is None) == (tcp is None):
+        raise click.UsageError("say where to serve: either --pty LINK or --tcp PORT")
+    choice = _choice(**choices)
+    try:
+        asyncio.run(_serve(choice, Place(pty, tcp, host), drive, speed_up))
+    except SimulatorError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _choice(**choices: object) -> CarChoice:
+    powertrain = Powertrain(str(choices.pop("powertrain")))
+    return CarChoice(powertrain=powertrain, **choices)  # type: ignore[arg-type]
+
+
+async def _serve(choice: CarChoice, place: Place, drive: Path | None, speed_up: float) -> None:
+    clock = RunningClock(time.time(), speed_up)
+    now_s = clock.now_s()
+    vehicle = (
+        garage.simulated_car(choice, now_s) if drive is None else garage.recorded_car(choice, drive, now_s)
+    )
+    adapter, chaos = garage.adapter(vehicle, clock, choice), garage.chaos(choice)
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    async with AsyncExitStack() as stack:
+        if place.tcp is None:
+            where = str(await stack.enter_async_context(serve_pty(adapter, chaos, place.pty)))
+        else:
+            port = await stack.enter_async_context(serve_tcp(adapter, chaos, place.host, place.tcp))
+            where = f"tcp://{place.host}:{port}"
+        vin = vehicle.snapshot(now_s).vin
+        what = choice.powertrain.value if drive is None else f"recorded drive {drive.name}"
+        click.echo(f"{vin} ({what}) answers at {where}; Ctrl-C ends it")
+        await stopped.wait()
