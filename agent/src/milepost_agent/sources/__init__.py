@@ -1,0 +1,54 @@
+"""Sources: what reads a car. ``open_source`` makes one from its ``[[source]]`` table."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from milepost_agent.errors import SourceConfigError
+from milepost_agent.sources.elm327 import open_elm327
+from milepost_agent.sources.elm327.settings import ELM327_SETTINGS
+from milepost_agent.sources.replay import REPLAY_SETTINGS, open_replay
+from milepost_agent.sources.settings import SettingValue, SourceSetting, parse_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from milepost_agent.readings import Source
+
+__all__ = ["KINDS", "SourceConfigError", "SourceKind", "open_source"]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceKind:
+    """A kind of source: its settings and how it is made; ``open`` takes them and a jitter in [0, 1)."""
+
+    settings: tuple[SourceSetting, ...]
+    open: Callable[[Mapping[str, SettingValue], Callable[[], float]], Source]
+
+
+KINDS: Final[Mapping[str, SourceKind]] = MappingProxyType(
+    {
+        "elm327": SourceKind(ELM327_SETTINGS, open_elm327),
+        "replay": SourceKind(REPLAY_SETTINGS, open_replay),
+    }
+)
+
+
+def open_source(config: Mapping[str, object], jitter: Callable[[], float] = random.random) -> Source:
+    """The source that a ``[[source]]`` table describes. Nothing is opened before its readings are asked for.
+
+    Args:
+        config: the table, with ``kind`` and the settings of that kind.
+        jitter: gives numbers in [0, 1), for backoffs.
+
+    Raises:
+        SourceConfigError: unknown kind or setting, missing or bad value; the message says what to do.
+    """
+    name = config.get("kind")
+    kind = KINDS.get(name) if isinstance(name, str) else None
+    if kind is None:
+        raise SourceConfigError("kind", f"{name!r} is none of {', '.join(sorted(KINDS))}")
+    return kind.open(parse_settings(kind.settings, config), jitter)

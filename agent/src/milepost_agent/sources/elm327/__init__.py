@@ -1,0 +1,47 @@
+"""ELM327: an adapter on a serial port, a pseudo-terminal or TCP, and the car behind it.
+
+::
+
+    port       bytes in and out                      framing    the stream, cut at prompts
+    adapter    one command, one reply                reply      lines as messages of ECUs (isotp, checksum)
+    session    connect, discover, poll, park         pids       what to ask and how it reads (dtc, vin)
+                                                     polling    what to ask next
+                                                     activity   is the car in use
+
+The left column does I/O and holds no formula, the right one is pure.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from milepost_agent.errors import SourceConfigError
+from milepost_agent.sources.backoff import Backoff
+from milepost_agent.sources.elm327.port import port_opener
+from milepost_agent.sources.elm327.session import Elm327Source, SessionOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from milepost_agent.sources.settings import SettingValue
+
+__all__ = ["Elm327Source", "open_elm327"]
+
+
+def open_elm327(settings: Mapping[str, SettingValue], jitter: Callable[[], float]) -> Elm327Source:
+    """An ELM327 source from its settings; nothing is opened yet.
+
+    Raises:
+        SourceConfigError: a port or protocol that cannot be one.
+    """
+    protocol = str(settings["protocol"])
+    if not re.fullmatch("[0-9A-C]", protocol):
+        raise SourceConfigError("protocol", f"{protocol!r} should be one of 0 to 9, A, B, C; 0 searches")
+    options = SessionOptions(
+        protocol=protocol,
+        fine_interval_s=float(settings["fine_interval_s"]),
+        parked_interval_s=float(settings["parked_interval_s"]),
+    )
+    opener = port_opener(str(settings["port"]), int(settings["baud"]))
+    return Elm327Source(opener, Backoff(jitter), options)

@@ -1,0 +1,96 @@
+"""The polling plan: what to ask next, no more often than its signal needs. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from milepost_agent.sources.elm327.pids import Request
+
+UNANSWERED_FACTOR: Final = 2.0
+UNANSWERED_INTERVAL_S_MIN: Final = 5.0
+UNANSWERED_INTERVAL_S_MAX: Final = 600.0
+NOT_SUPPORTED: Final = frozenset({0x11, 0x12})
+"""Negative codes "service not supported" and "sub-function not supported": asking again is of no use."""
+
+
+@dataclass(slots=True)
+class _Item:
+    request: Request
+    due_s: float
+    unanswered: int = 0
+
+    def interval_s(self, *, standing: bool) -> float:
+        interval_s = self.request.interval_s_standing if standing else self.request.interval_s
+        if not self.unanswered:
+            return interval_s
+        backed_off_s = max(interval_s, UNANSWERED_INTERVAL_S_MIN) * UNANSWERED_FACTOR ** min(
+            self.unanswered, 16
+        )
+        return max(interval_s, min(backed_off_s, UNANSWERED_INTERVAL_S_MAX))
+
+
+class PollPlan:
+    """Requests in turn: the most urgent of those that are due, counted from when each was last asked.
+
+    On a slow bus all are asked less often and none is starved. What a car refuses for good is asked no more;
+    what it leaves unanswered is asked ever more rarely.
+    """
+
+    def __init__(self, requests: Iterable[Request], mono_s: float) -> None:
+        self._items = {request.command: _Item(request, mono_s) for request in requests}
+        self.dropped: list[str] = []
+
+    def next(self, mono_s: float) -> Request | None:
+        """The request that has been due for longest; ``None`` where none is due yet."""
+        due = [item for item in self._items.values() if item.due_s <= mono_s]
+        return min(due, key=lambda item: item.due_s).request if due else None
+
+    def wait_s(self, mono_s: float) -> float | None:
+        """Seconds until something is due; ``None`` where nothing is left to ask."""
+        first_s = min((item.due_s for item in self._items.values()), default=None)
+        return None if first_s is None else max(0.0, first_s - mono_s)
+
+    def answered(self, request: Request, mono_s: float, *, standing: bool) -> None:
+        """Note an answer to ``request``, which was asked at ``mono_s``."""
+        item = self._items[request.command]
+        item.unanswered = 0
+        item.due_s = mono_s + item.interval_s(standing=standing)
+
+    def unanswered(self, request: Request, mono_s: float, *, standing: bool) -> None:
+        """Note that ``request``, asked at ``mono_s``, brought nothing of use."""
+        item = self._items[request.command]
+        item.unanswered += 1
+        item.due_s = mono_s + item.interval_s(standing=standing)
+
+    def refused(self, request: Request, code: int, mono_s: float, *, standing: bool) -> None:
+        """Note a negative answer with ``code`` to ``request``, asked at ``mono_s``."""
+        if code in NOT_SUPPORTED:
+            del self._items[request.command]
+            self.dropped.append(request.command)
+        else:
+            self.unanswered(request, mono_s, standing=standing)
+
+    def started(self, mono_s: float, *, standing: bool) -> None:
+        """Note that the engine started or stopped: what is wanted sooner now is due sooner."""
+        for item in self._items.values():
+            item.due_s = min(item.due_s, mono_s + item.interval_s(standing=standing))
+
+
+def wanted(requests: Iterable[Request], supported: frozenset[int], fine_interval_s: float) -> list[Request]:
+    """What to ask a car that supports the PIDs ``supported`` of service 01.
+
+    ``fine_interval_s`` is for requests that only a collection profile needs; at 0 they are not asked.
+    """
+    chosen = []
+    for request in requests:
+        if request.pid is not None and request.pid not in supported:
+            continue
+        if request.interval_s:
+            chosen.append(request)
+        elif fine_interval_s:
+            chosen.append(request.every(fine_interval_s))
+    return chosen

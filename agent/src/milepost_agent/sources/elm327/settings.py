@@ -1,0 +1,30 @@
+"""Settings of an ELM327 source."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from milepost_agent.sources.settings import SourceSetting
+
+BAUD_DEFAULT: Final = 38_400
+"""What an ELM327 speaks as it leaves the factory; many copies want 9600 or 115200."""
+
+ELM327_SETTINGS: Final = (
+    SourceSetting("port", None, 'device path ("/dev/ttyUSB0"), or "tcp://host:port"'),
+    SourceSetting("baud", BAUD_DEFAULT, "bits a second of a serial port", minimum=300, maximum=4_000_000),
+    SourceSetting("protocol", "0", "ELM327 protocol number 0 to C; 0 searches for the car's own"),
+    SourceSetting(
+        "fine_interval_s",
+        0.0,
+        "seconds between readings that only a collection profile needs (load, manifold pressure); 0: never",
+        minimum=0.0,
+        maximum=3_600.0,
+    ),
+    SourceSetting(
+        "parked_interval_s",
+        10.0,
+        "seconds between two looks at the battery of a parked car, which do not wake its bus",
+        minimum=0.05,
+        maximum=3_600.0,
+    ),
+)
