@@ -398,6 +398,7 @@ service_due = Table(
     Column("p90_odometer_m", Double),
     Column("p_30d", Double),
     Column("p_90d", Double),
+    Column("worn", Double),  # measured wear: 0 new, 1 at its limit
     Column("basis", String(32), nullable=False),  # which limit comes first: distance, time, wear, ...
     Column("limit_text", Text, nullable=False),
     Column("evidence", Json, nullable=False),  # readings and records that the numbers rest on
@@ -407,6 +408,40 @@ service_due = Table(
     _one_of("state", DueState),
     _same_dealer("vehicle_id", "vehicles"),
     Index(None, "dealer_id", "as_of", "p50_on"),
+)
+
+usage_priors = Table(  # what a dealer's vehicles of one model do in a day, before one of them is looked at
+    "usage_priors",
+    metadata,
+    _dealer(root=True),
+    Column("as_of", Date, nullable=False),
+    Column("make", String(64), nullable=False),  # empty make and model: the whole fleet
+    Column("model", String(64), nullable=False),
+    Column("rate_m_per_d", Double, nullable=False),
+    Column("between_cv", Double, nullable=False),
+    Column("month_cv", Double, nullable=False),
+    Column("vehicles", Integer, nullable=False),
+    Column("config_version", String(64), nullable=False),
+    PrimaryKeyConstraint("dealer_id", "as_of", "make", "model"),
+)
+
+vehicle_usage = Table(  # how far each vehicle goes in a day, and from where that is projected
+    "vehicle_usage",
+    metadata,
+    _dealer(),
+    Column("vehicle_id", BigId, nullable=False),
+    Column("as_of", Date, nullable=False),
+    Column("rate_m_per_d", Double, nullable=False),
+    Column("level_variance", Double, nullable=False),
+    Column("month_variance", Double, nullable=False),
+    Column("weight_months", Double, nullable=False),
+    Column("last_time_ms", BigInteger),  # of the last odometer reading that was kept
+    Column("last_odometer_m", Double),
+    Column("config_version", String(64), nullable=False),
+    Column("derived_at", UtcDateTime, nullable=False),
+    PrimaryKeyConstraint("vehicle_id", "as_of"),
+    _same_dealer("vehicle_id", "vehicles"),
+    Index(None, "dealer_id", "as_of"),
 )
 
 dirty_vehicles = Table(  # whose derivations are older than their readings or records
