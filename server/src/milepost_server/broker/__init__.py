@@ -1,0 +1,1 @@
+"""The broker: an embedded NATS server with its access rules, and the same rules for Mosquitto."""

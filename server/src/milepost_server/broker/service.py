@@ -1,0 +1,151 @@
+"""The embedded broker as the server runs it: the child, its auth callout, and the end of revoked devices."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import nats
+import nkeys
+import structlog
+
+from milepost_server import secret_files
+from milepost_server.broker import rules
+from milepost_server.broker.callout import Callout
+from milepost_server.broker.embedded import EmbeddedBroker, default_binary
+from milepost_server.broker.nats_config import NatsListeners, NatsSecrets, nats_config
+from milepost_server.broker.revocation import Revocation
+from milepost_server.errors import BrokerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nats.aio.client import Client
+
+    from milepost_server.settings import Settings
+    from milepost_server.store.engine import Store
+
+RESTART_WINDOW_S = 600.0
+RESTART_PAUSE_S = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+class BrokerService:
+    """Keeps the embedded broker up and answers its questions.
+
+    Args:
+        settings: ports, paths and limits.
+        store: where the devices are.
+        on_violation: called with the client id for each publish or subscription that the broker refused.
+        on_answer: called with the word of each answer to a connecting device.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        on_violation: Callable[[str], None],
+        on_answer: Callable[[str], None],
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._on_violation = on_violation
+        self._on_answer = on_answer
+        self.ready = asyncio.Event()
+
+    async def run(self) -> None:
+        """Run until cancelled.
+
+        Raises:
+            BrokerError: the child does not start, or ended more often than ``broker_restarts_max`` allows.
+        """
+        clock = asyncio.get_running_loop().time
+        ends: list[float] = []
+        while True:
+            child = self._child()
+            try:
+                await child.start(self._settings.broker_start_s_max)
+                code = await self._serve(child)
+            finally:
+                self.ready.clear()
+                await child.stop()
+            ends = [*(end for end in ends if end > clock() - RESTART_WINDOW_S), clock()]
+            log.error("broker_ended", code=code, ends=len(ends))
+            if len(ends) > self._settings.broker_restarts_max:
+                raise BrokerError(f"the broker ended {len(ends)} times in ten minutes, last with code {code}")
+            await asyncio.sleep(RESTART_PAUSE_S)
+
+    async def _serve(self, child: EmbeddedBroker) -> int:
+        """Serve one life of the child; return its exit code."""
+        settings = self._settings
+        key = nkeys.from_seed(secret_files.read(settings.secrets_dir / secret_files.ACCOUNT_SEED).encode())
+        callout = await self._connect(rules.CALLOUT_USER, secret_files.CALLOUT_PASSWORD)
+        control = await self._connect(rules.CONTROL_USER, secret_files.CONTROL_PASSWORD)
+        revocation = Revocation(self._store, control, settings.broker_revocation_interval_s)
+        tasks = [
+            asyncio.create_task(Callout(self._store, key, self._on_answer).serve(callout)),
+            asyncio.create_task(revocation.run()),
+        ]
+        ended = asyncio.create_task(child.ended())
+        self.ready.set()
+        try:
+            await asyncio.wait([ended, *tasks], return_when=asyncio.FIRST_COMPLETED)
+            if not ended.done():
+                for task in tasks:
+                    if task.done():
+                        task.result()
+            return await ended
+        finally:
+            for waiting in (*tasks, ended):
+                waiting.cancel()
+            await asyncio.gather(*tasks, ended, return_exceptions=True)
+            await callout.close()
+            await control.close()
+
+    async def _connect(self, user: str, password_file: str) -> Client:
+        async def on_error(error: Exception) -> None:
+            log.warning("broker_connection", user=user, error=str(error) or type(error).__name__)
+
+        return await nats.connect(
+            f"nats://127.0.0.1:{self._settings.broker_control_port}",
+            user=user,
+            password=secret_files.read(self._settings.secrets_dir / password_file),
+            name=user,
+            allow_reconnect=False,
+            error_cb=on_error,
+        )
+
+    def _child(self) -> EmbeddedBroker:
+        settings = self._settings
+        folder = settings.data_dir / "broker"
+        seed = secret_files.read(settings.secrets_dir / secret_files.ACCOUNT_SEED)
+        secrets = NatsSecrets(
+            issuer=nkeys.from_seed(seed.encode()).public_key.decode(),
+            ingest_password=secret_files.read(settings.secrets_dir / secret_files.INGEST_PASSWORD),
+            callout_password=secret_files.read(settings.secrets_dir / secret_files.CALLOUT_PASSWORD),
+            control_password=secret_files.read(settings.secrets_dir / secret_files.CONTROL_PASSWORD),
+        )
+        listeners = NatsListeners(
+            mqtt_host=settings.broker_host,
+            mqtt_port=settings.broker_port,
+            control_port=settings.broker_control_port,
+            tls_cert=settings.broker_tls_cert,
+            tls_key=settings.broker_tls_key,
+        )
+        return EmbeddedBroker(
+            Path(settings.broker_binary) if settings.broker_binary else default_binary(),
+            folder,
+            nats_config(folder, listeners, secrets),
+            [
+                ("127.0.0.1", settings.broker_control_port),
+                (_reachable(settings.broker_host), settings.broker_port),
+            ],
+            self._on_violation,
+        )
+
+
+def _reachable(host: str) -> str:
+    """An address of this machine by which a listener on ``host`` is reached."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
