@@ -324,11 +324,14 @@ quarantine = Table(  # payloads kept whole; those of unknown devices belong to n
     Column("payload", LargeBinary, nullable=False),
     Column("reason", String(32), nullable=False),
     Column("detail", Text, nullable=False),
+    Column("digest", String(64), nullable=False),  # of topic and payload: the same one is kept once
     Column("state", String(16), nullable=False),
     Column("received_at", UtcDateTime, nullable=False),
     Column("settled_at", UtcDateTime),
     _one_of("state", QuarantineState),
+    UniqueConstraint("digest"),
     Index(None, "dealer_id", "state", "received_at"),
+    Index(None, "device_id", "state"),
 )
 
 refusals = Table(  # samples that are in the archive but not in the readings, and why

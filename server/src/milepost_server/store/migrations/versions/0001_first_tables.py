@@ -60,18 +60,23 @@ def upgrade() -> None:
         sa.Column("payload", sa.LargeBinary(), nullable=False),
         sa.Column("reason", sa.String(length=32), nullable=False),
         sa.Column("detail", sa.Text(), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("received_at", UtcDateTime(), nullable=False),
         sa.Column("settled_at", UtcDateTime(), nullable=True),
         sa.CheckConstraint("state IN ('held', 'replayed', 'discarded')", name=op.f("ck_quarantine_state")),
         sa.ForeignKeyConstraint(["dealer_id"], ["dealers.id"], name=op.f("fk_quarantine_dealer_id_dealers")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_quarantine")),
+        sa.UniqueConstraint("digest", name=op.f("uq_quarantine_digest")),
     )
     with op.batch_alter_table("quarantine", schema=None) as batch_op:
         batch_op.create_index(
             batch_op.f("ix_quarantine_dealer_id_state_received_at"),
             ["dealer_id", "state", "received_at"],
             unique=False,
+        )
+        batch_op.create_index(
+            batch_op.f("ix_quarantine_device_id_state"), ["device_id", "state"], unique=False
         )
 
     op.create_table(

@@ -1,0 +1,1 @@
+"""From the broker to the database: transport, group commit, dedupe, quarantine, receipts."""

@@ -1,0 +1,331 @@
+"""One transaction for a group of payloads: lock, dedupe, archive, project, quarantine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from milepost_protocol.codec import decode_batch
+from milepost_server.ingest.arrivals import Opened, Trouble, printable
+from milepost_server.ingest.coverage import Coverage
+from milepost_server.ingest.losses import Loss, contradiction, losses
+from milepost_server.ingest.outcome import Outcome
+from milepost_server.ingest.projection import Projection, Projector, Refusal
+from milepost_server.store import archive, devices, dirty, quarantine, readings, streams
+from milepost_server.store.archive import ArchivedBatch
+from milepost_server.store.quarantine import HeldPayload
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Sequence
+
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from milepost_protocol.batch import Batch
+    from milepost_server.store.devices import DeviceRow, InstallationRow
+    from milepost_server.store.streams import StreamRow
+
+OVERLAPPING_MAX = 64
+"""Archived batches that a batch with known seqs is compared with."""
+
+REFUSED_SIGNALS_MAX = 256
+"""(signal, reason) counted for a device by name; the rest is counted together."""
+
+OTHER_SIGNALS = "(other signals)"
+TOPIC_CHARACTERS_MAX = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class CommitLimits:
+    """Limits of one stream and one device; see the settings of the same names."""
+
+    ranges_max: int
+    quarantine_held_max: int
+
+
+@dataclass(slots=True)
+class _Stream:
+    """One locked stream while its group is taken in."""
+
+    row: StreamRow
+    coverage: Coverage
+    installations: Sequence[InstallationRow]
+    accepted: list[ArchivedBatch] = field(default_factory=list)
+    losses: list[tuple[Loss, int | None, dt.datetime]] = field(default_factory=list)
+    projections: list[tuple[dt.datetime, Projection]] = field(default_factory=list)
+
+    def vehicle_at(self, moment: dt.datetime) -> int | None:
+        """Where the device was installed at ``moment``."""
+        return next((row.vehicle_id for row in self.installations if row.covers(moment)), None)
+
+
+class GroupCommit:
+    """Takes one group of opened arrivals into the database, within a transaction of the caller.
+
+    Args:
+        connection: of a write transaction; nothing holds before it is committed.
+        projector: turns samples into readings.
+        limits: of one stream and one device.
+        now: when the group is committed.
+    """
+
+    def __init__(
+        self, connection: AsyncConnection, projector: Projector, limits: CommitLimits, now: dt.datetime
+    ) -> None:
+        self._connection = connection
+        self._projector = projector
+        self._limits = limits
+        self._now = now
+        self._outcome = Outcome()
+        self._devices: dict[str, DeviceRow] = {}
+        self._streams: dict[tuple[str, str], _Stream] = {}
+        self._held: dict[str | None, int] = {}
+
+    async def run(self, group: Sequence[Opened]) -> Outcome:
+        """Take the group in, in its order; publish the outcome's receipts only after the commit."""
+        self._devices = await devices.known(
+            self._connection, {opened.device_id for opened in group if opened.device_id}
+        )
+        await self._lock(group)
+        for opened in group:
+            await self._take(opened)
+        for stream in self._streams.values():
+            await self._write(stream)
+        self._outcome.receipts = [
+            (stream.row.device_id, stream.coverage.receipt(stream.row.epoch))
+            for stream in self._streams.values()
+        ]
+        return self._outcome
+
+    async def _lock(self, group: Sequence[Opened]) -> None:
+        keys = {
+            (device.dealer_id, device.id, opened.header.epoch)
+            for opened in group
+            if opened.header and (device := self._admitted(opened))
+        }
+        rows = await streams.lock(self._connection, keys, now=self._now)
+        by_dealer: dict[int, set[str]] = {}
+        for dealer_id, device_id, _ in keys:
+            by_dealer.setdefault(dealer_id, set()).add(device_id)
+        places: dict[str, list[InstallationRow]] = {}
+        for dealer_id, ids in by_dealer.items():
+            for place in await devices.installations_of(self._connection, dealer_id, ids):
+                places.setdefault(place.device_id, []).append(place)
+        for key, row in rows.items():
+            coverage = Coverage(row.watermark, row.ranges)
+            self._streams[key] = _Stream(row, coverage, places.get(row.device_id, []))
+
+    def _admitted(self, opened: Opened) -> DeviceRow | None:
+        device = self._devices.get(opened.device_id or "")
+        return device if device and device.revoked_at is None else None
+
+    async def _take(self, opened: Opened) -> None:
+        device = self._admitted(opened)
+        if device is None and opened.device_id is not None:
+            await self._hold(opened, self._stranger(opened.device_id))
+        elif opened.header is None:
+            assert opened.trouble, "what has no header has a trouble"
+            await self._hold(opened, opened.trouble)
+        else:
+            await self._take_framed(opened, self._streams[(opened.device_id or "", opened.header.epoch)])
+
+    def _stranger(self, device_id: str) -> Trouble:
+        if device_id in self._devices:
+            return Trouble("revoked", f"device {device_id} was revoked; replay this if that was a mistake")
+        return Trouble(
+            "unknown-device", f"no device {device_id} is registered; register it, then replay this"
+        )
+
+    async def _take_framed(self, opened: Opened, stream: _Stream) -> None:
+        """Take a payload whose seqs are known, so that a receipt can pass it whatever becomes of it."""
+        header = opened.header
+        assert header, "checked by the caller"
+        spans = list(stream.coverage.uncovered(header.first, header.last))
+        trouble = opened.trouble
+        stored: list[Batch] = []
+        if opened.batch and spans != [(header.first, header.last)]:
+            stored = await self._stored(stream, opened)
+            if (why := contradiction(opened.batch, stored)) is not None:
+                trouble = Trouble("seq-reused", printable(why))
+        elif not spans:
+            trouble = None
+        if not spans and trouble is None:
+            self._outcome.payloads["duplicate"] += 1
+            return
+        wider = stream.coverage.with_span(header.first, header.last)
+        if len(wider.ranges) > max(self._limits.ranges_max, len(stream.coverage.ranges)):
+            self._drop("ranges")
+            return
+        if trouble is not None:
+            if await self._hold(opened, trouble):
+                stream.coverage = wider
+            return
+        assert opened.batch, "no trouble, so there is a batch"
+        self._accept(stream, opened, opened.batch, stored)
+        stream.coverage = wider
+
+    async def _stored(self, stream: _Stream, opened: Opened) -> list[Batch]:
+        """The archived batches that cover some of the same seqs; none where one is this very payload."""
+        assert opened.header, "checked by the caller"
+        first, last = opened.header.first, opened.header.last
+        rows = await archive.overlapping(
+            self._connection, stream.row.dealer_id, stream.row.id, first, last, limit=OVERLAPPING_MAX
+        )
+        near = [row for row in stream.accepted if row.first_seq <= last and row.last_seq >= first]
+        found = [*rows, *near]
+        if any(row.payload == opened.arrival.payload for row in found):
+            return []
+        return [decode_batch(row.payload) for row in found]
+
+    def _accept(self, stream: _Stream, opened: Opened, batch: Batch, stored: Sequence[Batch]) -> None:
+        received_at = opened.arrival.received_at
+        vehicle_id = stream.vehicle_at(received_at)
+        row = ArchivedBatch(
+            dealer_id=stream.row.dealer_id,
+            stream_id=stream.row.id,
+            vehicle_id=vehicle_id,
+            first_seq=batch.first,
+            last_seq=batch.last,
+            received_at=received_at,
+            payload=opened.arrival.payload,
+        )
+        stream.accepted.append(row)
+        projection = Projection()
+        spans = list(stream.coverage.uncovered(batch.first, batch.last))
+        self._projector.project(batch, spans, stream.installations, received_at, projection)
+        stream.projections.append((received_at, projection))
+        for loss in losses(batch, stream.coverage, stored, self._projector.catalogue):
+            stream.losses.append((loss, vehicle_id, received_at))
+        self._outcome.payloads["committed"] += 1
+
+    async def _hold(self, opened: Opened, trouble: Trouble) -> bool:
+        """Keep a payload in quarantine; False where the device has its share of it already."""
+        device = self._devices.get(opened.device_id or "")
+        key = device.id if device else None
+        if key not in self._held:
+            self._held[key] = await quarantine.held_count(self._connection, key)
+        if self._held[key] >= self._limits.quarantine_held_max:
+            self._drop("quarantine-full")
+            return False
+        new = await quarantine.hold(
+            self._connection,
+            HeldPayload(
+                dealer_id=device.dealer_id if device else None,
+                device_id=opened.device_id,
+                topic=printable(opened.arrival.topic)[:TOPIC_CHARACTERS_MAX],
+                payload=opened.arrival.payload,
+                reason=trouble.reason,
+                detail=trouble.detail,
+                received_at=opened.arrival.received_at,
+            ),
+        )
+        if new:
+            self._held[key] += 1
+            self._outcome.payloads["quarantined"] += 1
+            self._outcome.quarantined[trouble.reason] += 1
+        else:
+            self._outcome.payloads["duplicate"] += 1
+        return True
+
+    def _drop(self, why: str) -> None:
+        """Nothing is lost by it: without a receipt the device keeps the payload and sends it again."""
+        self._outcome.payloads["dropped"] += 1
+        self._outcome.dropped[why] += 1
+
+    async def _write(self, stream: _Stream) -> None:
+        row = stream.row
+        if (stream.coverage.watermark, stream.coverage.ranges) == (row.watermark, row.ranges):
+            return
+        await streams.save(
+            self._connection,
+            row,
+            watermark=stream.coverage.watermark,
+            ranges=stream.coverage.ranges,
+            received_at=self._now,
+        )
+        await archive.add(self._connection, stream.accepted)
+        await readings.add_gaps(self._connection, _gap_rows(row, stream.losses))
+        for loss, _, _ in stream.losses:
+            self._outcome.lost[loss.reason] += sum(loss.counts.values())
+        for received_at, projection in stream.projections:
+            await write_projection(self._connection, row, projection, received_at)
+            self._outcome.readings += len(projection.readings)
+            self._outcome.unplaced += projection.unplaced
+            self._outcome.vin_conflicts += len(projection.vin_conflicts)
+            for refusal, samples in projection.refused.items():
+                self._outcome.refused[refusal.reason] += samples
+
+
+async def write_projection(
+    connection: AsyncConnection, stream: StreamRow, projection: Projection, received_at: dt.datetime
+) -> None:
+    """Write readings, refusals and VIN conflicts of one stream, and mark the vehicles dirty."""
+    await readings.add(
+        connection,
+        [
+            {
+                **reading._asdict(),
+                "dealer_id": stream.dealer_id,
+                "stream_id": stream.id,
+                "received_at": received_at,
+            }
+            for reading in projection.readings
+        ],
+    )
+    touched = {(stream.dealer_id, reading.vehicle_id) for reading in projection.readings}
+    await dirty.mark(connection, touched, now=received_at)
+    for conflict in sorted(projection.vin_conflicts):
+        await readings.note_vin_conflict(
+            connection,
+            stream.dealer_id,
+            stream.device_id,
+            vehicle_id=conflict.vehicle_id,
+            vin_reported=conflict.vin_reported,
+            now=received_at,
+        )
+    if projection.refused:
+        await _count_refusals(connection, stream, projection, received_at)
+
+
+async def _count_refusals(
+    connection: AsyncConnection, stream: StreamRow, projection: Projection, now: dt.datetime
+) -> None:
+    counted = await readings.refused_signals(connection, stream.dealer_id, stream.device_id)
+    for refusal, samples in sorted(projection.refused.items()):
+        key = refusal
+        if refusal not in counted and len(counted) >= REFUSED_SIGNALS_MAX:
+            key = Refusal(OTHER_SIGNALS, refusal.reason)
+        counted.add(key)
+        await readings.count_refusal(
+            connection,
+            stream.dealer_id,
+            stream.device_id,
+            signal=key.signal,
+            reason=key.reason,
+            samples=samples,
+            detail=projection.details[refusal],
+            now=now,
+        )
+
+
+def _gap_rows(
+    stream: StreamRow, found: Sequence[tuple[Loss, int | None, dt.datetime]]
+) -> list[dict[str, Any]]:
+    return [
+        {
+            "dealer_id": stream.dealer_id,
+            "stream_id": stream.id,
+            "first_seq": loss.first,
+            "last_seq": loss.last,
+            "vehicle_id": vehicle_id,
+            "reason": loss.reason,
+            "counts": dict(loss.counts),
+            "received_at": received_at,
+        }
+        for loss, vehicle_id, received_at in found
+    ]
+
+
+def as_trouble(opened: Opened, reason: str, detail: str) -> Opened:
+    """The same arrival, to be quarantined instead of taken in."""
+    return replace(opened, batch=None, trouble=Trouble(reason, printable(detail)))
