@@ -197,16 +197,17 @@ class BufferStore:
         return None
 
     def receive(self, epoch: str, seq: int) -> None:
-        """Delete what the server has: all of ``epoch`` up to ``seq``. An older epoch that is empty then goes.
+        """Delete what the server has: all of ``epoch``, if the file has it, up to ``seq``.
+
+        An older epoch of which nothing is left goes, too.
 
         Raises:
-            KeyError: the file has no such epoch.
             StoreError: the disk refuses; the receipt will come again.
         """
-        stream = self._streams[epoch]
-        seq = min(seq, stream.next_seq - 1)
-        if seq <= stream.receipted:
+        stream = self._streams.get(epoch)
+        if stream is None or seq <= stream.receipted:
             return
+        seq = min(seq, stream.next_seq - 1)
         with self._transaction(durable=False):
             self._spans.delete_up_to(stream.ordinal, seq)
             self._save(stream._replace(receipted=seq))
@@ -218,11 +219,10 @@ class BufferStore:
         """The server, restored to an older state, has ``epoch`` up to ``seq``: what is gone here is a gap.
 
         Raises:
-            KeyError: the file has no such epoch.
             StoreError: the disk refuses; the receipt will come again.
         """
-        stream = self._streams[epoch]
-        if seq >= stream.receipted:
+        stream = self._streams.get(epoch)
+        if stream is None or seq >= stream.receipted:
             return
         with self._transaction(durable=False):
             held = next(self._spans.covering(stream.ordinal, 1), None)

@@ -1,0 +1,208 @@
+"""From the event loop to the buffer: samples gather here, and one thread commits them.
+
+The thread is the only one that touches the store, so that an fsync never holds up the loop. A store that the
+disk has failed is closed; the next call opens it again, which salvages it where that is needed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from milepost_agent.buffer.pending import Pending
+from milepost_agent.errors import StoreDamagedError, StoreError, StoreIoError
+from milepost_protocol.errors import ProtocolError
+from milepost_protocol.signals import catalogue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from milepost_agent.buffer.blocks import Counts
+    from milepost_agent.buffer.policy import DiskFacts
+    from milepost_agent.buffer.store import BufferStore, Stream
+    from milepost_agent.clock import ClockReading
+    from milepost_agent.readings import Reading
+
+T = TypeVar("T")
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class RecorderLimits:
+    """When to commit, and how much may wait in memory while the disk refuses."""
+
+    commit_interval_s: float
+    commit_samples_max: int
+    memory_samples_max: int
+
+
+class Surroundings(NamedTuple):
+    """Where the recorder looks: the edge's counters, the clocks, and the disk."""
+
+    state: Callable[[], Mapping[str, Any]]
+    clock: Callable[[], ClockReading]
+    disk: Callable[[], DiskFacts]
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """One commit, tried until it succeeds.
+
+    After an I/O error nobody knows whether the disk has it nevertheless: the seqs tell, once the store is
+    open again, and so nothing is stored twice.
+    """
+
+    readings: Sequence[Reading]
+    lost: Counts
+    state: Mapping[str, Any]
+    before: Stream | None = None
+
+    def reached(self, current: Stream) -> bool:
+        """Whether the store, now at ``current``, holds it already."""
+        if self.before is None or current.epoch != self.before.epoch:
+            return False
+        seqs = len(self.readings) + sum(count for _, count in self.lost)
+        return seqs > 0 and current.next_seq == self.before.next_seq + seqs
+
+
+class Recorder:
+    """Collects readings and commits them; all other work on the store goes through ``ask``."""
+
+    def __init__(
+        self, open_store: Callable[[], BufferStore], surroundings: Surroundings, limits: RecorderLimits
+    ) -> None:
+        self._open_store = open_store
+        self._around = surroundings
+        self._limits = limits
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="buffer")
+        self._store: BufferStore | None = None
+        self._pending = Pending(limits.memory_samples_max)
+        self._saved_state: Mapping[str, Any] | None = None
+        self._attempt: _Attempt | None = None
+        self._wake = asyncio.Event()
+        self._is_stopping = False
+        self.on_stored: Callable[[], None] = lambda: None
+        """Called in the loop after each commit."""
+        self.sampled = 0
+        self.commits = 0
+        self.refused: Counter[str] = Counter()
+        self.lost: Counter[str] = Counter()
+        self.last_refusal = ""
+        self.last_error = ""
+
+    @property
+    def pending(self) -> int:
+        """Samples in memory, not stored."""
+        return len(self._pending) + (len(self._attempt.readings) if self._attempt else 0)
+
+    async def ask(self, question: Callable[[BufferStore], T]) -> T:
+        """Run ``question`` on the store, in its thread.
+
+        Raises:
+            StoreError: the store cannot be opened, or has failed; ask again later.
+        """
+        return await self._in_executor(lambda: self._in_thread(question))
+
+    async def _in_executor(self, job: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, job)
+
+    def _in_thread(self, question: Callable[[BufferStore], T]) -> T:
+        if self._store is None:
+            self._store = self._open_store()
+        try:
+            return question(self._store)
+        except (StoreIoError, StoreDamagedError):
+            self._drop_store()
+            raise
+
+    def _drop_store(self) -> None:
+        store, self._store = self._store, None
+        if store is not None:
+            with contextlib.suppress(StoreError):
+                store.close()
+
+    def add(self, readings: Iterable[Reading]) -> None:
+        """Queue what is to be stored. A reading that the catalogue does not allow is refused and counted."""
+        known = catalogue()
+        for reading in readings:
+            try:
+                known[reading.signal].check(reading.value)
+            except ProtocolError as error:
+                self.refused[error.reason] += 1
+                self.last_refusal = str(error)
+                continue
+            self._pending.add(reading)
+            self.sampled += 1
+        if len(self._pending) >= self._limits.commit_samples_max:
+            self._wake.set()
+
+    async def run(self) -> None:
+        """Commit every ``commit_interval_s``, or earlier when enough has gathered; until ``stop``."""
+        while not self._is_stopping:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), self._limits.commit_interval_s)
+            self._wake.clear()
+            await self._flush()
+        await self._flush()
+
+    def stop(self) -> None:
+        """Let ``run`` end after a last commit."""
+        self._is_stopping = True
+        self._wake.set()
+
+    async def close(self) -> None:
+        """Close the store and end its thread."""
+        await self._in_executor(self._drop_store)
+        self._thread.shutdown()
+
+    async def _flush(self) -> None:
+        try:
+            while await self._commit_some():
+                pass
+        except StoreError as error:
+            if str(error) != self.last_error:
+                _LOG.error("%s", error)
+            self.last_error = str(error)
+            # What gathers meanwhile must not make the loop spin on a disk that refuses.
+            self._wake.clear()
+        else:
+            self.last_error = ""
+
+    async def _commit_some(self) -> bool:
+        """Commit up to ``commit_samples_max`` samples; whether there may be more."""
+        if self._attempt is None:
+            self._attempt = self._next_attempt()
+        attempt = self._attempt
+        if attempt is None:
+            return False
+        await self._in_executor(lambda: self._commit(attempt))
+        self._attempt = None
+        self._saved_state = attempt.state
+        self.commits += 1
+        self.lost.update(dict(attempt.lost))
+        self.on_stored()
+        return len(self._pending) >= self._limits.commit_samples_max
+
+    def _next_attempt(self) -> _Attempt | None:
+        state = self._around.state()
+        readings, lost = self._pending.take(self._limits.commit_samples_max)
+        if not readings and not lost and state == self._saved_state:
+            return None
+        return _Attempt(readings, lost, state)
+
+    def _commit(self, attempt: _Attempt) -> None:
+        current = self._in_thread(lambda store: store.current)
+        if attempt.reached(current):
+            return
+        attempt.before = current
+        self._in_thread(
+            lambda store: store.commit(
+                attempt.readings, attempt.state, self._around.clock(), self._around.disk(), attempt.lost
+            )
+        )
