@@ -22,6 +22,7 @@ READ_VOLTAGE: Final = "ATRV"
 INTERRUPT: Final = b" "
 """Any character stops a running request; this one is ignored when none runs."""
 TIMEOUTS_MAX: Final = 3
+SETTING_TRIES_MAX: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class AdapterTimes:
 
     reset_s_max: float = 5.0
     setting_s_max: float = 2.0
-    request_s_max: float = 5.0
+    request_s_max: float = 3.0
     search_s_max: float = 20.0
     quiet_s: float = 0.2
     drain_s_max: float = 2.0
@@ -58,16 +59,24 @@ class Adapter:
             AdapterError: silent, or not an ELM327.
             PortError: the port is gone.
         """
+        self.unknown_settings.clear()
         await self.ask(RESET, self._times.reset_s_max)
         for command in (*SETUP, f"{SET_PROTOCOL}{protocol}"):
-            lines = text_lines(command, await self.ask(command, self._times.setting_s_max))
-            if "OK" in lines:
+            why = await self._set(command)
+            if why is None:
                 continue
             if command == SETUP[0]:
-                raise AdapterError(
-                    command, f"answered {lines[:3]!r}, which no ELM327 does; check port and baud"
-                )
+                raise AdapterError(command, f"answered {why}, which no ELM327 does; check port and baud")
             self.unknown_settings.append(command)
+
+    async def _set(self, command: str) -> str | None:
+        """Make one setting, against a bad line too; ``None``, or what was answered instead of OK."""
+        lines: list[str] = []
+        for _ in range(SETTING_TRIES_MAX):
+            lines = text_lines(command, await self.ask(command, self._times.setting_s_max))
+            if "OK" in lines:
+                return None
+        return repr(lines[:3])[:64]
 
     async def request(self, command: str, *, search: bool = False) -> str:
         """The text that answers an OBD request, "" where the adapter gave no prompt in time.

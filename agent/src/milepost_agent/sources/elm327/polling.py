@@ -10,9 +10,11 @@ if TYPE_CHECKING:
 
     from milepost_agent.sources.elm327.pids import Request
 
+RETRIES_MAX: Final = 2
+"""Failures in a row that a bad line explains; more, and the car does not know the request."""
+RETRY_S: Final = 5.0
 UNANSWERED_FACTOR: Final = 2.0
-UNANSWERED_INTERVAL_S_MIN: Final = 5.0
-UNANSWERED_INTERVAL_S_MAX: Final = 600.0
+UNANSWERED_S_MAX: Final = 600.0
 NOT_SUPPORTED: Final = frozenset({0x11, 0x12})
 """Negative codes "service not supported" and "sub-function not supported": asking again is of no use."""
 
@@ -27,10 +29,10 @@ class _Item:
         interval_s = self.request.interval_s_standing if standing else self.request.interval_s
         if not self.unanswered:
             return interval_s
-        backed_off_s = max(interval_s, UNANSWERED_INTERVAL_S_MIN) * UNANSWERED_FACTOR ** min(
-            self.unanswered, 16
-        )
-        return max(interval_s, min(backed_off_s, UNANSWERED_INTERVAL_S_MAX))
+        if self.unanswered <= RETRIES_MAX:
+            return min(interval_s, RETRY_S)
+        doublings = min(self.unanswered - RETRIES_MAX, 16)
+        return min(RETRY_S * UNANSWERED_FACTOR**doublings, UNANSWERED_S_MAX)
 
 
 class PollPlan:

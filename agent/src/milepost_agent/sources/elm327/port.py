@@ -170,7 +170,7 @@ def port_opener(port: str, baud: int) -> Callable[[], Awaitable[Port]]:
     Raises:
         SourceConfigError: neither a device path nor ``tcp://host:port``.
     """
-    if port.startswith("/"):
+    if port and "://" not in port:
         return lambda: SerialPort.open(port, baud)
     host, _, number = port.removeprefix(TCP_SCHEME).rpartition(":")
     if not port.startswith(TCP_SCHEME) or not host or not number.isdecimal() or not 0 < int(number) < 65536:

@@ -52,6 +52,7 @@ class Notice(enum.StrEnum):
     LOW_VOLTAGE_RESET = "LVRESET"
     LOW_POWER_ALERT = "LPALERT"
     ACTIVITY_ALERT = "ACTALERT"
+    RESET = "ELM327"
     UNKNOWN_COMMAND = "?"
 
 
@@ -66,6 +67,10 @@ SILENCE: Final = frozenset(
     }
 )
 """Notices of a bus on which nobody answers, as with the ignition off."""
+
+
+RESETS: Final = frozenset({Notice.RESET, Notice.LOW_VOLTAGE_RESET})
+"""Notices of an adapter that began anew and forgot its settings, as when a starter takes its supply."""
 
 
 class Framing(enum.Enum):
@@ -210,6 +215,8 @@ def _notice(body: str) -> Notice | None:
     """The notice in a line; one may stand behind data that it spoils (``...<DATAERROR``)."""
     if body.startswith("?"):
         return Notice.UNKNOWN_COMMAND
+    if body.startswith(Notice.RESET.value):
+        return Notice.RESET
     _, mark, after = body.partition("<")
     word = (after if mark else body).strip("!>.")
     return next((n for n in Notice if n is not Notice.UNKNOWN_COMMAND and word == n.value), None)

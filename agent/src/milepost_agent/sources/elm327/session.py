@@ -16,7 +16,7 @@ from milepost_agent.sources.elm327.activity import Activity, ParkedWatch, Parkin
 from milepost_agent.sources.elm327.adapter import Adapter, AdapterTimes
 from milepost_agent.sources.elm327.pids import PIDS_PER_MASK, requests, supported_pids
 from milepost_agent.sources.elm327.polling import PollPlan, wanted
-from milepost_agent.sources.elm327.reply import Reply, parse_reply
+from milepost_agent.sources.elm327.reply import RESETS, Reply, parse_reply
 from milepost_agent.sources.elm327.status import Status
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class SessionOptions:
 
     protocol: str = "0"
     fine_interval_s: float = 0.0
-    parked_interval_s: float = 10.0
+    parked_interval_s: float = 1.0
     times: AdapterTimes = field(default_factory=AdapterTimes)
     parking: ParkingLimits = field(default_factory=ParkingLimits)
 
@@ -112,6 +112,7 @@ class Elm327Source:
                 async with aclosing(self._poll(adapter, supported)) as readings:
                     async for reading in readings:
                         yield reading
+            self._status.state = "parked"
             if supported or watch is None:
                 yield Reading(paths.SYSTEM_STATE, paths.STATE_OFF, self._clock())
                 watch = ParkedWatch(self._options.parking, self._clock())
@@ -204,17 +205,18 @@ class Elm327Source:
 
     async def _parked(self, adapter: Adapter, watch: ParkedWatch) -> AsyncGenerator[Reading, None]:
         """Read the battery, and nothing else, until it tells that the car may be in use."""
-        self._status.state = "parked"
         await adapter.release_bus()
         while True:
-            await asyncio.sleep(self._options.parked_interval_s)
             volts = await adapter.voltage_v()
             if volts is not None:
                 yield Reading(paths.VOLTAGE, volts, self._clock())
             if watch.feed(volts, self._clock()):
                 return
+            await asyncio.sleep(self._options.parked_interval_s)
 
     async def _request(self, adapter: Adapter, command: str, *, search: bool = False) -> Reply:
         reply = parse_reply(command, await adapter.request(command, search=search))
         self._status.count(reply)
+        if reply.notices & RESETS:
+            await adapter.initialise(self._options.protocol)
         return reply

@@ -1,0 +1,227 @@
+"""The session: what it does when adapters, lines and cars misbehave, and when the ignition goes off."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from random import Random
+from typing import TYPE_CHECKING
+
+import pytest
+
+from milepost_agent import paths
+from milepost_agent.errors import PortError
+from milepost_agent.sources import open_source
+from milepost_agent.sources.backoff import Backoff
+from milepost_agent.sources.elm327.activity import ParkingLimits
+from milepost_agent.sources.elm327.adapter import AdapterTimes
+from milepost_agent.sources.elm327.port import port_opener
+from milepost_agent.sources.elm327.session import Elm327Source, SessionOptions
+from milepost_simulator.car.chaos import CALM, WILD, Chaos, ChaosRates
+from milepost_simulator.car.elm327 import Elm327, Timing
+from milepost_simulator.car.port import serve_tcp
+from milepost_simulator.clock import ManualClock
+from support.adapters import bridge_pty, collect_until, has, latest, serve_elmulator
+from support.cars import START_S, VIN, StandingCar
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from milepost_agent.readings import Reading
+
+QUICK = Timing(command_s=0.0, reset_s=0.0, answer_s=0.001, frame_s=0.0, search_s=0.01)
+TIMES = AdapterTimes(
+    reset_s_max=1.0, setting_s_max=0.3, request_s_max=0.3, search_s_max=1.0, quiet_s=0.05, drain_s_max=0.3
+)
+OPTIONS = SessionOptions(parked_interval_s=0.02, fine_interval_s=0.01, times=TIMES)
+
+
+def quick_source(port: str, options: SessionOptions = OPTIONS) -> Elm327Source:
+    return Elm327Source(port_opener(port, 38_400), Backoff(lambda: 0.0, 0.01, 0.05), options)
+
+
+@contextlib.asynccontextmanager
+async def simulated(car: StandingCar, rates: ChaosRates = CALM, seed: int = 1) -> AsyncIterator[str]:
+    adapter = Elm327(car, ManualClock(START_S), timing=QUICK)
+    async with serve_tcp(adapter, Chaos(Random(seed), rates), "127.0.0.1", 0) as port:
+        yield f"tcp://127.0.0.1:{port}"
+
+
+def states(readings: list[Reading]) -> list[object]:
+    return [r.value for r in readings if r.signal == paths.SYSTEM_STATE]
+
+
+@pytest.mark.parametrize("scenario", ["chunked_stream", "headers_off_echo_on"])
+async def test_copies_that_split_and_echo_and_leave_headers_off_read_the_same(scenario: str) -> None:
+    with serve_elmulator(scenario) as port:
+        source = quick_source(f"tcp://127.0.0.1:{port}")
+        readings = await collect_until(source.readings(), has(paths.VIN, paths.DTC_PERMANENT, paths.COOLANT))
+    found = latest(readings)
+    assert found[paths.VIN] == "1C4RJFBG8FC123456"
+    assert found[paths.DTC_CONFIRMED] == ""
+    assert found[paths.RPM] == 1726.0
+    assert found["Vehicle.Milepost.Diagnostics.IsMilOn"] is False
+    assert source.status()["garbled"] == 0
+
+
+async def test_garbage_gives_no_readings_and_is_counted() -> None:
+    with serve_elmulator("malformed") as port:
+        source = quick_source(f"tcp://127.0.0.1:{port}")
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(source.readings()), 1.0)
+    status = source.status()
+    assert int(status["garbled"]) > 0
+    assert int(status["failures"]) > 0
+    assert "make no sense" in str(status["last_error"])
+
+
+async def test_a_stalling_adapter_that_hangs_up_is_read_again_and_again() -> None:
+    with serve_elmulator("adapter_disconnect") as port:
+        source = quick_source(f"tcp://127.0.0.1:{port}")
+        readings = await collect_until(source.readings(), lambda readings: states(readings).count("ON") >= 3)
+    assert {r.signal for r in readings} >= {"Vehicle.Milepost.Diagnostics.IsMilOn"}
+    assert int(source.status()["failures"]) >= 2
+    assert "closed by the other side" in str(source.status()["last_error"])
+
+
+async def test_a_serial_device_that_goes_away_comes_back(tmp_path: object) -> None:
+    with serve_elmulator("no_codes_basic") as port:
+        paths_seen: list[str] = []
+
+        async with contextlib.AsyncExitStack() as first:
+            paths_seen.append(await first.enter_async_context(bridge_pty(port)))
+
+            async def open_latest() -> object:
+                return await port_opener(paths_seen[-1], 38_400)()
+
+            source = Elm327Source(open_latest, Backoff(lambda: 0.0, 0.01, 0.05), OPTIONS)
+            readings = source.readings()
+            async with contextlib.aclosing(readings):
+                async for reading in readings:
+                    if reading.signal == paths.RPM:
+                        break
+                await first.aclose()
+                async with bridge_pty(port) as second:
+                    paths_seen.append(second)
+                    again = await collect_until(
+                        readings, lambda rs: "ON" in states(rs) and has(paths.RPM)(rs)
+                    )
+    assert latest(again)[paths.RPM] == 1726.0
+    assert int(source.status()["connects"]) == 2
+
+
+async def test_ignition_off_is_told_once_and_then_only_the_battery_is_read() -> None:
+    car = StandingCar()
+    async with simulated(car) as port:
+        source = quick_source(port)
+        readings = source.readings()
+        async with contextlib.aclosing(readings):
+            async for reading in readings:
+                if reading.signal == paths.RPM:
+                    car.turn_off(voltage_v=12.4)
+                if reading == (paths.SYSTEM_STATE, "OFF", reading.mono_s):
+                    break
+            asked = int(source.status()["requests"])
+            parked = [await anext(readings) for _ in range(20)]
+            assert {(r.signal, r.value) for r in parked} == {(paths.VOLTAGE, 12.4)}
+            assert source.status()["state"] == "parked"
+            assert int(source.status()["requests"]) == asked, "a sleeping bus was asked"
+
+
+@pytest.mark.parametrize("voltage_v", [11.0, 14.2])
+async def test_a_cranking_or_charging_battery_brings_the_car_back(voltage_v: float) -> None:
+    car = StandingCar()
+    car.turn_off(voltage_v=12.4)
+    async with simulated(car) as port:
+        source = quick_source(port)
+        readings = source.readings()
+        async with contextlib.aclosing(readings):
+            async for reading in readings:
+                if reading.signal == paths.VOLTAGE:
+                    break
+            car.state = car.state._replace(is_ignition_on=True, voltage_v=voltage_v)
+            again = await collect_until(readings, has(paths.RPM))
+    assert states(again) == ["ON"]
+
+
+async def test_a_car_whose_engine_stands_for_long_is_left_alone_although_it_answers() -> None:
+    car = StandingCar()
+    car.set_values({0x0C: 0.0, 0x0D: 0.0})
+    options = SessionOptions(parked_interval_s=0.02, times=TIMES, parking=ParkingLimits(standing_s_max=0.2))
+    async with simulated(car) as port:
+        source = quick_source(port, options)
+        await collect_until(source.readings(), lambda readings: states(readings) == ["ON", "OFF"])
+    assert source.status()["state"] == "parked"
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_a_wild_line_brings_no_value_that_the_car_did_not_have(seed: int) -> None:
+    car = StandingCar()
+    wild = ChaosRates(
+        **{name: getattr(WILD, name) for name in WILD.__dataclass_fields__ if "delay" not in name}
+    )
+    async with simulated(car, wild, seed) as port:
+        source = quick_source(port)
+        readings = await collect_until(source.readings(), lambda readings: len(readings) >= 8)
+    truth = {paths.RPM: 1726.0, paths.SPEED: 50.0, paths.VOLTAGE: 12.6, paths.VIN: VIN}
+    assert {(r.signal, r.value) for r in readings if r.signal in truth} <= set(truth.items())
+
+
+async def test_nobody_there_is_told_and_tried_again() -> None:
+    tries = 0
+
+    async def open_port() -> object:
+        nonlocal tries
+        tries += 1
+        if tries == 4:
+            reached.set()
+        raise PortError("tcp://127.0.0.1:1", "does not open: nobody there")
+
+    reached = asyncio.Event()
+    waits: list[float] = []
+    backoff = Backoff(lambda: waits.append(0.0) or 0.0, 0.01, 0.02)
+    source = Elm327Source(open_port, backoff, OPTIONS)
+    reading = asyncio.ensure_future(anext(source.readings()))
+    async with asyncio.timeout(10):
+        await reached.wait()
+    reading.cancel()
+    assert len(waits) >= 3
+    assert source.status()["state"] == "failed"
+    assert int(source.status()["failures"]) >= 3
+
+
+async def test_something_that_is_no_adapter_is_told() -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(100):
+            writer.write(b"SSH-2.0-OpenSSH\r>")
+        writer.close()
+
+    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    async with server:
+        source = quick_source(f"tcp://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(source.readings()), 0.5)
+    assert "check port and baud" in str(source.status()["last_error"])
+
+
+async def test_a_port_that_is_not_there_says_so(tmp_path: object) -> None:
+    with pytest.raises(PortError, match="does not open"):
+        await port_opener(f"{tmp_path}/ttyNONE", 38_400)()
+    with pytest.raises(PortError, match="does not open"):
+        await port_opener("tcp://127.0.0.1:1", 38_400)()
+
+
+async def test_a_serial_device_is_held_alone() -> None:
+    with serve_elmulator("no_codes_basic") as port:
+        async with bridge_pty(port) as path:
+            held = await port_opener(path, 38_400)()
+            with pytest.raises(PortError, match="does not open"):
+                await port_opener(path, 38_400)()
+            await held.close()
+
+
+async def test_readings_of_the_configured_source_end_with_their_reader() -> None:
+    async with simulated(StandingCar()) as port:
+        source = open_source({"kind": "elm327", "port": port})
+        await collect_until(source.readings(), has(paths.SPEED))
+    assert source.status()["state"] == "reading"
