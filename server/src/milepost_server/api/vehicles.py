@@ -11,7 +11,7 @@ from milepost_server.api.lists import PAGE_ITEMS, After, Limit, page_of, store_a
 from milepost_server.api.services import Parts, Recorder, Registrar, Viewer
 from milepost_server.errors import NotFoundError
 from milepost_server.signals.items import shipped
-from milepost_server.store import service_records, vehicles
+from milepost_server.store import dirty, service_records, vehicles
 from milepost_server.store.schema import Powertrain
 
 router = APIRouter(tags=["vehicles"])
@@ -25,6 +25,8 @@ async def put_vehicles(
 
     async def put(vehicle: VehicleBody) -> VehicleAnswer:
         row = await vehicles.put(connection, who.dealer_id, now=parts.now(), **vehicle.model_dump())
+        # Make, powertrain and first registration decide which limits a car has.
+        await dirty.mark(connection, [(who.dealer_id, row.id)], now=parts.now())
         return VehicleAnswer.model_validate(row)
 
     async with parts.store.write() as connection:
@@ -52,7 +54,10 @@ async def add_service_records(
         if vehicle is None:
             raise NotFoundError("vehicle", record.vehicle_id)
         _check_item(record.item, vehicle.powertrain)
-        row, _ = await service_records.add(connection, who.dealer_id, now=parts.now(), **record.model_dump())
+        now = parts.now()
+        row, is_new = await service_records.add(connection, who.dealer_id, now=now, **record.model_dump())
+        if is_new:
+            await dirty.mark(connection, [(who.dealer_id, record.vehicle_id)], now=now)
         return ServiceRecordAnswer.model_validate(row)
 
     async with parts.store.write() as connection:

@@ -13,7 +13,7 @@ from milepost_server.api.router import api_router
 from milepost_server.api.services import Services, principal
 from milepost_server.people.logins import Logins
 from milepost_server.people.passwords import Passwords
-from milepost_server.web.pages import access, errors
+from milepost_server.web.pages import access, errors, owners
 from milepost_server.web.security import SecurityMiddleware
 
 if TYPE_CHECKING:
@@ -73,6 +73,6 @@ def create_app(
 
 def _closed_pages() -> APIRouter:
     router = APIRouter(dependencies=[Depends(principal)], include_in_schema=False)
-    for part in (access,):
+    for part in (access, owners):
         router.include_router(part.router)
     return router

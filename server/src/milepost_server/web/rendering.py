@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from functools import cache
+from functools import cache, partial
 from importlib import resources
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from milepost_server.web import words
+from milepost_server.web.charts import gauge, odometer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +20,13 @@ if TYPE_CHECKING:
     from fastapi import Request
 
 VERSION_CHARS = 12
+PICTURES = MappingProxyType(
+    {
+        "gauge": gauge.draw,
+        "odometer_wide": partial(odometer.draw, width=odometer.WIDE),
+        "odometer_narrow": partial(odometer.draw, width=odometer.NARROW),
+    }
+)
 
 
 @cache
@@ -32,6 +41,7 @@ def environment() -> Environment:
     )
     made.globals["static"] = static_url
     made.filters.update(words.FILTERS)
+    made.filters.update(PICTURES)
     return made
 
 
@@ -45,10 +55,10 @@ def static_url(name: str) -> str:
 def render(
     request: Request,
     template: str,
+    context: Mapping[str, Any],
     *,
     status: int = 200,
     headers: Mapping[str, str] | None = None,
-    **context: Any,
 ) -> HTMLResponse:
     """A page; every template may count on ``who`` (None before the login) and ``path``."""
     who = getattr(request.state, "principal", None)

@@ -1,4 +1,4 @@
-"""Headers that every answer carries, and the refusal of requests that another site made in a person's name."""
+"""Headers that every answer carries, and the refusal of what another site does in a person's name."""
 
 from __future__ import annotations
 
@@ -82,9 +82,7 @@ class SecurityMiddleware:
         headers = Headers(scope=scope)
         app = self._app
         if scope["method"] not in SAFE_METHODS and made_by_another_site(headers):
-            app = error_response(
-                403, "cross_site", "Another site made this request. Open Milepost, try again."
-            )
+            app = error_response(403, "cross_site", "Another site made this request; make it in Milepost.")
         elif "transfer-encoding" in headers:
             app = error_response(411, "length_required", "Say how long the body is: send Content-Length.")
         elif int(headers.get("content-length") or 0) > BODY_BYTES_MAX:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 METRES_PER_KM = 1000
 # Above this, a distance that is an estimate is said to the nearest hundred.
@@ -67,11 +71,26 @@ def moment(value: dt.datetime, timezone: str) -> str:
     return f"{day(local.date())}, {local:%H:%M}"
 
 
+def local_day(value: dt.datetime, timezone: str) -> dt.date:
+    """The day of a moment by the dealer's clock."""
+    return value.astimezone(ZoneInfo(timezone)).date()
+
+
+def day_of_ms(time_ms: int, timezone: str) -> dt.date:
+    """The day of a moment in milliseconds since 1970 UTC, by the dealer's clock."""
+    return local_day(dt.datetime.fromtimestamp(time_ms / 1000, dt.UTC), timezone)
+
+
 def count(value: int, one: str, many: str) -> str:
     """``1 car``, ``12 cars``, ``no cars``."""
     if value == 0:
         return f"no {many}"
     return f"{number(value)} {one if value == 1 else many}"
+
+
+def listed(parts: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}" if parts else ""
 
 
 def sentence(words: str) -> str:

@@ -36,12 +36,11 @@ def draw(gauge: Gauge) -> Markup:
     most = max(gauge.limit * ROOM_BEYOND_LIMIT, gauge.used)
     per_unit = WIDTH / most if most > 0 else 0.0
     used, limit = max(gauge.used, 0.0) * per_unit, gauge.limit * per_unit
-    bar = {"y": BAR_TOP, "height": BAR_HEIGHT}
     parts = [
-        svg.element("rect", class_="gauge-track", x=0, width=WIDTH, rx=2, **bar),
-        svg.element("rect", class_=f"gauge-used is-{gauge.state}", x=0, width=min(used, limit), rx=2, **bar),
+        svg.rect(0, BAR_TOP, WIDTH, BAR_HEIGHT, "gauge-track"),
+        svg.rect(0, BAR_TOP, min(used, limit), BAR_HEIGHT, f"gauge-used is-{gauge.state}"),
     ]
     if used > limit:
-        parts.append(svg.element("rect", class_="gauge-beyond", x=limit, width=used - limit, **bar))
+        parts.append(svg.rect(limit, BAR_TOP, used - limit, BAR_HEIGHT, "gauge-beyond"))
     parts.append(svg.line((limit, 0), (limit, HEIGHT), "gauge-limit"))
     return svg.picture(WIDTH, HEIGHT, gauge.words, parts, "gauge")

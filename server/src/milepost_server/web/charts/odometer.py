@@ -167,7 +167,7 @@ def _due(frame: _Frame, chart: OdometerChart) -> Iterator[Markup]:
         return
     base = HEIGHT - BOTTOM
     start, middle, end = (frame.day(day) for day in (due.p10_on, due.p50_on, due.p90_on))
-    yield svg.element("rect", class_="due-span", x=start, y=TOP, width=max(end - start, 2), height=base - TOP)
+    yield svg.rect(start, TOP, max(end - start, 2), base - TOP, "due-span")
     if due.limit_m is not None:
         y = frame.y(due.limit_m)
         yield svg.line((LEFT, y), (frame.width - RIGHT, y), "due-limit")

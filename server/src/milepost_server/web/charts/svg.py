@@ -13,11 +13,11 @@ Value = str | float
 Point = tuple[float, float]
 
 
-def element(name: str, children: Iterable[Markup | str] = (), **attributes: Value) -> Markup:
+def element(name: str, children: Iterable[Markup | str] = (), /, **attributes: Value) -> Markup:
     """``<name ...>children</name>``; ``class_`` is ``class``, ``text_anchor`` is ``text-anchor``."""
     pairs = (Markup(' {}="{}"').format(_attribute(key), _value(value)) for key, value in attributes.items())
     inner = Markup("").join(escape(child) for child in children)
-    return Markup("<{0}{1}>{2}</{0}>").format(Markup(name), Markup("").join(pairs), inner)
+    return Markup("<{0}{1}>{2}</{0}>").format(name, Markup("").join(pairs), inner)
 
 
 def text(words: str, x: float, y: float, **attributes: Value) -> Markup:
@@ -40,6 +40,11 @@ def polygon(points: Sequence[Point], class_: str) -> Markup:
     return element("polygon", class_=class_, points=_points(points))
 
 
+def rect(x: float, y: float, width: float, height: float, class_: str) -> Markup:
+    """A rectangle; corners and ink are the style sheet's."""
+    return element("rect", class_=class_, x=x, y=y, width=width, height=height)
+
+
 def picture(width: float, height: float, label: str, children: Iterable[Markup], class_: str) -> Markup:
     """The picture itself; ``label`` is what a screen reader says instead of it."""
     return element(
@@ -58,9 +63,9 @@ def _points(points: Sequence[Point]) -> str:
     return " ".join(f"{_value(x)},{_value(y)}" for x, y in points)
 
 
-def _attribute(key: str) -> Markup:
+def _attribute(key: str) -> str:
     name = key.rstrip("_")
-    return Markup(name if name == "viewBox" else name.replace("_", "-"))
+    return name if name == "viewBox" else name.replace("_", "-")
 
 
 def _value(value: Value) -> str:

@@ -46,7 +46,7 @@ async def login_form(request: Request, parts: Parts, onward: Next = HOME) -> Res
     try:
         await parts.logins.principal(token_of(request), parts.now())
     except NotLoggedInError:
-        return render(request, "login.html", onward=safe_path(onward), email="", problem=None)
+        return render(request, "login.html", {"onward": safe_path(onward), "email": "", "problem": None})
     return RedirectResponse(safe_path(onward), status_code=303)
 
 
@@ -60,7 +60,7 @@ async def log_in(
     except (LoginRefusedError, TooManyAttemptsError) as error:
         status = 429 if isinstance(error, TooManyAttemptsError) else 401
         context = {"onward": safe_path(onward), "email": email, "problem": str(error)}
-        return render(request, "login.html", status=status, **context)
+        return render(request, "login.html", context, status=status)
     answer = RedirectResponse(safe_path(onward), status_code=303)
     _give_cookie(answer, token, parts)
     return answer

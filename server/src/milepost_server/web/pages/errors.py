@@ -32,11 +32,5 @@ async def error_page(request: Request, answer: Answer) -> Response:
         target = "/login" if request.method != "GET" else f"/login?next={quote(onward, safe='')}"
         return RedirectResponse(target, status_code=303)
     title = TITLES.get(answer.status, "Something went wrong")
-    return render(
-        request,
-        "error.html",
-        status=answer.status,
-        title=title,
-        message=answer.message,
-        headers=answer.headers,
-    )
+    context = {"title": title, "message": answer.message}
+    return render(request, "error.html", context, status=answer.status, headers=answer.headers)

@@ -1,0 +1,274 @@
+"""The work list: each owner once, with the item that needs attention first.
+
+Ranked in the database, so that a page of a large dealer's list costs no more than a page.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import and_, case, func, or_, select
+
+from milepost_server.store.schema import DueState, owners, ownerships, service_due, vehicles
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Sequence
+
+    from sqlalchemy import ColumnElement, Select, Subquery
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+# The order in which states need attention; an owner without any derived item comes last.
+STATE_ORDER = (DueState.OVERDUE, DueState.DUE, DueState.UPCOMING, DueState.OK, DueState.UNKNOWN)
+
+
+class Sort(enum.StrEnum):
+    """What the list is ordered by; a ``-`` before the word turns it around."""
+
+    URGENCY = "urgency"
+    NAME = "name"
+    CAR = "car"
+    DUE = "due"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkListQuery:
+    """Which owners, in which order, seen on which day."""
+
+    as_of: dt.date
+    state: DueState | None = None
+    item: str | None = None
+    search: str = ""
+    sort: Sort = Sort.URGENCY
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WorkListRow:
+    """One owner; what is not known of car or item is None."""
+
+    owner_id: int
+    name: str
+    phone: str | None
+    email: str | None
+    vehicle_id: int | None
+    make: str | None
+    model: str | None
+    model_year: int | None
+    plate: str | None
+    vin: str | None
+    item: str | None
+    state: DueState
+    p10_on: dt.date | None
+    p50_on: dt.date | None
+    p90_on: dt.date | None
+    p50_odometer_m: float | None
+    basis: str | None
+    limit_text: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemRow:
+    """One item of one owner's vehicle that needs attention."""
+
+    owner_id: int
+    vehicle_id: int
+    item: str
+    state: DueState
+    p10_on: dt.date | None
+    p50_on: dt.date | None
+    p90_on: dt.date | None
+
+
+async def page(
+    connection: AsyncConnection, dealer_id: int, query: WorkListQuery, *, offset: int, limit: int
+) -> Sequence[WorkListRow]:
+    """At most ``limit`` owners from ``offset`` on, in the order of ``query``."""
+    top = _top_rows(dealer_id, query)
+    statement = select(*[column for column in top.c if column.name not in ("place", "rank")])
+    if query.state is not None:
+        statement = statement.where(top.c.state == query.state.value)
+    statement = statement.where(top.c.place == 1).order_by(*_order(top, query)).offset(offset).limit(limit)
+    return [_row(row) for row in await connection.execute(statement)]
+
+
+async def counts(connection: AsyncConnection, dealer_id: int, query: WorkListQuery) -> dict[DueState, int]:
+    """How many owners there are by state, under the search and item of ``query``; all states are there."""
+    top = _top_rows(dealer_id, query)
+    statement = select(top.c.state, func.count()).where(top.c.place == 1).group_by(top.c.state)
+    found = {DueState(row[0]): int(row[1]) for row in await connection.execute(statement)}
+    return {state: found.get(state, 0) for state in STATE_ORDER}
+
+
+async def next_after(connection: AsyncConnection, dealer_id: int, as_of: dt.date) -> WorkListRow | None:
+    """The owner whose item is due next after ``as_of``, for a list that is empty."""
+    query = WorkListQuery(as_of=as_of, sort=Sort.DUE)
+    top = _top_rows(dealer_id, query)
+    columns = [column for column in top.c if column.name not in ("place", "rank")]
+    statement = select(*columns).where(top.c.place == 1, top.c.p50_on > as_of).order_by(top.c.p50_on).limit(1)
+    row = (await connection.execute(statement)).one_or_none()
+    return None if row is None else _row(row)
+
+
+async def attention(
+    connection: AsyncConnection, dealer_id: int, owner_ids: Sequence[int], as_of: dt.date
+) -> Sequence[ItemRow]:
+    """All items of these owners that are overdue, due or upcoming, the most urgent first."""
+    latest = _latest(dealer_id, as_of)
+    statement = (
+        select(
+            ownerships.c.owner_id,
+            service_due.c.vehicle_id,
+            service_due.c.item,
+            service_due.c.state,
+            service_due.c.p10_on,
+            service_due.c.p50_on,
+            service_due.c.p90_on,
+        )
+        .join(latest, _is_latest(latest))
+        .join(
+            ownerships,
+            and_(
+                ownerships.c.dealer_id == service_due.c.dealer_id,
+                ownerships.c.vehicle_id == service_due.c.vehicle_id,
+                _current(as_of),
+            ),
+        )
+        .where(
+            service_due.c.dealer_id == dealer_id,
+            ownerships.c.owner_id.in_(owner_ids),
+            service_due.c.state.in_([state.value for state in STATE_ORDER[:3]]),
+        )
+        .order_by(_rank(), service_due.c.p50_on, service_due.c.vehicle_id, service_due.c.item)
+    )
+    rows = await connection.execute(statement)
+    return [ItemRow(row[0], row[1], row[2], DueState(row[3]), row[4], row[5], row[6]) for row in rows]
+
+
+def _row(values: Sequence[Any]) -> WorkListRow:
+    cells = list(values)
+    cells[11] = DueState(cells[11])
+    return WorkListRow(*cells)
+
+
+def _top_rows(dealer_id: int, query: WorkListQuery) -> Subquery:
+    latest = _latest(dealer_id, query.as_of)
+    due_on = [
+        service_due.c.dealer_id == vehicles.c.dealer_id,
+        service_due.c.vehicle_id == vehicles.c.id,
+        service_due.c.as_of == latest.c.as_of,
+    ]
+    if query.item is not None:
+        due_on.append(service_due.c.item == query.item)
+    statement: Select[Any] = (
+        select(
+            owners.c.id,
+            owners.c.name,
+            owners.c.phone,
+            owners.c.email,
+            ownerships.c.vehicle_id,
+            vehicles.c.make,
+            vehicles.c.model,
+            vehicles.c.model_year,
+            vehicles.c.plate,
+            vehicles.c.vin,
+            service_due.c.item,
+            func.coalesce(service_due.c.state, DueState.UNKNOWN.value).label("state"),
+            service_due.c.p10_on,
+            service_due.c.p50_on,
+            service_due.c.p90_on,
+            service_due.c.p50_odometer_m,
+            service_due.c.basis,
+            service_due.c.limit_text,
+            _rank().label("rank"),
+            func.row_number()
+            .over(
+                partition_by=owners.c.id,
+                order_by=(
+                    _rank(),
+                    service_due.c.p50_on.is_(None),
+                    service_due.c.p50_on,
+                    ownerships.c.vehicle_id,
+                    service_due.c.item,
+                ),
+            )
+            .label("place"),
+        )
+        .select_from(owners)
+        .outerjoin(
+            ownerships,
+            and_(
+                ownerships.c.dealer_id == owners.c.dealer_id,
+                ownerships.c.owner_id == owners.c.id,
+                _current(query.as_of),
+            ),
+        )
+        .outerjoin(
+            vehicles,
+            and_(vehicles.c.dealer_id == ownerships.c.dealer_id, vehicles.c.id == ownerships.c.vehicle_id),
+        )
+        .outerjoin(latest, latest.c.vehicle_id == vehicles.c.id)
+        .outerjoin(service_due, and_(*due_on))
+        .where(owners.c.dealer_id == dealer_id)
+    )
+    if query.item is not None:
+        statement = statement.where(service_due.c.item.is_not(None))
+    if query.search:
+        statement = statement.where(_matches(query.search))
+    return statement.subquery()
+
+
+def _latest(dealer_id: int, as_of: dt.date) -> Subquery:
+    return (
+        select(service_due.c.vehicle_id, func.max(service_due.c.as_of).label("as_of"))
+        .where(service_due.c.dealer_id == dealer_id, service_due.c.as_of <= as_of)
+        .group_by(service_due.c.vehicle_id)
+        .subquery()
+    )
+
+
+def _is_latest(latest: Subquery) -> ColumnElement[bool]:
+    return and_(service_due.c.vehicle_id == latest.c.vehicle_id, service_due.c.as_of == latest.c.as_of)
+
+
+def _current(as_of: dt.date) -> ColumnElement[bool]:
+    return and_(
+        ownerships.c.start_on <= as_of, or_(ownerships.c.end_on.is_(None), ownerships.c.end_on > as_of)
+    )
+
+
+def _rank() -> ColumnElement[int]:
+    places = {state.value: place for place, state in enumerate(STATE_ORDER)}
+    return case(places, value=service_due.c.state, else_=len(STATE_ORDER))
+
+
+def _matches(search: str) -> ColumnElement[bool]:
+    """Every word stands somewhere in the owner's name or contact, or in the car's names."""
+    places = (
+        owners.c.name,
+        owners.c.email,
+        owners.c.phone,
+        vehicles.c.vin,
+        vehicles.c.plate,
+        vehicles.c.make,
+        vehicles.c.model,
+    )
+    return and_(
+        *(or_(*(place.icontains(word, autoescape=True) for place in places)) for word in search.split())
+    )
+
+
+def _order(top: Subquery, query: WorkListQuery) -> list[ColumnElement[Any]]:
+    without_date = top.c.p50_on.is_(None)
+    keys: dict[Sort, list[ColumnElement[Any]]] = {
+        Sort.URGENCY: [top.c.rank, top.c.p50_on],
+        Sort.NAME: [func.lower(top.c.name)],
+        Sort.CAR: [func.lower(top.c.make), func.lower(top.c.model), top.c.model_year],
+        Sort.DUE: [top.c.p50_on],
+    }
+    ordered = [key.desc() if query.descending else key.asc() for key in keys[query.sort]]
+    # What has no date, or no car, stands at the end whichever way the list is turned.
+    last = {Sort.DUE: [without_date], Sort.CAR: [top.c.make.is_(None)]}.get(query.sort, [])
+    return [*last, *ordered, without_date, func.lower(top.c.name), top.c.id]

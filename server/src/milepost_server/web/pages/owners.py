@@ -1,0 +1,122 @@
+"""The owners list and an owner's page."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from milepost_server.api.bodies import ID_MAX
+from milepost_server.api.services import Parts, Viewer
+from milepost_server.derivation import times
+from milepost_server.errors import NotFoundError
+from milepost_server.store import condition, owners, work_list
+from milepost_server.store.schema import DueState
+from milepost_server.store.work_list import Sort
+from milepost_server.web.reading import vehicles_of
+from milepost_server.web.rendering import render
+from milepost_server.web.views import items
+from milepost_server.web.views import owners as view
+from milepost_server.web.views.vehicle import vehicle_view
+
+router = APIRouter()
+
+PAGE_MAX = 100_000
+AsOf = Annotated[str, Query(max_length=10)]
+
+
+def list_state(
+    *,
+    state: Annotated[str, Query(max_length=16)] = "",
+    item: Annotated[str, Query(max_length=64)] = "",
+    q: Annotated[str, Query(max_length=view.SEARCH_CHARS_MAX)] = "",
+    sort: Annotated[str, Query(max_length=16)] = "",
+    page: Annotated[int, Query(ge=1, le=PAGE_MAX)] = 1,
+    as_of: AsOf = "",
+) -> view.ListState:
+    """What the URL says; a word that does not exist is as if it were not there, so that old links work."""
+    word = sort.removeprefix("-")
+    is_known = word in tuple(Sort)
+    return view.ListState(
+        state=DueState(state) if state in tuple(DueState) else None,
+        item=item if item in dict(items.all_titles()) else "",
+        search=q.strip(),
+        sort=Sort(word) if is_known else Sort.URGENCY,
+        descending=is_known and sort.startswith("-"),
+        page=page,
+        as_of=day_or_none(as_of),
+    )
+
+
+def day_or_none(text: str) -> dt.date | None:
+    """The day of a URL; None where it is not one."""
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+@router.get("/owners")
+async def owners_list(
+    request: Request, who: Viewer, parts: Parts, state: Annotated[view.ListState, Depends(list_state)]
+) -> Response:
+    """Whom to call, in what order, and why."""
+    today = parts.today(who)
+    query = state.query(today)
+    offset = (state.page - 1) * view.ROWS_A_PAGE
+    async with parts.store.read() as connection:
+        counts = await work_list.counts(connection, who.dealer_id, query)
+        found = await work_list.page(connection, who.dealer_id, query, offset=offset, limit=view.ROWS_A_PAGE)
+        attention = await work_list.attention(
+            connection, who.dealer_id, [row.owner_id for row in found], query.as_of
+        )
+        cars = [row.vehicle_id for row in found if row.vehicle_id is not None]
+        until_ms = times.end_ms(query.as_of)
+        odometers = await condition.latest_odometers(connection, who.dealer_id, cars, until_ms)
+        last_words = await condition.last_words(connection, who.dealer_id, cars, until_ms)
+        following = None if found else await work_list.next_after(connection, who.dealer_id, query.as_of)
+    total = sum(counts.values()) if state.state is None else counts[state.state]
+    rows = view.rows(
+        found,
+        attention,
+        odometers=odometers,
+        last_words=last_words,
+        timezone=who.timezone,
+        state=state,
+        as_of=query.as_of,
+    )
+    context = {
+        "state": state,
+        "as_of": query.as_of,
+        "is_past": state.as_of is not None and state.as_of != today,
+        "headline": view.headline(counts, state),
+        "tabs": view.tabs(state, counts),
+        "heads": view.heads(state),
+        "items": [("", "All items"), *items.all_titles()],
+        "rows": rows,
+        "empty": view.empty_words(state, sum(counts.values()), following, query.as_of),
+        "pager": view.pager(state, total),
+    }
+    return render(request, "owners.html", context)
+
+
+@router.get("/owners/{owner_id}")
+async def owner_page(
+    request: Request, owner_id: int, who: Viewer, parts: Parts, as_of: AsOf = ""
+) -> Response:
+    """What this owner's cars need, when, and how sure that is."""
+    today = parts.today(who)
+    day = day_or_none(as_of) or today
+    async with parts.store.read() as connection:
+        owner = await owners.one(connection, who.dealer_id, owner_id) if owner_id <= ID_MAX else None
+        if owner is None:
+            raise NotFoundError("owner", owner_id)
+        facts = await vehicles_of(connection, who, owner_id, day)
+    context = {
+        "owner": owner,
+        "as_of": day,
+        "is_past": day != today,
+        "vehicles": [vehicle_view(one) for one in facts],
+    }
+    return render(request, "owner.html", context)

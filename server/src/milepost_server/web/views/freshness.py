@@ -1,0 +1,73 @@
+"""When a car last spoke, and what it dropped, in words."""
+
+from __future__ import annotations
+
+import datetime as dt
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from milepost_server.web import words
+
+if TYPE_CHECKING:
+    from milepost_server.store.condition import GapRow
+
+STALE_DAYS = 14
+
+CLASS_WORDS = MappingProxyType(
+    {
+        "series": ("fine-grained value", "fine-grained values"),
+        "event": ("event", "events"),
+        "counter": ("counter value", "counter values"),
+        "wear": ("wear reading", "wear readings"),
+        "odometer": ("odometer reading", "odometer readings"),
+        "fault": ("fault event", "fault events"),
+        "unknown": ("value of a kind that is not known", "values of kinds that are not known"),
+    }
+)
+REASON_WORDS = MappingProxyType(
+    {
+        "disk_budget": "its room on the disk was spent",
+        "age": "they had grown too old",
+        "disk_full": "the disk was full",
+        "corrupt": "its storage was damaged",
+        "restored": "they were asked for again after a restore, and no longer there",
+    }
+)
+
+
+def is_stale(last_on: dt.date | None, as_of: dt.date) -> bool:
+    """Whether a car has been silent for so long that it is said before everything else."""
+    return last_on is None or (as_of - last_on).days >= STALE_DAYS
+
+
+def silence(last_on: dt.date | None, as_of: dt.date) -> str | None:
+    """The sentence about a silent car; None for one that speaks."""
+    if last_on is None:
+        return "No word from this car yet. Dates rest on its service records alone."
+    if not is_stale(last_on, as_of):
+        return None
+    return f"No word from this car since {words.day_near(last_on, as_of)}; the interval is wider for it."
+
+
+def heard(last_on: dt.date | None, as_of: dt.date) -> str:
+    """How long ago a car spoke, in a few words: ``today``, ``3 days ago``, ``since 9 Feb``."""
+    if last_on is None:
+        return "no word yet"
+    days = (as_of - last_on).days
+    if days <= 0:
+        return "today"
+    if days == 1:
+        return "yesterday"
+    if days < STALE_DAYS:
+        return f"{days} days ago"
+    return f"silent since {words.short_day(last_on, as_of)}"
+
+
+def gap_sentence(gap: GapRow, timezone: str, as_of: dt.date) -> str:
+    """What a device dropped, and why."""
+    parts = [words.count(number, *CLASS_WORDS.get(kind, (kind, kind))) for kind, number in gap.counts.items()]
+    what = words.listed(parts) or words.count(gap.last_seq - gap.first_seq + 1, "value", "values")
+    most = "at most " if gap.counts_are_upper_bounds else ""
+    reason = REASON_WORDS.get(gap.reason, gap.reason)
+    on = words.day_near(words.local_day(gap.received_at, timezone), as_of)
+    return f"Device {gap.device_id} dropped {most}{what}, because {reason} (reported on {on})."

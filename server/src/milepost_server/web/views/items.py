@@ -1,0 +1,99 @@
+"""An item's state, dates and wear in words."""
+
+from __future__ import annotations
+
+import datetime as dt
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from milepost_server.signals.items import shipped
+from milepost_server.store.schema import DueState
+from milepost_server.web import words
+
+if TYPE_CHECKING:
+    from milepost_server.signals.items import Item
+    from milepost_server.store.condition import DueRow
+
+STATE_WORDS = MappingProxyType(
+    {
+        DueState.OVERDUE: "Overdue",
+        DueState.DUE: "Due",
+        DueState.UPCOMING: "Upcoming",
+        DueState.OK: "In order",
+        DueState.UNKNOWN: "Not known",
+    }
+)
+FIRST_WORDS = MappingProxyType(
+    {"distance": "the distance comes first", "time": "the time comes first", "wear": "by its wear"}
+)
+# The derivation foretells no further than twenty years; what it puts there is "not in this car's life".
+FAR_DAYS = 15 * 365
+
+
+def item_of(key: str, powertrain: str) -> Item | None:
+    """The item of the shipped schedule; None for one that a later schedule no longer has."""
+    return next((item for item in shipped()[powertrain].item if item.key == key), None)
+
+
+def title_of(key: str) -> str:
+    """An item's title; a key that no schedule has any more is shown as it is."""
+    found = (schedule.titles()[key] for schedule in shipped().values() if key in schedule.titles())
+    return next(found, key.replace("-", " ").capitalize())
+
+
+def all_titles() -> list[tuple[str, str]]:
+    """(key, title) of every item of every shipped schedule, by title."""
+    merged = {key: title for schedule in shipped().values() for key, title in schedule.titles().items()}
+    return sorted(merged.items(), key=lambda pair: pair[1].lower())
+
+
+def when(state: DueState, dates: Dates, as_of: dt.date) -> str:
+    """When an item is due, as a part of a sentence: ``between 14 March and 2 May, most likely 4 April``."""
+    p10, p50, p90 = dates
+    if p10 is None or p50 is None or p90 is None:
+        return "no date yet"
+    if state is DueState.OVERDUE:
+        return f"overdue since {words.day_near(p50, as_of)}"
+    if p50 <= as_of:
+        return "due now"
+    if (p10 - as_of).days > FAR_DAYS:
+        return f"not before {p10.year}"
+    return _interval(p10, p50, p90, as_of)
+
+
+def _interval(p10: dt.date, p50: dt.date, p90: dt.date, as_of: dt.date) -> str:
+    middle = words.day_near(p50, as_of)
+    if p10 == p90:
+        return f"on {middle}"
+    if (p90 - as_of).days > FAR_DAYS:
+        return f"not before {words.day_near(p10, as_of)}, most likely {middle}"
+    if p10 <= as_of:
+        return f"any day until {words.day_near(p90, as_of)}, most likely {middle}"
+    return f"{words.days_between(p10, p90, as_of)}, most likely {middle}"
+
+
+def says(row: DueRow, as_of: dt.date, odometer_m: float | None) -> str:
+    """The whole sentence about an item's date, with the distance from now where one is known."""
+    dates = (row.p10_on, row.p50_on, row.p90_on)
+    if row.state is DueState.UNKNOWN or row.p50_on is None:
+        return "No date yet. Enter the last service, and this gets one."
+    sentence = when(row.state, dates, as_of)
+    if odometer_m is None or row.p50_odometer_m is None or (row.p50_on - as_of).days > FAR_DAYS:
+        return words.sentence(sentence)
+    left_m = row.p50_odometer_m - odometer_m
+    if left_m > 0 and row.p50_on > as_of:
+        return words.sentence(f"{sentence} ({words.about_km(left_m)} from now)")
+    if left_m < 0 and row.state is DueState.OVERDUE:
+        return words.sentence(f"{sentence} ({words.about_km(-left_m)} ago)")
+    return words.sentence(sentence)
+
+
+def why(row: DueRow) -> str:
+    """The limit that decides, in words: ``15,000 km or 12 months, whichever comes first``."""
+    first = FIRST_WORDS.get(row.basis)
+    if first is None or row.state is DueState.UNKNOWN or "whichever" not in row.limit_text:
+        return words.sentence(row.limit_text)
+    return words.sentence(f"{row.limit_text.rstrip('.')}; here {first}")
+
+
+Dates = tuple[dt.date | None, dt.date | None, dt.date | None]

@@ -1,0 +1,291 @@
+"""The owners list as a tool: its state in the URL, its rows in words."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from milepost_server.store.schema import DueState
+from milepost_server.store.work_list import STATE_ORDER, Sort, WorkListQuery
+from milepost_server.web import words
+from milepost_server.web.views import freshness, items
+from milepost_server.web.views.vehicle import vehicle_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from milepost_server.store.work_list import ItemRow, WorkListRow
+
+ROWS_A_PAGE = 25
+SEARCH_CHARS_MAX = 100
+PATH = "/owners"
+HEADS = ((Sort.NAME, "Owner"), (Sort.CAR, "Car"), (Sort.URGENCY, "What and why"), (Sort.DUE, "When"))
+
+
+@dataclass(frozen=True, slots=True)
+class ListState:
+    """All that the URL says of the list; ``as_of`` None is today."""
+
+    state: DueState | None = None
+    item: str = ""
+    search: str = ""
+    sort: Sort = Sort.URGENCY
+    descending: bool = False
+    page: int = 1
+    as_of: dt.date | None = None
+
+    def url(self) -> str:
+        """The address of this very list; what is usual is left out."""
+        pairs = {
+            "state": self.state.value if self.state else "",
+            "item": self.item,
+            "q": self.search,
+            "sort": "" if self._is_usual_order else ("-" if self.descending else "") + self.sort.value,
+            "page": str(self.page) if self.page > 1 else "",
+            "as_of": self.as_of.isoformat() if self.as_of else "",
+        }
+        query = urlencode({key: value for key, value in pairs.items() if value})
+        return f"{PATH}?{query}" if query else PATH
+
+    @property
+    def _is_usual_order(self) -> bool:
+        return self.sort is Sort.URGENCY and not self.descending
+
+    def query(self, today: dt.date) -> WorkListQuery:
+        """What the store is asked for."""
+        return WorkListQuery(
+            as_of=self.as_of or today,
+            state=self.state,
+            item=self.item or None,
+            search=self.search,
+            sort=self.sort,
+            descending=self.descending,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """One filter by state, with its number of owners."""
+
+    words: str
+    count: int
+    url: str
+    is_current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The head of a column that sorts; ``direction`` is a word of ``aria-sort``, or empty."""
+
+    words: str
+    url: str
+    direction: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pager:
+    """Where in the list one is; an URL is empty where there is no such page."""
+
+    says: str
+    previous: str
+    next: str
+
+
+@dataclass(frozen=True, slots=True)
+class OtherItem:
+    """Another item of the same owner that needs attention."""
+
+    title: str
+    state: DueState
+    state_words: str
+    when: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One owner of the list, ready to be read."""
+
+    url: str
+    name: str
+    phone: str | None
+    email: str | None
+    car: str
+    plate: str | None
+    odometer_m: float | None
+    state: DueState
+    state_words: str
+    title: str
+    why: str
+    when: str
+    likely: str
+    heard: str
+    is_stale: bool
+    others: Sequence[OtherItem]
+
+
+def tabs(state: ListState, counts: Mapping[DueState, int]) -> list[Tab]:
+    """All, then each state in the order of its urgency."""
+    every = Tab("All", sum(counts.values()), _filtered(state, None).url(), state.state is None)
+    return [every] + [
+        Tab(items.STATE_WORDS[one], counts[one], _filtered(state, one).url(), state.state is one)
+        for one in STATE_ORDER
+    ]
+
+
+def heads(state: ListState) -> list[Head]:
+    """The columns that sort; the one that does turns the list around."""
+    made = []
+    for sort, label in HEADS:
+        is_sorted = state.sort is sort
+        turned = replace(state, sort=sort, descending=is_sorted and not state.descending, page=1)
+        direction = ("descending" if state.descending else "ascending") if is_sorted else ""
+        made.append(Head(label, turned.url(), direction))
+    return made
+
+
+def headline(counts: Mapping[DueState, int], state: ListState) -> str:
+    """How many to call, in a sentence."""
+    if not sum(counts.values()):
+        return ""
+    which = f" for {items.title_of(state.item).lower()}" if state.item else ""
+    overdue, due = counts[DueState.OVERDUE], counts[DueState.DUE]
+    if not overdue and not due:
+        return words.sentence(f"nobody is overdue or due within 30 days{which}")
+    parts = []
+    if overdue:
+        parts.append(f"{words.count(overdue, 'owner is', 'owners are')} overdue{which}")
+    if due:
+        tail = "more " if overdue else ""
+        parts.append(f"{words.number(due)} {tail}{'is' if due == 1 else 'are'} due within 30 days")
+        if not overdue:
+            parts[-1] = f"{words.count(due, 'owner is', 'owners are')} due within 30 days{which}"
+    return words.sentence(words.listed(parts))
+
+
+def pager(state: ListState, total: int) -> Pager:
+    """``26 to 50 of 112 owners``, and the ways on."""
+    first = (state.page - 1) * ROWS_A_PAGE + 1
+    last = min(state.page * ROWS_A_PAGE, total)
+    many = words.count(total, "owner", "owners")
+    says = f"{words.number(first)} to {words.number(last)} of {many}" if total > ROWS_A_PAGE else many
+    return Pager(
+        says,
+        replace(state, page=state.page - 1).url() if state.page > 1 else "",
+        replace(state, page=state.page + 1).url() if last < total else "",
+    )
+
+
+def empty_words(state: ListState, total: int, following: WorkListRow | None, as_of: dt.date) -> list[str]:
+    """What an empty list says: why, and what comes next."""
+    if state.search:
+        return [
+            f"No owner matches “{state.search}”.",
+            "Look for a part of a name, plate, VIN, model or number.",
+        ]
+    if not total and not state.item:
+        return ["There are no owners yet.", "They appear here when they are added through the API."]
+    said = {
+        DueState.OVERDUE: "No owner is overdue.",
+        DueState.DUE: "No owner is due in the next 30 days.",
+        DueState.UPCOMING: "No owner is due in the next 31 to 90 days.",
+        DueState.OK: "No owner's car is in order in everything.",
+        DueState.UNKNOWN: "Every owner's car has a date.",
+    }
+    first = said[state.state] if state.state else "No owner has a car with this item."
+    if following is None or following.p50_on is None:
+        return [first]
+    return [first, f"The next is {following.name} on {words.day_near(following.p50_on, as_of)}."]
+
+
+def rows(
+    found: Sequence[WorkListRow],
+    attention: Sequence[ItemRow],
+    *,
+    odometers: Mapping[int, tuple[int, float]],
+    last_words: Mapping[int, int],
+    timezone: str,
+    state: ListState,
+    as_of: dt.date,
+) -> list[Row]:
+    """The rows in words."""
+    others: dict[int, list[ItemRow]] = {}
+    for item in attention:
+        others.setdefault(item.owner_id, []).append(item)
+    return [
+        _row(
+            row,
+            as_of,
+            url=f"{PATH}/{row.owner_id}" + (f"?as_of={state.as_of}" if state.as_of else ""),
+            odometer_m=odometers.get(row.vehicle_id or 0, (0, None))[1],
+            last_on=_day(row, last_words, timezone),
+            others=others.get(row.owner_id, []),
+        )
+        for row in found
+    ]
+
+
+def _day(row: WorkListRow, last_words: Mapping[int, int], timezone: str) -> dt.date | None:
+    time_ms = last_words.get(row.vehicle_id) if row.vehicle_id is not None else None
+    return None if time_ms is None else words.day_of_ms(time_ms, timezone)
+
+
+def _row(
+    row: WorkListRow,
+    as_of: dt.date,
+    *,
+    url: str,
+    odometer_m: float | None,
+    last_on: dt.date | None,
+    others: Sequence[ItemRow],
+) -> Row:
+    when, likely = _dates(row, as_of)
+    has_car = row.vehicle_id is not None
+    return Row(
+        url=url,
+        name=row.name,
+        phone=row.phone,
+        email=row.email,
+        car=vehicle_name(row.make or "", row.model or "", row.model_year) if has_car else "No car at present",
+        plate=row.plate,
+        odometer_m=odometer_m,
+        state=row.state,
+        state_words=items.STATE_WORDS[row.state],
+        title=items.title_of(row.item) if row.item else "",
+        why=words.sentence(row.limit_text) if row.limit_text else "",
+        when=when,
+        likely=likely,
+        heard=freshness.heard(last_on, as_of) if has_car else "",
+        is_stale=has_car and freshness.is_stale(last_on, as_of),
+        others=[
+            OtherItem(
+                items.title_of(item.item),
+                item.state,
+                items.STATE_WORDS[item.state],
+                items.when(item.state, (item.p10_on, item.p50_on, item.p90_on), as_of),
+            )
+            for item in others
+            if (item.vehicle_id, item.item) != (row.vehicle_id, row.item)
+        ],
+    )
+
+
+def _dates(row: WorkListRow, as_of: dt.date) -> tuple[str, str]:
+    """The interval, short; and the most likely day, where it is not the same."""
+    if row.p10_on is None or row.p50_on is None or row.p90_on is None:
+        return "", ""
+    if row.state is DueState.OVERDUE:
+        return f"since {words.short_day(row.p50_on, as_of)}", ""
+    if (row.p10_on - as_of).days > items.FAR_DAYS:
+        return f"not before {row.p10_on.year}", ""
+    if row.p10_on == row.p90_on:
+        return words.short_day(row.p50_on, as_of), ""
+    return (
+        words.short_range(max(row.p10_on, as_of), row.p90_on, as_of),
+        f"most likely {words.short_day(row.p50_on, as_of)}",
+    )
+
+
+def _filtered(state: ListState, wanted: DueState | None) -> ListState:
+    return replace(state, state=wanted, page=1)

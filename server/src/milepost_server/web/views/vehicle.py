@@ -1,0 +1,236 @@
+"""One vehicle as its owner's page shows it: what it needs, its picture, its faults, and what is not known."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from milepost_server.store.schema import DueState
+from milepost_server.store.work_list import STATE_ORDER
+from milepost_server.web import words
+from milepost_server.web.charts import odometer as chart
+from milepost_server.web.views import faults, freshness, items, wear
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from milepost_server.derivation.results import FanPoint
+    from milepost_server.signals.faults import Fault
+    from milepost_server.store.condition import DueRow, GapRow, OdometerRow
+    from milepost_server.store.installations import InstallationView
+    from milepost_server.store.service_records import ServiceRecordRow
+    from milepost_server.store.vehicles import VehicleRow
+    from milepost_server.web.charts.gauge import Gauge
+
+SERVICES_SHOWN_MAX = 12
+
+
+@dataclass(frozen=True, slots=True)
+class VehicleFacts:
+    """All that was read of one vehicle, as of one day."""
+
+    vehicle: VehicleRow
+    as_of: dt.date
+    timezone: str
+    items: Sequence[DueRow]
+    readings: Sequence[OdometerRow]
+    fan: Sequence[FanPoint]
+    faults: Sequence[Fault]
+    records: Sequence[ServiceRecordRow]
+    wear: Mapping[str, float]
+    gaps: Sequence[GapRow]
+    installations: Sequence[InstallationView]
+    last_word_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemView:
+    """One item, ready to be read."""
+
+    key: str
+    title: str
+    state: DueState
+    state_words: str
+    says: str
+    why: str
+    gauge: Gauge | None
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceView:
+    """One service that was done."""
+
+    on: dt.date
+    title: str
+    odometer_m: float | None
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class VehicleView:
+    """One vehicle, ready to be read."""
+
+    vehicle: VehicleRow
+    name: str
+    as_of: dt.date
+    finding: str
+    silence: str | None
+    heard: str
+    odometer_m: float | None
+    odometer_on: dt.date | None
+    items: Sequence[ItemView]
+    chart: chart.OdometerChart | None
+    faults: Sequence[faults.FaultView]
+    services: Sequence[ServiceView]
+    gaps: Sequence[str]
+    rejected: int
+    device_id: str | None
+
+
+def vehicle_name(make: str, model: str, year: int | None) -> str:
+    """``Volkswagen Golf, 2019``."""
+    return f"{make} {model}, {year}"
+
+
+def vehicle_view(facts: VehicleFacts) -> VehicleView:
+    """Everything about one vehicle in words and pictures."""
+    vehicle, as_of = facts.vehicle, facts.as_of
+    kept = [reading for reading in facts.readings if reading.kept and reading.clean_m is not None]
+    last = kept[-1] if kept else None
+    odometer_m = last.clean_m if last else None
+    last_on = None if facts.last_word_ms is None else words.day_of_ms(facts.last_word_ms, facts.timezone)
+    shown = sorted(facts.items, key=_urgency)
+    sitting = [place for place in facts.installations if place.end_at is None]
+    return VehicleView(
+        vehicle=vehicle,
+        name=vehicle_name(vehicle.make, vehicle.model, vehicle.model_year),
+        as_of=as_of,
+        finding=finding(shown, as_of),
+        silence=freshness.silence(last_on, as_of),
+        heard=freshness.heard(last_on, as_of),
+        odometer_m=odometer_m,
+        odometer_on=words.day_of_ms(last.time_ms, facts.timezone) if last else None,
+        items=[_item_view(item, facts, odometer_m) for item in shown],
+        chart=_chart(facts, shown),
+        faults=faults.fault_views(facts.faults, facts.timezone, as_of),
+        services=[_service(record) for record in facts.records[:SERVICES_SHOWN_MAX]],
+        gaps=[freshness.gap_sentence(gap, facts.timezone, as_of) for gap in facts.gaps],
+        rejected=len(facts.readings) - len(kept),
+        device_id=sitting[0].device_id if sitting else None,
+    )
+
+
+def finding(shown: Sequence[DueRow], as_of: dt.date) -> str:
+    """What the car needs, in one sentence: the answer to the question that the page is opened with."""
+    by_state = {state: [item for item in shown if item.state is state] for state in STATE_ORDER}
+    overdue, due = by_state[DueState.OVERDUE], by_state[DueState.DUE]
+    if overdue or due:
+        parts = []
+        if overdue:
+            parts.append(f"{words.listed([_low(_title(item)) for item in overdue])} overdue")
+        if due:
+            parts.append(f"{words.listed([_low(_title(item)) for item in due])} due within 30 days")
+        return words.sentence("; ".join(parts))
+    dated = [item for item in shown if item.p50_on is not None]
+    if not dated:
+        return "Not known yet what this car needs."
+    first = min(dated, key=lambda item: item.p50_on or dt.date.max)
+    dates = (first.p10_on, first.p50_on, first.p90_on)
+    return f"Nothing is due. Next: {_low(_title(first))}, {items.when(first.state, dates, as_of)}."
+
+
+def _title(item: DueRow) -> str:
+    return items.title_of(item.item)
+
+
+def _low(title: str) -> str:
+    # "12 V battery" and "AdBlue" keep their capitals; an ordinary word gives its first one up mid-sentence.
+    return title[:1].lower() + title[1:] if title[1:2].islower() else title
+
+
+def _urgency(item: DueRow) -> tuple[int, dt.date, str]:
+    return STATE_ORDER.index(item.state), item.p50_on or dt.date.max, _title(item)
+
+
+def _item_view(item: DueRow, facts: VehicleFacts, odometer_m: float | None) -> ItemView:
+    return ItemView(
+        key=item.item,
+        title=_title(item),
+        state=item.state,
+        state_words=items.STATE_WORDS[item.state],
+        says=items.says(item, facts.as_of, odometer_m),
+        why=items.why(item),
+        gauge=_gauge(item, facts, odometer_m),
+    )
+
+
+def _gauge(item: DueRow, facts: VehicleFacts, odometer_m: float | None) -> Gauge | None:
+    scheduled = items.item_of(item.item, facts.vehicle.powertrain)
+    if scheduled is None or item.state is DueState.UNKNOWN:
+        return None
+    record = next((record for record in facts.records if record.item == item.item), None)
+    born = facts.vehicle.first_registered_on
+    since = wear.Since(
+        as_of=facts.as_of,
+        started_on=record.done_on if record else born,
+        started_m=record.odometer_m if record else 0.0,
+        born_on=born,
+        odometer_m=odometer_m,
+        wear=facts.wear,
+    )
+    return wear.gauge_of(scheduled, item.basis, item.state, since)
+
+
+def _service(record: ServiceRecordRow) -> ServiceView:
+    title = items.title_of(record.item)
+    return ServiceView(record.done_on, title, record.odometer_m, record.source)
+
+
+def _chart(facts: VehicleFacts, shown: Sequence[DueRow]) -> chart.OdometerChart | None:
+    readings = [
+        chart.Reading(
+            words.day_of_ms(reading.time_ms, facts.timezone),
+            reading.odometer_m if reading.clean_m is None else reading.clean_m,
+            rejected=not reading.kept,
+        )
+        for reading in facts.readings
+    ]
+    if not any(not reading.rejected for reading in readings):
+        return None
+    due = next_by_distance(shown, facts.as_of)
+    marks = [
+        chart.ServiceMark(record.done_on, record.odometer_m, items.title_of(record.item))
+        for record in facts.records
+        if record.odometer_m is not None
+    ]
+    return chart.OdometerChart(
+        as_of=facts.as_of,
+        readings=readings,
+        fan=[chart.FanPoint(point.on, point.p10_m, point.p50_m, point.p90_m) for point in facts.fan],
+        services=marks,
+        due=due,
+        label=chart_title(shown, due, facts.as_of),
+    )
+
+
+def next_by_distance(shown: Sequence[DueRow], as_of: dt.date) -> chart.Due | None:
+    """The next item to come, for the picture; one that is overdue is no longer ahead of the fan."""
+    coming = [item for item in shown if item.p50_on is not None and item.p50_on > as_of]
+    first = min(coming, key=lambda item: item.p50_on or dt.date.max, default=None)
+    if first is None or first.p10_on is None or first.p50_on is None or first.p90_on is None:
+        return None
+    limit_m = first.p50_odometer_m if first.basis in ("distance", "wear") else None
+    return chart.Due(_title(first), max(first.p10_on, as_of), first.p50_on, first.p90_on, limit_m)
+
+
+def chart_title(shown: Sequence[DueRow], due: chart.Due | None, as_of: dt.date) -> str:
+    """What the picture says, as its title."""
+    if due is None:
+        return "No item has a date ahead of today."
+    dates = (due.p10_on, due.p50_on, due.p90_on)
+    item = next(item for item in shown if _title(item) == due.label)
+    when = items.when(item.state, dates, as_of)
+    if due.limit_m is None:
+        return f"{due.label}: {when}."
+    return f"{due.label}: {when}, at about {words.about_km(due.limit_m)}."
