@@ -63,8 +63,10 @@ def item_limits(item: Item, starts: Starts, wear: WearLimit | None, as_of_d: flo
     anchor_m = np.where(anchorless, 0.0, starts.anchor_m)
     start_m = np.where(anchorless, 0.0, starts.odometer_m)
 
-    wear_at_m = np.full(len(band), np.nan) if wear is None else np.where(anchorless, np.nan, wear.at_m)
     measured = np.zeros(len(band), dtype=np.bool_) if wear is None else wear.measured
+    # What wear usually is says no more than the schedule's distance, so that goes before it.
+    silent = anchorless | (~measured & np.isfinite(distance_m))
+    wear_at_m = np.full(len(band), np.nan) if wear is None else np.where(silent, np.nan, wear.at_m)
     lives_m = np.where(measured, np.nan, wear_at_m - starts.odometer_m)
     forgotten = ~starts.recorded & _is_forgotten(starts, (distance_m, lives_m), months, as_of_d)
     hidden = np.where(forgotten, np.nan, 0.0)

@@ -51,6 +51,8 @@ class OdometerRules:
     confirmations: int = 3  # consistent readings in a row that overrule the kept ones
     time_min_d: float = 7_305.0  # 1990-01-01: older than any reading in a garage's computer
     future_d_max: float = 1.0  # clocks and time zones may run this far ahead of the as-of time
+    fall_m_max: float = 1_000.0  # a car's own readings: rounding
+    fall_m_max_entered: float = 300_000.0  # readings with a date but no hour: a day's drive and a bit
     slack_m: float = 200_000.0  # entered readings carry a date, not an hour: a day's long drive
     burst_m_per_d: float = 1_500_000.0  # two drivers, day and night
     burst_d: float = 7.0
@@ -65,6 +67,7 @@ class OdometerReadings:
     time_d: Floats  # (N) days since 1970
     odometer_m: Floats  # (N) finite
     trusted: Bools  # (N) whether the time is synced, repaired, from a clock chip or entered
+    plausible: Bools  # (N) False for a time that was later than its receipt, or before any device
     tolerance_m: (
         Floats  # (N) how far the value may fall below the one before it: rounding, dates without hours
     )
@@ -129,7 +132,8 @@ def clean_odometer(readings: OdometerReadings, as_of_d: float, rules: OdometerRu
 def _judge_times(readings: OdometerReadings, as_of_d: float, rules: OdometerRules) -> Ints:
     verdict = np.full(len(readings.time_d), Verdict.KEPT, dtype=np.int64)
     verdict[~readings.trusted] = Verdict.UNTRUSTED_TIME
-    verdict[readings.time_d > as_of_d + rules.future_d_max] = Verdict.FUTURE_TIME
+    future = ~readings.plausible | (readings.time_d > as_of_d + rules.future_d_max)
+    verdict[future] = Verdict.FUTURE_TIME
     verdict[readings.time_d < rules.time_min_d] = Verdict.IMPOSSIBLE_TIME
     return verdict
 

@@ -46,6 +46,10 @@ class GroupPrior:
     between_cv: Floats  # (G) coefficient of variation of the rate between vehicles
     month_cv: Floats  # (G) coefficient of variation of a vehicle's months around its rate
 
+    def of(self, group: Ints) -> GroupPrior:
+        """The prior of each vehicle (V) of ``group`` (V)."""
+        return GroupPrior(self.rate_m_per_d[group], self.between_cv[group], self.month_cv[group])
+
 
 PUBLISHED_RATE_M_PER_D = 43_400.0
 """Median of 26.97 miles a day of US cars of all kinds: vehicletrends (listings of used cars), MIT licence."""
@@ -120,15 +124,14 @@ def _sum_steps(offsets: Ints, steps: Floats) -> Floats:
     return sums(offsets, np.concatenate([[0.0], steps]))
 
 
-def shrink(observed: Observed, group: Ints, prior: GroupPrior, rules: UsageRules) -> Usage:
-    """The usage of V vehicles of ``group`` (V), each shrunk to its group's prior."""
+def shrink(observed: Observed, prior: GroupPrior, rules: UsageRules) -> Usage:
+    """The usage of V vehicles, each shrunk to its own ``prior`` (V)."""
     seen, unseen = observed.weight_months, rules.prior_weight_months
-    prior_m = prior.rate_m_per_d[group] * DAYS_PER_MONTH * unseen
-    rate = (observed.distance_m + prior_m) / (seen + unseen) / DAYS_PER_MONTH
+    prior_m = prior.rate_m_per_d * DAYS_PER_MONTH * unseen
     return Usage(
-        rate_m_per_d=rate,
-        level_variance=prior.between_cv[group] ** 2 * unseen / (seen + unseen),
-        month_variance=prior.month_cv[group] ** 2,
+        rate_m_per_d=(observed.distance_m + prior_m) / (seen + unseen) / DAYS_PER_MONTH,
+        level_variance=prior.between_cv**2 * unseen / (seen + unseen),
+        month_variance=prior.month_cv**2,
         weight_months=seen,
     )
 

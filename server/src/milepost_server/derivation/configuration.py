@@ -1,0 +1,41 @@
+"""All numbers that a derivation depends on, and the version that names them."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from milepost_server.signals.due import DueRules
+from milepost_server.signals.items import Schedule, shipped, shipped_version
+from milepost_server.signals.odometer import OdometerRules
+from milepost_server.signals.usage import UsageRules
+from milepost_server.signals.wear import WearRules
+
+METHOD = "1"
+"""Counts up when the same rules and schedules give other results."""
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """Rules and schedules; equal configurations have equal versions, and give equal results."""
+
+    odometer: OdometerRules = field(default_factory=OdometerRules)
+    usage: UsageRules = field(default_factory=UsageRules)
+    wear: WearRules = field(default_factory=WearRules)
+    due: DueRules = field(default_factory=DueRules)
+    schedules: dict[str, Schedule] = field(default_factory=shipped)
+
+    @cached_property
+    def version(self) -> str:
+        """For example ``1.3f9a0c12.73dc52a3``: method, rules, schedules."""
+        rules = repr((self.odometer, self.usage, self.wear, self.due))
+        if self.schedules is shipped():
+            schedules = shipped_version()
+        else:
+            schedules = _digest(repr(sorted(self.schedules.items())))
+        return f"{METHOD}.{_digest(rules)}.{schedules}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]

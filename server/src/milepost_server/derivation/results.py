@@ -1,0 +1,133 @@
+"""What was derived beside the due items, for pages and API: usage and its fan, faults, titles of items.
+
+All are as of a date; a vehicle that was not derived for that very date has the newest result before it. Due
+items and judged odometer readings are read by ``store.condition``.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from sqlalchemy import select
+
+from milepost_server.derivation import times
+from milepost_server.derivation.configuration import Configuration
+from milepost_server.derivation.signal_paths import DTC
+from milepost_server.signals.ahead import Ahead, fan
+from milepost_server.signals.faults import Fault, current_faults, parse_fault
+from milepost_server.signals.usage import Usage
+from milepost_server.store.schema import Powertrain, readings, vehicle_usage
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+FAULT_EVENTS_MAX = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class VehicleUsage:
+    """How far a vehicle goes, and from where that is projected (None: no odometer reading yet)."""
+
+    rate_m_per_d: float
+    level_variance: float
+    month_variance: float
+    weight_months: float
+    last_at: dt.datetime | None
+    last_odometer_m: float | None
+    as_of: dt.date
+
+
+@dataclass(frozen=True, slots=True)
+class FanPoint:
+    """The odometer to come: in 10, 50 and 90 of 100 cases it is not beyond these on that day."""
+
+    on: dt.date
+    p10_m: float
+    p50_m: float
+    p90_m: float
+
+
+def titles_of(powertrain: Powertrain) -> dict[str, str]:
+    """Title of each item that such a car has, by key, in the order in which they are shown."""
+    return Configuration().schedules[powertrain].titles()
+
+
+async def usage_of(
+    connection: AsyncConnection, dealer_id: int, vehicle_id: int, as_of: dt.date
+) -> VehicleUsage | None:
+    """The vehicle's usage by the newest derivation up to that date, None before its first one."""
+    c = vehicle_usage.c
+    query = (
+        select(
+            c.rate_m_per_d,
+            c.level_variance,
+            c.month_variance,
+            c.weight_months,
+            c.last_time_ms,
+            c.last_odometer_m,
+            c.as_of,
+        )
+        .where(c.dealer_id == dealer_id, c.vehicle_id == vehicle_id, c.as_of <= as_of)
+        .order_by(c.as_of.desc())
+        .limit(1)
+    )
+    row = (await connection.execute(query)).one_or_none()
+    if row is None:
+        return None
+    rate, level, month, weight, last_ms, last_m, derived_for = row
+    last_at = None if last_ms is None else times.moment(last_ms)
+    return VehicleUsage(rate, level, month, weight, last_at, last_m, derived_for)
+
+
+async def faults_of(
+    connection: AsyncConnection, dealer_id: int, vehicle_id: int, until_ms: int
+) -> list[Fault]:
+    """The vehicle's trouble codes as they stood at a time: active ones first, then cleared ones.
+
+    Looks at the newest ``FAULT_EVENTS_MAX`` events.
+    """
+    c = readings.c
+    query = (
+        select(c.value_text, c.time_ms, c.trust, c.time_plausible)
+        .where(c.dealer_id == dealer_id, c.vehicle_id == vehicle_id, c.signal == DTC)
+        .where((c.time_ms <= until_ms) | ~c.time_plausible)
+        .order_by(c.stream_id.desc(), c.seq.desc())
+        .limit(FAULT_EVENTS_MAX)
+    )
+    rows = (await connection.execute(query)).all()
+    events = (
+        parse_fault(text, time_ms if plausible and times.is_trusted(trust) else None)
+        for text, time_ms, trust, plausible in reversed(rows)
+    )
+    return current_faults(event for event in events if event is not None)
+
+
+def fan_of(usage: VehicleUsage, until: dt.date, *, points: int = 24) -> list[FanPoint]:
+    """The odometer's projection from its last reading to ``until``; empty without any reading.
+
+    It is the distribution that the due dates come from: its P90 meets a limit on the limit's P10 date.
+    """
+    if usage.last_at is None or usage.last_odometer_m is None:
+        return []
+    one = Usage(
+        *(
+            np.array([value])
+            for value in (
+                usage.rate_m_per_d,
+                usage.level_variance,
+                usage.month_variance,
+                usage.weight_months,
+            )
+        )
+    )
+    ahead = Ahead(one, Configuration().usage)
+    last_d = (usage.last_at - times.EPOCH) / dt.timedelta(days=1)
+    drawn = fan(ahead, last_d, usage.last_odometer_m, times.start_d(until) + 1, points)
+    quantiles = zip(drawn.p10_m, drawn.p50_m, drawn.p90_m, strict=True)
+    return [
+        FanPoint(times.date_of(float(day)), float(p10), float(p50), float(p90))
+        for day, (p10, p50, p90) in zip(drawn.time_d, quantiles, strict=True)
+    ]

@@ -1,0 +1,73 @@
+"""Keeps due items current while the server runs: new readings within seconds, new days at their beginning."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from typing import TYPE_CHECKING
+
+from milepost_server.derivation import priors, writing
+from milepost_server.derivation.derive import Derivation, Report
+from milepost_server.derivation.times import AsOf
+from milepost_server.store import dealers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from milepost_server.derivation.configuration import Configuration
+    from milepost_server.store.engine import Store
+
+DIRTY_VEHICLES_MAX = 500
+"""Dirty vehicles that one turn takes; the rest are taken by the next one, which follows at once."""
+
+
+class DerivationRunner:
+    """One loop; ``now`` is the clock. ``total`` counts what was done since it was made."""
+
+    def __init__(
+        self, store: Store, config: Configuration, *, now: Callable[[], dt.datetime], interval_s: float
+    ) -> None:
+        self._store = store
+        self._config = config
+        self._now = now
+        self._interval_s = interval_s
+        self._woken = asyncio.Event()
+        self.total = Report()
+
+    def wake(self) -> None:
+        """Something was committed: do not wait for the interval to pass."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Derive until cancelled; an error of the store ends it, and is the caller's to handle."""
+        while True:
+            self._woken.clear()
+            done = await self.turn()
+            if done.vehicles < DIRTY_VEHICLES_MAX:
+                await self._pause()
+
+    async def turn(self) -> Report:
+        """One turn: dealers whose day has begun or fleet has grown, then a bounded number of vehicles."""
+        now = self._now()
+        derivation = Derivation(self._store, self._config, now=now)
+        done = Report()
+        async with self._store.read() as connection:
+            known = await dealers.every(connection)
+        for dealer in known:
+            date = AsOf.at(now, dealer.timezone).date
+            async with self._store.read() as connection:
+                current = await priors.are_current(connection, dealer.id, date, self._config)
+            if not current:
+                done += await derivation.dealer(dealer, date)
+                async with self._store.write() as connection:
+                    before = date - dt.timedelta(days=writing.DAYS_KEPT)
+                    await writing.drop_old(connection, dealer.id, before)
+        done += await derivation.dirty(DIRTY_VEHICLES_MAX)
+        self.total += done
+        return done
+
+    async def _pause(self) -> None:
+        try:
+            await asyncio.wait_for(self._woken.wait(), self._interval_s)
+        except TimeoutError:
+            return

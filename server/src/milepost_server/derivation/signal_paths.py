@@ -1,0 +1,8 @@
+"""The signals that derivations read, by their paths in the catalogue."""
+
+from __future__ import annotations
+
+from typing import Final
+
+ODOMETER: Final = "Vehicle.TraveledDistance"
+DTC: Final = "Vehicle.Milepost.Diagnostics.Dtc"
