@@ -69,9 +69,9 @@ def test_powertrains_answer_what_they_have(make_car: MakeCar) -> None:
     assert pids.PACK_LIFE not in heard[Powertrain.COMBUSTION]
     assert {pids.ENGINE_SPEED, pids.PACK_LIFE} <= heard[Powertrain.HYBRID]
     assert pids.ODOMETER not in heard[Powertrain.HYBRID]
-    assert pids.ENGINE_SPEED not in heard[Powertrain.ELECTRIC]
-    assert pids.COOLANT not in heard[Powertrain.ELECTRIC]
-    assert {pids.PACK_LIFE, pids.ODOMETER} <= heard[Powertrain.ELECTRIC]
+    assert pids.ENGINE_SPEED not in heard[Powertrain.EV]
+    assert pids.COOLANT not in heard[Powertrain.EV]
+    assert {pids.PACK_LIFE, pids.ODOMETER} <= heard[Powertrain.EV]
 
 
 def test_the_same_seed_lives_the_same_life_however_often_it_is_asked(make_car: MakeCar) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from milepost_simulator.commands.car import car
+from milepost_simulator.commands.fleet import fleet
 
 
 @click.group(epilog="Example: milepost-sim car --pty build/car1 --habits shuttle")
@@ -14,3 +15,4 @@ def main() -> None:
 
 
 main.add_command(car)
+main.add_command(fleet)

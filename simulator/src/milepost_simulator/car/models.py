@@ -11,7 +11,7 @@ class Powertrain(StrEnum):
 
     COMBUSTION = "combustion"
     HYBRID = "hybrid"
-    ELECTRIC = "electric"
+    EV = "ev"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class CarModel:
     @property
     def has_engine(self) -> bool:
         """Whether there is a combustion engine."""
-        return self.powertrain is not Powertrain.ELECTRIC
+        return self.powertrain is not Powertrain.EV
 
 
 MODELS: dict[Powertrain, CarModel] = {
@@ -47,7 +47,7 @@ MODELS: dict[Powertrain, CarModel] = {
     Powertrain.HYBRID: CarModel(
         "Aldermoor", "Tern Hybrid", Powertrain.HYBRID, 1450, 0.66, 90, 30.0, 1.4, has_odometer_pid=False
     ),
-    Powertrain.ELECTRIC: CarModel(
-        "Kestrel", "Lumen E", Powertrain.ELECTRIC, 1780, 0.63, 150, 75.0, 62.0, has_odometer_pid=True
+    Powertrain.EV: CarModel(
+        "Kestrel", "Lumen E", Powertrain.EV, 1780, 0.63, 150, 75.0, 62.0, has_odometer_pid=True
     ),
 }

@@ -244,7 +244,7 @@ class SimulatedCar:
             self._faults_due.remove(fault)
 
     def _run_engine(self, dt_s: float, drive_kw: float, braking: bool, ambient_c: float) -> None:
-        if self.model.powertrain is Powertrain.ELECTRIC:
+        if self.model.powertrain is Powertrain.EV:
             self.wear.cycle_pack(drive_kw * dt_s / 3600)
             self._fuel = max(0.05, self._fuel - drive_kw * dt_s / 3600 / self.model.pack_kwh)
             return
