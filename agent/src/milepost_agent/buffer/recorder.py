@@ -86,7 +86,6 @@ class Recorder:
         self._saved_state: Mapping[str, Any] | None = None
         self._attempt: _Attempt | None = None
         self._wake = asyncio.Event()
-        self._is_stopping = False
         self.on_stored: Callable[[], None] = lambda: None
         """Called in the loop after each commit."""
         self.sampled = 0
@@ -143,21 +142,18 @@ class Recorder:
             self._wake.set()
 
     async def run(self) -> None:
-        """Commit every ``commit_interval_s``, or earlier when enough has gathered; until ``stop``."""
-        while not self._is_stopping:
+        """Commit every ``commit_interval_s``, or earlier when enough has gathered, until cancelled."""
+        while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), self._limits.commit_interval_s)
             self._wake.clear()
             await self._flush()
+
+    async def finish(self) -> None:
+        """A last commit after ``run`` was cancelled; then close the store and end its thread."""
         await self._flush()
-
-    def stop(self) -> None:
-        """Let ``run`` end after a last commit."""
-        self._is_stopping = True
-        self._wake.set()
-
-    async def close(self) -> None:
-        """Close the store and end its thread."""
+        if self.pending:
+            _LOG.error("stopping with %d samples that the disk did not take", self.pending)
         await self._in_executor(self._drop_store)
         self._thread.shutdown()
 

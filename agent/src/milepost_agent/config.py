@@ -1,0 +1,179 @@
+"""Reading the configuration file and the device secret, with errors that say what to do."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import stat
+import tomllib
+from typing import TYPE_CHECKING, Any, Final
+
+from milepost_agent.errors import ConfigError
+from milepost_agent.sampler import Rule
+from milepost_agent.settings import LOG_LEVELS, SECTIONS, Config, plain, settings
+from milepost_protocol.errors import ProtocolError
+from milepost_protocol.identity import check_device_id, check_vin
+from milepost_protocol.signals import catalogue
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from milepost_agent.settings import Setting
+
+SECRET_BYTES_MAX: Final = 1024
+SOURCES_MAX: Final = 16
+KINDS: Final[Mapping[str, tuple[type, str]]] = {
+    "str": (str, 'a text in "quotes"'),
+    "int": (int, "a whole number"),
+    "float": (float, "a number"),
+    "bool": (bool, "true or false"),
+}
+
+
+def load(path: Path) -> Config:
+    """Read and check the configuration file.
+
+    Raises:
+        ConfigError: it cannot be read, or a setting is unknown, missing, of the wrong type or out of bounds.
+    """
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(
+            str(path), f"cannot be read: {error.strerror}; name the file with --config"
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(str(path), f"is not TOML: {error}") from error
+    return parse(document)
+
+
+def parse(document: Mapping[str, Any]) -> Config:
+    """Check a configuration that was read.
+
+    Raises:
+        ConfigError: see ``load``.
+    """
+    for name in document:
+        if name not in SECTIONS and name not in ("source", "profile"):
+            raise _unknown(name, [*SECTIONS, "source", "profile"])
+    sections = {name: cls(**_section(name, _table(document, name))) for name, cls in SECTIONS.items()}
+    config = Config(**sections, source=_sources(document), profile=_profile(document))
+    _check_whole(config)
+    return config
+
+
+def _section(section: str, table: Mapping[str, Any]) -> dict[str, Any]:
+    known = {setting.name: setting for setting in settings() if setting.section == section}
+    for name in table:
+        if name not in known:
+            raise _unknown(f"{section}.{name}", [setting.key for setting in known.values()])
+    for setting in known.values():
+        if setting.is_required and setting.name not in table:
+            raise ConfigError(setting.key, f"is missing; it is the {setting.help}")
+    return {name: _value(known[name], value) for name, value in table.items()}
+
+
+def _value(setting: Setting, value: Any) -> Any:
+    if setting.kind == "str" and isinstance(value, datetime.date):
+        value = value.isoformat()  # TOML has dates of its own; a datetime is one of them, too
+    if setting.kind == "float" and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    wanted, words = KINDS[setting.kind]
+    if not isinstance(value, wanted) or (wanted is not bool and isinstance(value, bool)):
+        raise ConfigError(setting.key, f"is {value!r}; it must be {words}")
+    if isinstance(value, int | float) and not setting.low <= value <= setting.high:
+        bounds = f"{plain(setting.low)} to {plain(setting.high)} {setting.unit}".rstrip()
+        raise ConfigError(setting.key, f"is {value}; it must be from {bounds}")
+    return value
+
+
+def _check_whole(config: Config) -> None:
+    """What no single setting can tell."""
+    try:
+        check_device_id(config.device.id)
+    except ProtocolError as error:
+        raise ConfigError("device.id", str(error)) from error
+    try:
+        if config.vehicle.vin:
+            check_vin(config.vehicle.vin)
+    except ProtocolError as error:
+        raise ConfigError("vehicle.vin", str(error)) from error
+    if config.uplink.reconnect_s_max < config.uplink.reconnect_s_min:
+        raise ConfigError("uplink.reconnect_s_max", "is below uplink.reconnect_s_min")
+    if bool(config.uplink.cert_file) != bool(config.uplink.key_file):
+        raise ConfigError("uplink.cert_file", "and uplink.key_file belong together: give both or none")
+    if not config.uplink.tls and (config.uplink.ca_file or config.uplink.cert_file):
+        raise ConfigError("uplink.tls", "is false, but certificates are named; set it to true")
+    if config.log.level not in LOG_LEVELS:
+        raise ConfigError("log.level", f"is {config.log.level!r}; it must be one of {', '.join(LOG_LEVELS)}")
+
+
+def _sources(document: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
+    tables = document.get("source", [])
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise ConfigError("source", "must be written as [[source]], once for each source")
+    if len(tables) > SOURCES_MAX:
+        raise ConfigError("source", f"has {len(tables)} tables; at most {SOURCES_MAX}")
+    return tuple(tables)
+
+
+def _profile(document: Mapping[str, Any]) -> Mapping[str, Rule]:
+    return {signal: _rule(signal, table) for signal, table in _table(document, "profile").items()}
+
+
+def _rule(signal: str, table: Any) -> Rule:
+    key = f'profile."{signal}"'
+    if signal not in catalogue():
+        raise ConfigError(key, "is no signal of the catalogue; paths are those of docs/protocol.md")
+    if not isinstance(table, dict):
+        raise ConfigError(key, 'must be a table, written as [profile."Vehicle.Speed"]')
+    defaults = {entry.name: entry.default for entry in dataclasses.fields(Rule)}
+    for name, value in table.items():
+        if name not in defaults:
+            raise _unknown(f"{key}.{name}", [f"{key}.{known}" for known in defaults])
+        is_switch = isinstance(defaults[name], bool)
+        if isinstance(value, bool) is not is_switch or not isinstance(value, int | float) or value < 0:
+            raise ConfigError(
+                f"{key}.{name}", "must be true or false" if is_switch else "must be a number, 0 or more"
+            )
+    return Rule(**table)
+
+
+def _table(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    table = document.get(name, {})
+    if not isinstance(table, dict):
+        raise ConfigError(name, f"must be a table, written as [{name}]")
+    return table
+
+
+def _unknown(key: str, known: list[str]) -> ConfigError:
+    import difflib  # noqa: PLC0415  (only a typo needs it)
+
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    return ConfigError(
+        key,
+        f"is no setting; did you mean {near[0]}?" if near else f"is no setting; there are {', '.join(known)}",
+    )
+
+
+def read_secret(path: Path) -> str:
+    """The device secret.
+
+    Raises:
+        ConfigError: no such file, others may read it, or it holds no one line of text.
+    """
+    key = "device.secret_file"
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        content = path.read_bytes()[: SECRET_BYTES_MAX + 1]
+    except OSError as error:
+        raise ConfigError(key, f"{path} cannot be read: {error.strerror}") from error
+    if mode & 0o077:
+        raise ConfigError(key, f"{path} has mode {mode:04o}, others can read it; run: chmod 600 {path}")
+    secret = content.decode("utf-8", "replace").strip()
+    if not secret or len(content) > SECRET_BYTES_MAX or "\n" in secret:
+        raise ConfigError(
+            key, f"{path} must hold the secret alone, one line of at most {SECRET_BYTES_MAX} bytes"
+        )
+    return secret

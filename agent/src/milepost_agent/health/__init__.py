@@ -1,0 +1,1 @@
+"""Looking at a running agent: a status socket, and the service manager's notifications."""

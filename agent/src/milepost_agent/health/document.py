@@ -1,0 +1,154 @@
+"""The status of an agent: one JSON document, and its text for people."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from milepost_agent.errors import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from milepost_agent.agent import Agent
+    from milepost_agent.settings import Config
+
+STATUS_VERSION: Final = 1
+MIB: Final = 1024 * 1024
+
+
+async def status_document(agent: Agent, config: Config) -> dict[str, Any]:
+    """What the agent knows of itself now; all of it can be JSON."""
+    now = agent.clock()
+    return {
+        "version": STATUS_VERSION,
+        "device": config.device.id,
+        "pid": os.getpid(),
+        "uptime_s": round(time.monotonic() - agent.started_s, 1),
+        "resident_mb": resident_mb(),
+        "clock": {"wall_ms": now.wall_ms, "trust": now.trust.value},
+        "samples": _samples(agent),
+        "buffer": await _buffer(agent),
+        "uplink": _uplink(agent),
+        "sources": {source.name: dict(source.status()) for source in agent.sources},
+        "tasks": {task.name: task.facts() for task in agent.tasks},
+    }
+
+
+def _samples(agent: Agent) -> dict[str, Any]:
+    recorder = agent.recorder
+    return {
+        "sampled": recorder.sampled,
+        "in_memory": recorder.pending,
+        "withheld": agent.edge.withheld,
+        "refused": dict(recorder.refused) | {"bounds": sum(agent.edge.refused.values())},
+        "last_refusal": recorder.last_refusal,
+        "counters_error": agent.edge_state_error,
+    }
+
+
+async def _buffer(agent: Agent) -> dict[str, Any]:
+    recorder = agent.recorder
+    common = {
+        "commits": recorder.commits,
+        "lost_in_memory": dict(recorder.lost),
+        "error": recorder.last_error,
+    }
+    try:
+        facts = await recorder.ask(lambda store: store.facts())
+    except StoreError as error:
+        return common | {"error": str(error)}
+    return common | facts._asdict()
+
+
+def _uplink(agent: Agent) -> dict[str, Any]:
+    uplink, session = agent.uplink, agent.uplink.session
+    return {
+        "is_connected": uplink.is_connected,
+        "connects": uplink.connects,
+        "error": uplink.last_error,
+        "epoch": session.epoch if session else "",
+        "sent_seq": session.sent if session else 0,
+        "receipted_seq": session.receipted if session else 0,
+        "unreceipted_batches": session.unreceipted_batches if session else 0,
+        "resends": session.resends if session else 0,
+        "batches": uplink.batches,
+        "batch_bytes": uplink.batch_bytes,
+        "receipts": dict(uplink.receipts),
+    }
+
+
+def resident_mb() -> float | None:
+    """Resident memory of this process, None where the system does not tell."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123  (no need of pathlib)
+            pages = int(file.read().split()[1])
+    except OSError:
+        return None
+    return round(pages * os.sysconf("SC_PAGE_SIZE") / 1e6, 1)
+
+
+def as_text(status: Mapping[str, Any], now_ms: int) -> str:
+    """``status`` for people."""
+    return "\n".join(_lines(status, now_ms))
+
+
+def _lines(status: Mapping[str, Any], now_ms: int) -> Iterator[str]:
+    samples, buffer, uplink = status["samples"], status["buffer"], status["uplink"]
+    memory = f", {status['resident_mb']} MB" if status["resident_mb"] else ""
+    yield f"device    {status['device']}, process {status['pid']}, up {_duration(status['uptime_s'])}{memory}"
+    yield f"clock     {status['clock']['trust']}"
+    yield f"sampled   {samples['sampled']:,} since start, {samples['in_memory']:,} of them not stored yet"
+    refused = sum(samples["refused"].values())
+    if refused:
+        yield f"          {refused:,} refused: {samples['last_refusal'] or 'outside the bounds of physics'}"
+    if "epoch" in buffer:
+        yield from _buffer_lines(buffer, now_ms)
+    if buffer["error"]:
+        yield f"          NOT STORING: {buffer['error']}"
+    yield from _uplink_lines(uplink)
+    for name, facts in status["sources"].items():
+        task = status["tasks"].get(f"source {name}", {})
+        known = ", ".join(f"{key} {value}" for key, value in facts.items())
+        yield f"source    {name}: {task.get('state', '')}; {known}"
+    for name, task in status["tasks"].items():
+        if task["last_error"]:
+            yield f"task      {name}: {task['state']}, failed {task['failures']} times: {task['last_error']}"
+
+
+def _buffer_lines(buffer: Mapping[str, Any], now_ms: int) -> Iterator[str]:
+    yield f"stored    up to seq {buffer['stored_seq']:,} of epoch {buffer['epoch']}"
+    yield f"receipted up to seq {buffer['receipted_seq']:,}"
+    oldest = f", oldest {_duration((now_ms - buffer['oldest_ms']) / 1000)} ago" if buffer["oldest_ms"] else ""
+    older = f", in {buffer['epochs']} epochs" if buffer["epochs"] > 1 else ""
+    yield f"waiting   {buffer['waiting']:,} seqs for a receipt{oldest}{older}"
+    yield f"          of them {buffer['waiting_gap_samples']:,} dropped, in {buffer['waiting_gaps']:,} gaps"
+    if buffer["dropped"]:
+        dropped = ", ".join(f"{count:,} {name}" for name, count in buffer["dropped"].items())
+        yield f"dropped   since start: {dropped}"
+    if buffer["lost_in_memory"]:
+        lost = ", ".join(f"{count:,} {name}" for name, count in buffer["lost_in_memory"].items())
+        yield f"          for want of disk: {lost}"
+    used, size = buffer["used_bytes"] / MIB, buffer["file_bytes"] / MIB
+    yield f"buffer    {used:.1f} MiB used of a file of {size:.1f} MiB"
+    if buffer["corrupt_files"]:
+        yield f"          {buffer['corrupt_files']} damaged files were set aside (*.corrupt-<n>)"
+
+
+def _uplink_lines(uplink: Mapping[str, Any]) -> Iterator[str]:
+    state = "connected" if uplink["is_connected"] else "NOT CONNECTED"
+    error = f": {uplink['error']}" if uplink["error"] else ""
+    yield f"uplink    {state}{error}"
+    yield (
+        f"sent      up to seq {uplink['sent_seq']:,} of epoch {uplink['epoch'] or '(none yet)'}; "
+        f"{uplink['batches']:,} batches, {uplink['batch_bytes']:,} bytes, {uplink['resends']:,} resends"
+    )
+
+
+def _duration(seconds: float) -> str:
+    seconds = max(0, round(seconds))
+    for unit, length_s in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= length_s:
+            return f"{seconds / length_s:.1f} {unit}"
+    return f"{seconds} s"

@@ -1,0 +1,91 @@
+"""All that runs at the same time in an agent, as one table of named tasks, and what happens when one ends."""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from milepost_agent.errors import AgentError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+RESTART_S_MIN: Final = 1.0
+RESTART_S_MAX: Final = 300.0
+
+_LOG = logging.getLogger(__name__)
+
+
+class OnFailure(enum.Enum):
+    """What the failure of a task means for the rest."""
+
+    STOP_AGENT = "stop"
+    """Nothing is stored without it: better to let the service manager start the agent anew."""
+    RESTART = "restart"
+    """It starts again after a pause; the rest goes on, and status shows the error."""
+
+
+@dataclass(slots=True)
+class Task:
+    """One row of the table; the fields after ``on_failure`` are what status shows."""
+
+    name: str
+    run: Callable[[], Awaitable[None]]
+    on_failure: OnFailure
+    state: str = "waiting"
+    failures: int = 0
+    last_error: str = ""
+
+    def facts(self) -> dict[str, Any]:
+        """This row for the status."""
+        return {"state": self.state, "failures": self.failures, "last_error": self.last_error}
+
+
+async def run_all(table: Sequence[Task], stop: asyncio.Event) -> None:
+    """Run the whole table until ``stop`` is set; then all tasks are cancelled.
+
+    Raises:
+        ExceptionGroup: of what a task raised without which the agent cannot go on.
+    """
+    async with asyncio.TaskGroup() as group:
+        running = [group.create_task(_keep(task), name=task.name) for task in table]
+        await stop.wait()
+        for one in running:
+            one.cancel()
+
+
+async def _keep(task: Task) -> None:
+    pause_s = RESTART_S_MIN
+    while True:
+        task.state = "running"
+        attempt = asyncio.ensure_future(task.run())
+        try:
+            await asyncio.wait([attempt])
+        finally:
+            attempt.cancel()
+            await asyncio.wait([attempt])  # it may have a connection to close
+        error = attempt.exception()
+        if error is None:
+            task.state = "ended"
+            return
+        task.state, task.failures, task.last_error = "failed", task.failures + 1, _first(error)
+        # An error of our own says what to do; any other is a fault in the code and needs its trace.
+        _LOG.error(
+            "task %s: %s",
+            task.name,
+            task.last_error,
+            exc_info=None if isinstance(error, AgentError) else error,
+        )
+        if task.on_failure is OnFailure.STOP_AGENT:
+            raise error
+        await asyncio.sleep(pause_s)
+        pause_s = min(2 * pause_s, RESTART_S_MAX)
+
+
+def _first(error: BaseException) -> str:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return f"{type(error).__name__}: {error}"
