@@ -49,6 +49,10 @@ class Settings(BaseSettings):
         default="", description="Addresses whose X-Forwarded-For is believed, with commas; empty: none."
     )
 
+    http_metrics_open: bool = Field(
+        default=False, description="Answer /metrics to every address, not to this machine alone."
+    )
+
     broker: Literal["embedded", "external"] = Field(
         default="embedded",
         description="Run a NATS server as a child process, or use the broker at broker_url.",

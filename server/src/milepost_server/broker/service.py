@@ -17,6 +17,7 @@ from milepost_server.broker.embedded import EmbeddedBroker, default_binary
 from milepost_server.broker.nats_config import NatsListeners, NatsSecrets, nats_config
 from milepost_server.broker.revocation import Revocation
 from milepost_server.errors import BrokerError
+from milepost_server.store.outages import through_outages
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,7 +87,7 @@ class BrokerService:
         revocation = Revocation(self._store, control, settings.broker_revocation_interval_s)
         tasks = [
             asyncio.create_task(Callout(self._store, key, self._on_answer).serve(callout)),
-            asyncio.create_task(revocation.run()),
+            asyncio.create_task(through_outages("revocation", revocation.run)),
         ]
         ended = asyncio.create_task(child.ended())
         self.ready.set()
@@ -140,12 +141,12 @@ class BrokerService:
             nats_config(folder, listeners, secrets),
             [
                 ("127.0.0.1", settings.broker_control_port),
-                (_reachable(settings.broker_host), settings.broker_port),
+                (reachable(settings.broker_host), settings.broker_port),
             ],
             self._on_violation,
         )
 
 
-def _reachable(host: str) -> str:
+def reachable(host: str) -> str:
     """An address of this machine by which a listener on ``host`` is reached."""
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104

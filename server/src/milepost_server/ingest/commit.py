@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from milepost_protocol.codec import decode_batch
 from milepost_server.ingest.arrivals import Opened, Trouble, printable
 from milepost_server.ingest.coverage import Coverage
-from milepost_server.ingest.losses import Loss, contradiction, losses
+from milepost_server.ingest.intake import StreamIntake
+from milepost_server.ingest.losses import contradiction
 from milepost_server.ingest.outcome import Outcome
-from milepost_server.ingest.projection import Projection, Projector, Refusal
-from milepost_server.store import archive, devices, dirty, quarantine, readings, streams
-from milepost_server.store.archive import ArchivedBatch
+from milepost_server.store import archive, devices, quarantine, streams
 from milepost_server.store.quarantine import HeldPayload
 
 if TYPE_CHECKING:
@@ -22,16 +21,12 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from milepost_protocol.batch import Batch
+    from milepost_server.ingest.projection import Projector
     from milepost_server.store.devices import DeviceRow, InstallationRow
-    from milepost_server.store.streams import StreamRow
 
 OVERLAPPING_MAX = 64
 """Archived batches that a batch with known seqs is compared with."""
 
-REFUSED_SIGNALS_MAX = 256
-"""(signal, reason) counted for a device by name; the rest is counted together."""
-
-OTHER_SIGNALS = "(other signals)"
 TOPIC_CHARACTERS_MAX = 1000
 
 
@@ -41,22 +36,6 @@ class CommitLimits:
 
     ranges_max: int
     quarantine_held_max: int
-
-
-@dataclass(slots=True)
-class _Stream:
-    """One locked stream while its group is taken in."""
-
-    row: StreamRow
-    coverage: Coverage
-    installations: Sequence[InstallationRow]
-    accepted: list[ArchivedBatch] = field(default_factory=list)
-    losses: list[tuple[Loss, int | None, dt.datetime]] = field(default_factory=list)
-    projections: list[tuple[dt.datetime, Projection]] = field(default_factory=list)
-
-    def vehicle_at(self, moment: dt.datetime) -> int | None:
-        """Where the device was installed at ``moment``."""
-        return next((row.vehicle_id for row in self.installations if row.covers(moment)), None)
 
 
 class GroupCommit:
@@ -78,7 +57,7 @@ class GroupCommit:
         self._now = now
         self._outcome = Outcome()
         self._devices: dict[str, DeviceRow] = {}
-        self._streams: dict[tuple[str, str], _Stream] = {}
+        self._streams: dict[tuple[str, str], StreamIntake] = {}
         self._held: dict[str | None, int] = {}
 
     async def run(self, group: Sequence[Opened]) -> Outcome:
@@ -90,7 +69,9 @@ class GroupCommit:
         for opened in group:
             await self._take(opened)
         for stream in self._streams.values():
-            await self._write(stream)
+            if stream.changed:
+                await stream.write(self._connection, self._now)
+            self._count(stream)
         self._outcome.receipts = [
             (stream.row.device_id, stream.coverage.receipt(stream.row.epoch))
             for stream in self._streams.values()
@@ -113,7 +94,7 @@ class GroupCommit:
                 places.setdefault(place.device_id, []).append(place)
         for key, row in rows.items():
             coverage = Coverage(row.watermark, row.ranges)
-            self._streams[key] = _Stream(row, coverage, places.get(row.device_id, []))
+            self._streams[key] = StreamIntake(row, coverage, places.get(row.device_id, []))
 
     def _admitted(self, opened: Opened) -> DeviceRow | None:
         device = self._devices.get(opened.device_id or "")
@@ -136,7 +117,7 @@ class GroupCommit:
             "unknown-device", f"no device {device_id} is registered; register it, then replay this"
         )
 
-    async def _take_framed(self, opened: Opened, stream: _Stream) -> None:
+    async def _take_framed(self, opened: Opened, stream: StreamIntake) -> None:
         """Take a payload whose seqs are known, so that a receipt can pass it whatever becomes of it."""
         header = opened.header
         assert header, "checked by the caller"
@@ -161,42 +142,28 @@ class GroupCommit:
                 stream.coverage = wider
             return
         assert opened.batch, "no trouble, so there is a batch"
-        self._accept(stream, opened, opened.batch, stored)
-        stream.coverage = wider
+        stream.accept(
+            opened.batch,
+            opened.arrival.payload,
+            opened.arrival.received_at,
+            self._projector,
+            spans=spans,
+            known=stream.coverage,
+            stored=stored,
+        )
+        self._outcome.payloads["committed"] += 1
 
-    async def _stored(self, stream: _Stream, opened: Opened) -> list[Batch]:
+    async def _stored(self, stream: StreamIntake, opened: Opened) -> list[Batch]:
         """The archived batches that cover some of the same seqs; none where one is this very payload."""
         assert opened.header, "checked by the caller"
         first, last = opened.header.first, opened.header.last
         rows = await archive.overlapping(
             self._connection, stream.row.dealer_id, stream.row.id, first, last, limit=OVERLAPPING_MAX
         )
-        near = [row for row in stream.accepted if row.first_seq <= last and row.last_seq >= first]
-        found = [*rows, *near]
+        found = [*rows, *stream.near(first, last)]
         if any(row.payload == opened.arrival.payload for row in found):
             return []
         return [decode_batch(row.payload) for row in found]
-
-    def _accept(self, stream: _Stream, opened: Opened, batch: Batch, stored: Sequence[Batch]) -> None:
-        received_at = opened.arrival.received_at
-        vehicle_id = stream.vehicle_at(received_at)
-        row = ArchivedBatch(
-            dealer_id=stream.row.dealer_id,
-            stream_id=stream.row.id,
-            vehicle_id=vehicle_id,
-            first_seq=batch.first,
-            last_seq=batch.last,
-            received_at=received_at,
-            payload=opened.arrival.payload,
-        )
-        stream.accepted.append(row)
-        projection = Projection()
-        spans = list(stream.coverage.uncovered(batch.first, batch.last))
-        self._projector.project(batch, spans, stream.installations, received_at, projection)
-        stream.projections.append((received_at, projection))
-        for loss in losses(batch, stream.coverage, stored, self._projector.catalogue):
-            stream.losses.append((loss, vehicle_id, received_at))
-        self._outcome.payloads["committed"] += 1
 
     async def _hold(self, opened: Opened, trouble: Trouble) -> bool:
         """Keep a payload in quarantine; False where the device has its share of it already."""
@@ -232,98 +199,15 @@ class GroupCommit:
         self._outcome.payloads["dropped"] += 1
         self._outcome.dropped[why] += 1
 
-    async def _write(self, stream: _Stream) -> None:
-        row = stream.row
-        if (stream.coverage.watermark, stream.coverage.ranges) == (row.watermark, row.ranges):
-            return
-        await streams.save(
-            self._connection,
-            row,
-            watermark=stream.coverage.watermark,
-            ranges=stream.coverage.ranges,
-            received_at=self._now,
-        )
-        await archive.add(self._connection, stream.accepted)
-        await readings.add_gaps(self._connection, _gap_rows(row, stream.losses))
-        for loss, _, _ in stream.losses:
-            self._outcome.lost[loss.reason] += sum(loss.counts.values())
-        for received_at, projection in stream.projections:
-            await write_projection(self._connection, row, projection, received_at)
-            self._outcome.readings += len(projection.readings)
-            self._outcome.unplaced += projection.unplaced
-            self._outcome.vin_conflicts += len(projection.vin_conflicts)
-            for refusal, samples in projection.refused.items():
+    def _count(self, stream: StreamIntake) -> None:
+        for one in stream.accepted:
+            self._outcome.readings += len(one.projection.readings)
+            self._outcome.unplaced += one.projection.unplaced
+            self._outcome.vin_conflicts += len(one.projection.vin_conflicts)
+            for refusal, samples in one.projection.refused.items():
                 self._outcome.refused[refusal.reason] += samples
-
-
-async def write_projection(
-    connection: AsyncConnection, stream: StreamRow, projection: Projection, received_at: dt.datetime
-) -> None:
-    """Write readings, refusals and VIN conflicts of one stream, and mark the vehicles dirty."""
-    await readings.add(
-        connection,
-        [
-            {
-                **reading._asdict(),
-                "dealer_id": stream.dealer_id,
-                "stream_id": stream.id,
-                "received_at": received_at,
-            }
-            for reading in projection.readings
-        ],
-    )
-    touched = {(stream.dealer_id, reading.vehicle_id) for reading in projection.readings}
-    await dirty.mark(connection, touched, now=received_at)
-    for conflict in sorted(projection.vin_conflicts):
-        await readings.note_vin_conflict(
-            connection,
-            stream.dealer_id,
-            stream.device_id,
-            vehicle_id=conflict.vehicle_id,
-            vin_reported=conflict.vin_reported,
-            now=received_at,
-        )
-    if projection.refused:
-        await _count_refusals(connection, stream, projection, received_at)
-
-
-async def _count_refusals(
-    connection: AsyncConnection, stream: StreamRow, projection: Projection, now: dt.datetime
-) -> None:
-    counted = await readings.refused_signals(connection, stream.dealer_id, stream.device_id)
-    for refusal, samples in sorted(projection.refused.items()):
-        key = refusal
-        if refusal not in counted and len(counted) >= REFUSED_SIGNALS_MAX:
-            key = Refusal(OTHER_SIGNALS, refusal.reason)
-        counted.add(key)
-        await readings.count_refusal(
-            connection,
-            stream.dealer_id,
-            stream.device_id,
-            signal=key.signal,
-            reason=key.reason,
-            samples=samples,
-            detail=projection.details[refusal],
-            now=now,
-        )
-
-
-def _gap_rows(
-    stream: StreamRow, found: Sequence[tuple[Loss, int | None, dt.datetime]]
-) -> list[dict[str, Any]]:
-    return [
-        {
-            "dealer_id": stream.dealer_id,
-            "stream_id": stream.id,
-            "first_seq": loss.first,
-            "last_seq": loss.last,
-            "vehicle_id": vehicle_id,
-            "reason": loss.reason,
-            "counts": dict(loss.counts),
-            "received_at": received_at,
-        }
-        for loss, vehicle_id, received_at in found
-    ]
+            for loss in one.losses:
+                self._outcome.lost[loss.reason] += sum(loss.counts.values())
 
 
 def as_trouble(opened: Opened, reason: str, detail: str) -> Opened:

@@ -7,11 +7,12 @@ import datetime as dt
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
-from sqlalchemy.exc import DBAPIError, OperationalError, StatementError
+from sqlalchemy.exc import DBAPIError, StatementError
 
 from milepost_server.errors import StoreBusyError
 from milepost_server.ingest.arrivals import Arrival, Opened, open_arrival
 from milepost_server.ingest.commit import CommitLimits, GroupCommit, as_trouble
+from milepost_server.store.outages import is_passing, said
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -90,7 +91,7 @@ class Worker:
         try:
             await self._commit_and_tell(opened)
         except POISON as error:
-            log.warning("group_split", payloads=len(opened), error=_said(error))
+            log.warning("group_split", payloads=len(opened), error=said(error))
             for one in opened:
                 await self._take_alone(one)
 
@@ -98,8 +99,8 @@ class Worker:
         try:
             await self._commit_and_tell([opened])
         except POISON as error:
-            log.error("payload_refused_by_store", device=opened.device_id, error=_said(error))
-            await self._commit_and_tell([as_trouble(opened, "store", _said(error))])
+            log.error("payload_refused_by_store", device=opened.device_id, error=said(error))
+            await self._commit_and_tell([as_trouble(opened, "store", said(error))])
 
     async def _commit_and_tell(self, opened: Sequence[Opened]) -> None:
         clock = asyncio.get_running_loop().time
@@ -109,10 +110,10 @@ class Worker:
             try:
                 outcome = await self._commit(opened)
             except (DBAPIError, StoreBusyError) as error:
-                if not _is_passing(error):
+                if not is_passing(error):
                     raise
                 self._on_retry()
-                log.warning("commit_refused", error=_said(error), again_in_s=round(pause_s, 1))
+                log.warning("commit_refused", error=said(error), again_in_s=round(pause_s, 1))
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, self._retry_s_max)
             else:
@@ -125,14 +126,3 @@ class Worker:
         async with self._store.write() as connection:
             now = dt.datetime.now(dt.UTC)
             return await GroupCommit(connection, self._projector, self._limits, now).run(opened)
-
-
-def _is_passing(error: DBAPIError | StoreBusyError) -> bool:
-    """Whether the database is away, locked, full, or broke a deadlock: then the same transaction may do."""
-    return isinstance(error, (OperationalError, StoreBusyError)) or error.connection_invalidated
-
-
-def _said(error: BaseException) -> str:
-    """The first line that the database itself said: SQL and its parameters may hold people's data."""
-    cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
-    return f"{type(cause).__name__}: {(str(cause).splitlines() or [''])[0]}"
