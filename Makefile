@@ -35,8 +35,9 @@ bench: $(VENV)/.test-ready ## measure wire and road; figures go to build/bench/*
 	@deploy/system-packages test
 	@$(BIN)/python -m tests.bench
 
-contracts: $(VENV)/.test-ready ## write the JSON Schema, AsyncAPI and other generated documents anew
+contracts: $(VENV)/.test-ready ## write the generated documents anew: schemas, settings, map of files
 	@$(BIN)/python -m milepost_protocol.documents docs/protocol
+	@$(BIN)/python tests/house/file_map.py
 
 setup: $(VENV)/.test-ready ## everything a developer needs, without running anything
 
