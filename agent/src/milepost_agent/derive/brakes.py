@@ -10,17 +10,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from milepost_agent import paths
-from milepost_agent.derive.accumulator import Steps, saved_number
+from milepost_agent.derive.accumulator import Step, saved_number
 from milepost_agent.readings import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from milepost_agent.derive.accumulator import State, Step
+    from milepost_agent.derive.accumulator import State
 
 MASS_KG: Final = 1_500.0
 """A mid-size car with its driver, where nobody entered the mass."""
 GAP_S_MAX: Final = 3.0
+WINDOW_S_MIN: Final = 2.0
+"""Speed comes in whole km/h: over a shorter time, the steps of a coasting car look like braking."""
 ROLLING_MPS2: Final = 0.13
 ENGINE_DRAG_MPS2: Final = 0.25
 AIR_PER_M: Final = 0.0003
@@ -44,18 +46,30 @@ class Brakes:
 
     def __init__(self, mass_kg: float = MASS_KG) -> None:
         self._mass_kg = mass_kg
-        self._steps = Steps()
+        self._begun: tuple[float, float] | None = None
+        self._last_s = 0.0
         self._energy_j = 0.0
 
     def feed(self, reading: Reading) -> list[Reading]:
-        step = self._steps.feed(abs(float(reading.value)) / 3.6, reading.mono_s)
-        if step is None or step.seconds > GAP_S_MAX:
-            return []
-        energy_j = braking_j(step, self._mass_kg)
+        step = self._window(abs(float(reading.value)) / 3.6, reading.mono_s)
+        energy_j = 0.0 if step is None else braking_j(step, self._mass_kg)
         if energy_j == 0.0:
             return []
         self._energy_j += energy_j
         return [Reading(paths.BRAKE_ENERGY, self._energy_j / J_PER_KWH, reading.mono_s)]
+
+    def _window(self, speed_mps: float, mono_s: float) -> Step | None:
+        """The step over the last window without a gap; ``None`` where none ends here."""
+        has_gap = not 0.0 <= mono_s - self._last_s <= GAP_S_MAX
+        self._last_s = mono_s
+        if self._begun is None or has_gap:
+            self._begun = (speed_mps, mono_s)
+            return None
+        before_mps, begun_s = self._begun
+        if mono_s - begun_s < WINDOW_S_MIN:
+            return None
+        self._begun = (speed_mps, mono_s)
+        return Step(before_mps, speed_mps, mono_s - begun_s)
 
     def tick(self, mono_s: float) -> list[Reading]:  # noqa: ARG002 - braking has to be seen
         return []

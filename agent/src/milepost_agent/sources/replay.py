@@ -137,21 +137,21 @@ class ReplaySource:
             ReplayFormatError: a line that is not of the format.
             OSError: the file cannot be read.
         """
+        first_s, last_s = _span_s(self._file)
+        start_s = self._clock()
         while True:
-            async for reading in self._round():
+            async for reading in self._round(start_s, first_s, last_s):
                 yield reading
             self._rounds += 1
             if not self._repeat:
                 await asyncio.Event().wait()
+            start_s = max(start_s + last_s - first_s, self._clock())
 
-    async def _round(self) -> AsyncIterator[Reading]:
-        first_s, last_s = _span_s(self._file)
-        start_s = self._clock()
+    async def _round(self, start_s: float, first_s: float, last_s: float) -> AsyncIterator[Reading]:
         dated_back_s = max(0.0, (last_s - first_s) * (1 - 1 / self._speed))
         for row in read_rows(self._file):
             wait_s = start_s + (row.time_s - first_s) / self._speed - self._clock()
-            if wait_s >= SLEEP_S_MIN:
-                await asyncio.sleep(wait_s)
+            await asyncio.sleep(wait_s if wait_s >= SLEEP_S_MIN else 0)
             for path, value in row.values:
                 self._readings += 1
                 yield Reading(path, value, start_s - dated_back_s + row.time_s - first_s)

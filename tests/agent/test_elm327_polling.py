@@ -1,0 +1,165 @@
+"""The polling plan and the watch over a parked car, in a time that the test makes."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from milepost_agent import paths
+from milepost_agent.readings import Reading
+from milepost_agent.sources.backoff import Backoff
+from milepost_agent.sources.elm327.activity import (
+    PROBE_S_MAX,
+    PROBE_S_MIN,
+    Activity,
+    ParkedWatch,
+    ParkingLimits,
+)
+from milepost_agent.sources.elm327.pids import requests
+from milepost_agent.sources.elm327.polling import RETRIES_MAX, UNANSWERED_S_MAX, PollPlan, wanted
+
+ALL_PIDS = frozenset(range(256))
+LIMITS = ParkingLimits(standing_s_max=300.0, blind_probe_s=300.0)
+
+
+def poll(
+    plan: PollPlan, seconds: float, answer_s: float, *, standing: bool = False
+) -> dict[str, list[float]]:
+    """When each request was asked, on a bus that needs ``answer_s`` for an answer to anything."""
+    asked: dict[str, list[float]] = {}
+    now_s = 0.0
+    while now_s < seconds:
+        request = plan.next(now_s)
+        if request is None:
+            wait_s = plan.wait_s(now_s)
+            assert wait_s is not None
+            now_s += max(wait_s, 1e-6)
+            continue
+        asked.setdefault(request.command, []).append(now_s)
+        plan.answered(request, now_s, standing=standing)
+        now_s += answer_s
+    return asked
+
+
+def test_nothing_is_asked_more_often_than_its_interval() -> None:
+    plan = PollPlan(wanted(requests(), ALL_PIDS, 0.0), 0.0)
+    asked = poll(plan, 130.0, 0.05)
+    intervals = {r.command: r.interval_s for r in requests()}
+    for command, times in asked.items():
+        assert all(b - a >= intervals[command] - 1e-6 for a, b in itertools.pairwise(times)), command
+    assert len(asked["010C"]) == pytest.approx(130, abs=5)
+    assert len(asked["03"]) == 3
+    assert len(asked["0902"]) == 1
+
+
+def test_on_a_slow_bus_all_get_their_turn() -> None:
+    asked = poll(PollPlan(wanted(requests(), ALL_PIDS, 0.0), 0.0), 300.0, 1.0)
+    assert set(asked) == {r.command for r in requests() if r.interval_s}
+    assert len(asked["010C"]) > 60
+
+
+def test_while_the_engine_stands_the_voltage_is_asked_for_most() -> None:
+    asked = poll(PollPlan(wanted(requests(), ALL_PIDS, 0.0), 0.0), 10.0, 0.02, standing=True)
+    counts = Counter({command: len(times) for command, times in asked.items()})
+    assert counts.most_common(1)[0][0] == "0142"
+    assert counts["0142"] > 40
+
+
+def test_an_engine_that_stops_makes_the_voltage_due_soon() -> None:
+    plan = PollPlan([r for r in requests() if r.command == "0142"], 0.0)
+    poll(plan, 1.0, 0.05)
+    assert plan.wait_s(1.0) == pytest.approx(9.0, abs=0.1)
+    plan.started(1.0, standing=True)
+    assert plan.wait_s(1.0) == pytest.approx(0.2)
+
+
+def test_only_what_the_car_supports_is_asked_and_fine_values_only_on_demand() -> None:
+    chosen = {r.command for r in wanted(requests(), frozenset({0x0C, 0x04}), 0.0)}
+    assert chosen == {"010C", "0902", "03", "07", "0A"}
+    fine = {r.command: r.interval_s for r in wanted(requests(), frozenset({0x0C, 0x04}), 2.0)}
+    assert fine["0104"] == 2.0
+    assert fine["010C"] == 1.0
+
+
+def test_a_bad_line_is_retried_soon_and_an_unknown_request_ever_more_rarely() -> None:
+    vin = next(r for r in requests() if r.command == "0902")
+    plan, now_s, waits = PollPlan([vin], 0.0), 0.0, []
+    for _ in range(15):
+        plan.unanswered(vin, now_s, standing=False)
+        wait_s = plan.wait_s(now_s)
+        assert wait_s is not None
+        waits.append(wait_s)
+        now_s += wait_s
+    assert waits[:RETRIES_MAX] == [5.0] * RETRIES_MAX
+    assert waits == sorted(waits)
+    assert waits[-1] == UNANSWERED_S_MAX
+    plan.answered(vin, now_s, standing=False)
+    assert plan.wait_s(now_s) == vin.interval_s
+
+
+@pytest.mark.parametrize(("code", "dropped"), [(0x11, True), (0x12, True), (0x22, False)])
+def test_what_a_car_refuses_for_good_is_asked_no_more(code: int, dropped: bool) -> None:
+    request = requests()[0]
+    plan = PollPlan([request], 0.0)
+    plan.refused(request, code, 0.0, standing=False)
+    assert (plan.next(1e6) is None) == dropped
+    assert plan.dropped == ([request.command] if dropped else [])
+    assert (plan.wait_s(0.0) is None) == dropped
+
+
+def test_a_standing_car_is_parked_after_a_while_and_a_charging_or_moving_one_is_not() -> None:
+    activity = Activity(LIMITS, 0.0)
+    assert activity.is_standing
+    assert not activity.is_parked(300.0)
+    assert activity.is_parked(301.0)
+    for signal, value in ((paths.RPM, 800.0), (paths.SPEED, 5.0), (paths.VOLTAGE, 14.0)):
+        active = Activity(LIMITS, 0.0)
+        active.feed(Reading(signal, value, 200.0))
+        assert not active.is_parked(500.0)
+        assert active.is_parked(501.0)
+    for signal, value in ((paths.RPM, 0.0), (paths.SPEED, 0.0), (paths.VOLTAGE, 12.6), (paths.COOLANT, 90.0)):
+        idle = Activity(LIMITS, 0.0)
+        idle.feed(Reading(signal, value, 200.0))
+        assert idle.is_parked(301.0)
+
+
+def probes(volts: list[float | None], interval_s: float = 10.0) -> list[float]:
+    watch = ParkedWatch(LIMITS, 0.0)
+    return [n * interval_s for n, v in enumerate(volts) if watch.feed(v, n * interval_s)]
+
+
+def test_a_resting_battery_calls_for_no_probe() -> None:
+    assert probes([12.9 - 0.001 * n for n in range(1000)]) == []
+
+
+def test_charging_and_a_step_call_for_one_at_once() -> None:
+    assert probes([12.9, 13.1]) == [10.0]
+    assert probes([12.6, 10.2]) == [10.0]
+
+
+def test_a_charger_that_stays_on_calls_for_ever_fewer() -> None:
+    times = probes([13.6] * 3000)
+    gaps = [b - a for a, b in itertools.pairwise(times)]
+    assert times[0] == PROBE_S_MIN
+    assert gaps == sorted(gaps)
+    assert gaps[-1] == PROBE_S_MAX
+
+
+def test_an_adapter_that_cannot_tell_calls_for_a_probe_now_and_then() -> None:
+    assert probes([None] * 100) == [300.0, 600.0, 900.0]
+
+
+@given(st.lists(st.floats(0, 0.999999), min_size=1, max_size=30))
+def test_backoff_grows_within_its_bounds_and_begins_anew(jitters: list[float]) -> None:
+    draws = iter(jitters)
+    backoff = Backoff(lambda: next(draws), 1.0, 60.0)
+    for n in range(len(jitters)):
+        full_s = min(2.0**n, 60.0)
+        assert full_s / 2 <= backoff.next_s() <= full_s
+    backoff.reset()
+    draws = iter([0.0])
+    assert backoff.next_s() == 1.0
