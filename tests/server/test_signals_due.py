@@ -1,0 +1,241 @@
+"""Due dates: the first of all limits, by hand, and what must hold for any car."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from milepost_server.signals.ahead import HORIZON_D_MAX, Ahead
+from milepost_server.signals.due import Due, DueRules, FirstLimit, State, due
+from milepost_server.signals.flat import offsets_of
+from milepost_server.signals.items import Band, Item, shipped
+from milepost_server.signals.limits import Starts, add_months, item_limits
+from milepost_server.signals.usage import History, Usage, UsageRules
+from milepost_server.signals.wear import WearLimit
+
+KM = 1_000.0
+NOW_D = 20_000.0
+"""Midnight at the end of the as-of date."""
+SOURCE = "made up for this test"
+
+
+def day(text: str) -> float:
+    return float((dt.date.fromisoformat(text) - dt.date(1970, 1, 1)).days)
+
+
+@dataclass
+class Car:
+    """One car of 40 km a day that was serviced 100 days ago at 50,000 km and stands at 54,000 km."""
+
+    rows: list[tuple[float, float]] = field(default_factory=lambda: [(-100, 50_000), (0, 54_000)])
+    rate_km: float = 40.0
+    cv2: float = 0.04
+    start: tuple[float, float] = (-100, 50_000)
+    recorded: bool = True
+    age_months: float = 24.0
+    wear: WearLimit | None = None
+
+    def due(self, item: Item, as_of_d: float = NOW_D) -> Due:
+        history = History(
+            offsets_of(np.array([len(self.rows)], dtype=np.int64)),
+            np.array([NOW_D + days for days, _ in self.rows]),
+            np.array([km * KM for _, km in self.rows]),
+        )
+        one = np.ones(1)
+        usage = Usage(one * self.rate_km * KM, one * self.cv2, one * 0.0, one)
+        last = self.rows[-1] if self.rows else (np.nan, np.nan)
+        starts = Starts(
+            vehicle=np.array([0]),
+            time_d=one * (NOW_D + self.start[0]),
+            odometer_m=one * self.start[1] * KM,
+            recorded=np.array([self.recorded]),
+            age_months=one * self.age_months,
+            anchor_d=one * (NOW_D + last[0]),
+            anchor_m=one * last[1] * KM,
+        )
+        limits = item_limits(item, starts, self.wear, as_of_d).limits
+        return due(history, Ahead(usage, UsageRules()), limits, as_of_d, DueRules())
+
+
+def interval(km: float | None = None, months: int | None = None) -> Item:
+    band = Band(distance_km=km, time_months=months, source=SOURCE)
+    return Item(key="thing", title="Thing", interval=[band])
+
+
+def pads() -> Item:
+    return next(item for item in shipped()["combustion"].item if item.key == "front-pads")
+
+
+def worn_at(km: float, variance: float = 0.05, *, measured: bool = True) -> WearLimit:
+    one = np.ones(1)
+    row = np.array([0])
+    return WearLimit(one * km * KM, one * variance, one * 0.5, np.array([measured]), row, row)
+
+
+def state(result: Due) -> State:
+    return State(int(result.state[0]))
+
+
+def test_a_distance_is_due_at_its_odometer_after_the_distance_at_the_rate() -> None:
+    result = Car(cv2=1e-9).due(interval(km=15_000))
+    # 65,000 km are 11,000 km away at 40 km a day.
+    assert result.time_d[:, 0] - NOW_D == pytest.approx([275.0] * 3, rel=1e-3)
+    assert result.odometer_m[:, 0].tolist() == [65_000 * KM] * 3
+    assert (state(result), result.first_limit[0]) == (State.OK, FirstLimit.DISTANCE)
+    assert (result.p_30d[0], result.p_90d[0]) == pytest.approx((0, 0))
+
+
+def test_uncertain_usage_opens_the_interval_on_both_sides() -> None:
+    result = Car(cv2=0.04).due(interval(km=15_000))
+    p10, p50, p90 = result.time_d[:, 0] - NOW_D
+    # Gamma with a coefficient of variation of 0.2: quantiles 0.7538, 0.987, 1.2633 of the rate.
+    assert (p10, p50, p90) == pytest.approx((275 / 1.2633, 275 / 0.987, 275 / 0.7538), rel=0.005)
+
+
+def test_time_is_due_on_its_day_and_the_odometer_is_what_is_uncertain() -> None:
+    result = Car().due(interval(months=12))
+    expected = add_months(np.array([NOW_D - 100]), np.array([12.0]))[0]
+    assert result.time_d[:, 0].tolist() == [expected] * 3
+    p10, p50, p90 = result.odometer_m[:, 0] / KM
+    assert p10 < p50 < p90
+    assert p50 == pytest.approx(54_000 + 0.987 * 40 * (expected - NOW_D), rel=1e-3)
+
+
+def test_whichever_comes_first_cuts_the_distribution() -> None:
+    result = Car(cv2=0.04).due(interval(km=15_000, months=12))
+    by_distance, by_time = Car(cv2=0.04).due(interval(km=15_000)), Car().due(interval(months=12))
+    assert result.time_d[:, 0].tolist() == np.minimum(by_distance.time_d, by_time.time_d)[:, 0].tolist()
+    assert result.first_limit[0] == FirstLimit.TIME
+    assert result.time_d[0, 0] < result.time_d[1, 0] == result.time_d[2, 0]
+
+
+def test_a_limit_that_was_passed_is_dated_between_the_readings_around_it() -> None:
+    car = Car(rows=[(-100, 50_000), (-40, 64_000), (-20, 66_000), (0, 67_000)])
+    result = car.due(interval(km=15_000))
+    assert result.time_d[:, 0] - NOW_D == pytest.approx([-38, -30, -22])
+    assert (state(result), result.p_30d[0]) == (State.OVERDUE, 1.0)
+
+
+def test_a_limit_passed_before_the_first_reading_is_dated_back_at_the_rate() -> None:
+    car = Car(rows=[(-10, 67_000), (0, 67_400)], start=(-600, 50_000))
+    assert car.due(interval(km=15_000)).time_d[:, 0] - NOW_D == pytest.approx([-10 - 50.0] * 3)
+
+
+@pytest.mark.parametrize(
+    ("days", "expected"),
+    [
+        (-2, State.OVERDUE),
+        (-1, State.DUE),
+        (0, State.DUE),
+        (29, State.DUE),
+        (30, State.UPCOMING),
+        (89, State.UPCOMING),
+        (90, State.OK),
+    ],
+)
+def test_states_follow_the_median_day(days: float, expected: State) -> None:
+    started = add_months(np.array([NOW_D + days]), np.array([-12.0]))[0]
+    assert state(Car(start=(started - NOW_D, 50_000)).due(interval(months=12))) is expected
+
+
+def test_measured_wear_sets_the_odometer_and_its_spread() -> None:
+    result = Car(cv2=1e-9, wear=worn_at(58_000)).due(pads())
+    assert result.first_limit[0] == FirstLimit.WEAR
+    p10, p50, p90 = result.odometer_m[:, 0] / KM
+    assert p10 < p50 < p90
+    assert p50 == pytest.approx(58_000, rel=0.01)
+    assert result.time_d[1, 0] - NOW_D == pytest.approx(100, rel=0.03)
+
+
+def test_wear_that_nobody_measured_can_be_due_for_a_look_but_never_overdue() -> None:
+    past = {"start": (-900.0, 20_000.0), "rows": [(-900.0, 20_000.0), (0.0, 54_000.0)]}
+    assert state(Car(**past, wear=worn_at(50_000, measured=False)).due(pads())) is State.DUE
+    assert state(Car(**past, wear=worn_at(50_000, measured=True)).due(pads())) is State.OVERDUE
+
+
+def test_what_wear_usually_is_does_not_go_before_the_schedule() -> None:
+    result = Car(wear=worn_at(51_000, measured=False)).due(interval(km=15_000))
+    assert result.first_limit[0] == FirstLimit.DISTANCE
+
+
+def test_without_any_record_nothing_is_said_of_an_old_car() -> None:
+    oil = interval(km=15_000, months=12)
+    young = Car(start=(-380, 0), recorded=False, rows=[(-10, 12_000), (0, 12_400)])
+    assert state(young.due(oil)) is State.OVERDUE
+    old = Car(start=(-3_000, 0), recorded=False)
+    result = old.due(oil)
+    assert state(result) is State.UNKNOWN
+    assert np.isnan(result.time_d).all()
+    assert np.isnan(result.p_30d[0])
+
+
+def test_nothing_known_is_unknown() -> None:
+    result = Car(rows=[], start=(np.nan, np.nan), recorded=False).due(interval(km=15_000, months=12))
+    assert (state(result), result.first_limit[0]) == (State.UNKNOWN, FirstLimit.NONE)
+
+
+def test_without_an_odometer_the_distance_runs_from_the_service() -> None:
+    result = Car(rows=[], cv2=1e-9).due(interval(km=15_000))
+    assert result.time_d[1, 0] - NOW_D == pytest.approx(-100 + 375, rel=1e-3)
+
+
+def test_a_car_that_hardly_moves_is_due_at_the_horizon() -> None:
+    result = Car(rate_km=0.001).due(interval(km=15_000))
+    assert (result.time_d[:, 0] - NOW_D == HORIZON_D_MAX).all()
+
+
+def test_months_end_where_the_month_ends() -> None:
+    days = np.array([day("2024-02-29"), day("2025-01-31"), day("2025-03-15"), np.nan, day("2025-03-15")])
+    result = add_months(days, np.array([12.0, 1.0, 24.0, 12.0, np.nan]))
+    expected = [day("2025-02-28"), day("2025-02-28"), day("2027-03-15"), np.nan, np.nan]
+    np.testing.assert_array_equal(result, expected)
+
+
+CAR = st.builds(
+    Car,
+    rows=st.lists(st.tuples(st.floats(0, 300), st.floats(0, 20_000)), max_size=5).map(
+        lambda steps: [
+            (float(d - sum(s[0] for s in steps)), 40_000 + float(k))
+            for d, k in zip(np.cumsum([s[0] for s in steps]), np.cumsum([s[1] for s in steps]), strict=True)
+        ]
+    ),
+    rate_km=st.floats(0.1, 500),
+    cv2=st.floats(0.001, 0.5),
+    start=st.tuples(st.floats(-2_000, 0).map(np.floor), st.floats(30_000, 60_000)),
+    recorded=st.booleans(),
+    wear=st.one_of(
+        st.none(),
+        st.builds(worn_at, st.floats(20_000, 200_000), st.floats(0.01, 0.5), measured=st.booleans()),
+    ),
+)
+
+
+@given(car=CAR, km=st.floats(100, 100_000), more=st.floats(1, 10), months=st.integers(1, 100))
+def test_quantiles_are_in_order_and_a_longer_interval_is_never_due_earlier(
+    car: Car, km: float, more: float, months: int
+) -> None:
+    shorter, longer = car.due(interval(km, months)), car.due(interval(km * more, months))
+    for result in (shorter, longer):
+        known = state(result) is not State.UNKNOWN
+        assert np.isfinite(result.time_d).all() == known
+        assert np.isfinite([result.p_30d[0], result.p_90d[0]]).all() == known
+        if known:
+            assert (np.diff(result.time_d[:, 0]) >= 0).all()
+            assert 0 <= result.p_30d[0] <= result.p_90d[0] <= 1
+    if state(shorter) is not State.UNKNOWN and state(longer) is not State.UNKNOWN:
+        assert (longer.time_d >= shorter.time_d - 0.01).all()
+        assert longer.p_90d[0] <= shorter.p_90d[0] + 1e-6
+
+
+@given(car=CAR, km=st.floats(100, 100_000), months=st.integers(1, 100))
+def test_odometers_of_known_items_are_in_order_too(car: Car, km: float, months: int) -> None:
+    result = car.due(interval(km, months))
+    odometer = result.odometer_m[:, 0]
+    if car.rows and state(result) is not State.UNKNOWN and result.time_d[0, 0] > NOW_D:
+        assert np.isfinite(odometer).all()
+        assert (np.diff(odometer) >= -1e-6).all()
