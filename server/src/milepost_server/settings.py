@@ -7,6 +7,7 @@ A value comes from the first of: the environment (``MILEPOST_SERVER_`` and the n
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import tomllib
 from pathlib import Path
@@ -211,6 +212,14 @@ def document() -> str:
         for name, kind, default, text in describe()
     ]
     return "\n".join([_PREFACE, "| name | type | default | meaning |", "|---|---|---|---|", *rows, ""])
+
+
+def as_toml(settings: Settings) -> Iterator[str]:
+    """Lines of TOML with the value of every setting, its meaning before it."""
+    for name, _, _, text in describe():
+        value = getattr(settings, name)
+        yield f"# {text}"
+        yield f"{name} = {json.dumps(str(value) if isinstance(value, Path) else value)}"
 
 
 _PREFACE = f"""# Settings of the server

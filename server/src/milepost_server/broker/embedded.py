@@ -102,6 +102,7 @@ class EmbeddedBroker:
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.PIPE,
                 limit=LOG_LINE_BYTES_MAX,
+                process_group=0,  # Ctrl-C is for the server, which stops the broker last
                 preexec_fn=_die_with_parent if sys.platform == "linux" else None,
             )
         except OSError as error:

@@ -1,0 +1,29 @@
+"""``milepost-server``: the command line."""
+
+from __future__ import annotations
+
+import click
+
+from milepost_server.commands import install, operate, quarantine, registry
+
+
+@click.group(epilog="Example: milepost-server init --dealer 'Nord Motors' --email ada@nord.example")
+@click.version_option(package_name="milepost-server", prog_name="milepost-server")
+def main() -> None:
+    """Take in what cars send, derive what each needs and when, and serve it to the dealer's teams."""
+
+
+for part in (
+    install.init,
+    install.migrate,
+    operate.run,
+    registry.dealer,
+    registry.user,
+    registry.device,
+    quarantine.quarantine,
+    operate.reproject,
+    operate.derive,
+    operate.broker,
+    operate.config,
+):
+    main.add_command(part)

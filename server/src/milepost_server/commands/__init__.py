@@ -1,0 +1,1 @@
+"""The commands of ``milepost-server``, one module for each group of them."""
