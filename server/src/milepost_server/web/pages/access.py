@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Form, Query, Request
-from fastapi.responses import JSONResponse, RedirectResponse, Response
-from sqlalchemy import text
+from fastapi.responses import RedirectResponse, Response
 
 from milepost_server.api.services import COOKIE, Parts, Who, address_of, token_of
 from milepost_server.people.errors import LoginRefusedError, NotLoggedInError, TooManyAttemptsError
@@ -30,14 +29,6 @@ def safe_path(path: str) -> str:
     """``path`` where it leads to a page of ours, else the home page."""
     own = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
     return path if own and len(path) <= PATH_CHARS_MAX else HOME
-
-
-@open_router.get("/health")
-async def health(parts: Parts) -> JSONResponse:
-    """Whether the database answers; for a supervisor, so it tells nothing else."""
-    async with parts.store.read() as connection:
-        await connection.execute(text("SELECT 1"))
-    return JSONResponse({"status": "ok"})
 
 
 @open_router.get("/login")
