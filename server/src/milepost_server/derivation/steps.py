@@ -206,7 +206,9 @@ class _Context:
         counts = np.bincount(place[rows.vehicle[row]], minlength=len(self.vehicle)).astype(np.int64)
         worn = np.array([wear.worn(value) for value in rows.value[row]])
         readings = WearReadings(offsets_of(counts), odometer_m, worn)
-        limit = wear_limit(readings, starts.odometer_m, usual, self.config.wear)
+        # Without a record, parts may have been renewed unseen since the car was new: measurement counts.
+        start_m = np.where(starts.recorded | (counts == 0), starts.odometer_m, np.nan)
+        limit = wear_limit(readings, start_m, usual, self.config.wear)
         evidence = [
             [] if last < 0 else [("first", path, rows.ids[row[first]]), ("latest", path, rows.ids[row[last]])]
             for first, last in zip(limit.first_row, limit.last_row, strict=True)

@@ -1,0 +1,428 @@
+"""Derivations on both databases: what stands in the tables after readings and services came in."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from sqlalchemy import Table, insert, select, update
+
+from milepost_protocol.samples import TimeTrust
+from milepost_server.derivation import results
+from milepost_server.derivation.configuration import Configuration
+from milepost_server.derivation.derive import Derivation, Report
+from milepost_server.derivation.runner import DerivationRunner
+from milepost_server.signals.faults import FaultStatus
+from milepost_server.signals.usage import PUBLISHED_RATE_M_PER_D, UsageRules
+from milepost_server.store import dealers, dirty, service_records, vehicles
+from milepost_server.store.dealers import DealerRow
+from milepost_server.store.engine import Store
+from milepost_server.store.schema import (
+    DueState,
+    Powertrain,
+    devices,
+    dirty_vehicles,
+    odometer_judgements,
+    readings,
+    service_due,
+    streams,
+    usage_priors,
+    vehicle_usage,
+)
+
+ODOMETER = "Vehicle.TraveledDistance"
+DTC = "Vehicle.Milepost.Diagnostics.Dtc"
+PAD = "Vehicle.Chassis.Axle.Row1.Wheel.Left.Brake.PadWear"
+TODAY = dt.date(2026, 3, 2)
+NOW = dt.datetime(2026, 3, 2, 12, tzinfo=dt.UTC)
+KM = 1_000
+
+
+@dataclass
+class Garage:
+    """A dealer with cars that readings can be given to."""
+
+    store: Store
+    dealer: DealerRow
+    cars: int = 0
+    seqs: dict[int, int] = field(default_factory=dict)
+
+    async def car(self, *, registered: dt.date | None = dt.date(2024, 1, 10), model: str = "V60") -> int:
+        """A new vehicle; its id is that of its stream, too."""
+        self.cars += 1
+        async with self.store.write() as connection:
+            vehicle = await vehicles.put(
+                connection,
+                self.dealer.id,
+                vin=f"1M8GDM9AXKP{self.dealer.id:02}{self.cars:04}",
+                plate=None,
+                make="Volvo",
+                model=model,
+                model_year=2024,
+                powertrain=Powertrain.COMBUSTION,
+                first_registered_on=registered,
+                now=NOW,
+            )
+            device = {"id": f"car-{vehicle.id}", "dealer_id": self.dealer.id, "credential": "none"}
+            await connection.execute(
+                insert(devices).values(**device, registered_at=NOW, projection_stale=False)
+            )
+            await connection.execute(
+                insert(streams).values(
+                    id=vehicle.id,
+                    dealer_id=self.dealer.id,
+                    device_id=device["id"],
+                    epoch="00" * 8,
+                    watermark=0,
+                    created_at=NOW,
+                    received_at=NOW,
+                )
+            )
+        return vehicle.id
+
+    async def read(
+        self,
+        vehicle_id: int,
+        values: list[tuple[dt.datetime, float | str]],
+        signal: str = ODOMETER,
+        *,
+        trust: TimeTrust = TimeTrust.SYNCED,
+        plausible: bool = True,
+    ) -> None:
+        """Readings as ingest leaves them, with the vehicle marked."""
+        rows = []
+        for at, value in values:
+            self.seqs[vehicle_id] = self.seqs.get(vehicle_id, 0) + 1
+            rows.append(
+                {
+                    "dealer_id": self.dealer.id,
+                    "stream_id": vehicle_id,
+                    "seq": self.seqs[vehicle_id],
+                    "vehicle_id": vehicle_id,
+                    "signal": signal,
+                    "time_ms": round(at.timestamp() * 1000),
+                    "trust": trust.value,
+                    "time_plausible": plausible,
+                    "received_at": NOW,
+                    "value_num": None if isinstance(value, str) else value,
+                    "value_text": value if isinstance(value, str) else None,
+                }
+            )
+        async with self.store.write() as connection:
+            await connection.execute(insert(readings), rows)
+            await dirty.mark(connection, [(self.dealer.id, vehicle_id)], now=NOW)
+
+    async def drive(self, vehicle_id: int, km_per_month: float, months: int = 12) -> None:
+        """Monthly odometer readings up to today, the last one of 50,000 km."""
+        await self.read(
+            vehicle_id,
+            [
+                (NOW - dt.timedelta(days=30.4375 * n), (50_000 - km_per_month * n) * KM)
+                for n in range(months, -1, -1)
+            ],
+        )
+
+    async def serve(self, vehicle_id: int, item: str, on: dt.date, km: int | None = None) -> None:
+        async with self.store.write() as connection:
+            await service_records.add(
+                connection,
+                self.dealer.id,
+                vehicle_id=vehicle_id,
+                item=item,
+                done_on=on,
+                odometer_m=None if km is None else km * KM,
+                source="test",
+                now=NOW,
+            )
+
+    def derivation(self, now: dt.datetime = NOW) -> Derivation:
+        return Derivation(self.store, Configuration(), now=now)
+
+    async def rows(self, table: Table) -> list[dict[str, Any]]:
+        query = select(table).where(table.c.dealer_id == self.dealer.id)
+        async with self.store.read() as connection:
+            found = await connection.execute(query.order_by(*table.primary_key.columns))
+            return [dict(row._mapping) for row in found]
+
+    async def item(self, vehicle_id: int, key: str, as_of: dt.date = TODAY) -> dict[str, Any]:
+        (row,) = [
+            row
+            for row in await self.rows(service_due)
+            if (row["vehicle_id"], row["item"], row["as_of"]) == (vehicle_id, key, as_of)
+        ]
+        return row
+
+
+async def open_garage(store: Store, timezone: str = "UTC") -> Garage:
+    async with store.write() as connection:
+        dealer_id = await dealers.add(connection, name="North", timezone=timezone, now=NOW)
+    return Garage(store, DealerRow(dealer_id, "North", timezone))
+
+
+@pytest.fixture
+async def garage(store: Store) -> Garage:
+    return await open_garage(store)
+
+
+async def test_oil_is_due_at_the_first_of_distance_and_time(garage: Garage) -> None:
+    car = await garage.car()
+    await garage.drive(car, km_per_month=1_500)
+    await garage.serve(car, "engine-oil", dt.date(2025, 11, 1), 44_000)
+    report = await garage.derivation().dealer(garage.dealer, TODAY)
+    assert (report.vehicles, report.items, report.judgements) == (1, 10, 13)
+
+    oil = await garage.item(car, "engine-oil")
+    # 59,000 km are 9,000 km away: about six months, before the twelve months are over.
+    assert oil["basis"] == "distance"
+    assert oil["state"] == DueState.OK
+    assert dt.date(2026, 8, 1) < oil["p50_on"] < dt.date(2026, 10, 15)
+    assert oil["p10_on"] < oil["p50_on"] < oil["p90_on"] == dt.date(2026, 11, 1)
+    assert oil["p10_odometer_m"] <= oil["p50_odometer_m"] == oil["p90_odometer_m"] == 59_000 * KM
+    assert oil["limit_text"] == (
+        "15,000 km or 12 months, whichever comes first, since the service on 1 November 2025"
+    )
+    (record,) = await garage.rows(service_records.service_records)
+    assert oil["evidence"] == {
+        "readings": [
+            {"role": "first", "signal": ODOMETER, "stream": car, "seq": 1},
+            {"role": "latest", "signal": ODOMETER, "stream": car, "seq": 13},
+        ],
+        "service_records": [{"role": "start", "id": record["id"]}],
+    }
+    assert oil["config_version"] == Configuration().version
+
+
+async def test_each_item_says_what_it_is_counted_from(garage: Garage) -> None:
+    car, old, unknown = (
+        await garage.car(registered=dt.date(2025, 1, 10)),
+        await garage.car(registered=dt.date(2012, 5, 4)),
+        await garage.car(registered=None),
+    )
+    for each in (car, old, unknown):
+        await garage.drive(each, km_per_month=1_000)
+    await garage.derivation().dealer(garage.dealer, TODAY)
+
+    fluid = await garage.item(car, "brake-fluid")
+    assert (fluid["p10_on"], fluid["p50_on"], fluid["p90_on"]) == (dt.date(2027, 1, 10),) * 3
+    assert fluid["limit_text"] == (
+        "24 months, counted from first registration on 10 January 2025: no service on record"
+    )
+    forgotten = await garage.item(old, "brake-fluid")
+    assert (forgotten["state"], forgotten["p50_on"], forgotten["p_30d"]) == (DueState.UNKNOWN, None, None)
+    assert "ask the owner when it was last done" in forgotten["limit_text"]
+    nothing = await garage.item(unknown, "brake-fluid")
+    assert nothing["state"] == DueState.UNKNOWN
+    assert nothing["limit_text"] == (
+        "24 months, but neither a service nor the first registration is on record"
+    )
+
+
+async def test_measured_pads_are_due_by_their_worst_position(garage: Garage) -> None:
+    car = await garage.car()
+    await garage.drive(car, km_per_month=1_500)
+    wear = [(NOW - dt.timedelta(days=30 * n), 80.0 - 5 * n) for n in range(10, -1, -1)]
+    await garage.read(car, wear, PAD)
+    await garage.read(car, [(at, value / 2) for at, value in wear], PAD.replace("Left", "Right"))
+    await garage.derivation().dealer(garage.dealer, TODAY)
+
+    pads = await garage.item(car, "front-pads")
+    assert pads["basis"] == "wear"
+    assert pads["worn"] == pytest.approx(80 / 90)
+    # 10 percent of wear are left, at about 5 percent a month.
+    assert dt.date(2026, 4, 1) < pads["p50_on"] < dt.date(2026, 5, 20)
+    assert pads["p10_on"] < pads["p50_on"] < pads["p90_on"]
+    assert pads["limit_text"] == "pads 90 percent worn: measured, 89% of the way"
+    assert [entry["signal"] for entry in pads["evidence"]["readings"]] == [ODOMETER, ODOMETER, PAD, PAD]
+    unmeasured = await garage.item(car, "rear-pads")
+    assert unmeasured["worn"] is None
+    assert "not measured, usually after 25,000 to 120,000 km" in unmeasured["limit_text"]
+
+
+async def test_bad_odometers_are_judged_and_never_the_latest(garage: Garage) -> None:
+    car = await garage.car()
+    await garage.drive(car, km_per_month=1_000, months=4)
+    await garage.read(car, [(NOW - dt.timedelta(days=1), 910_000 * KM)])
+    await garage.read(car, [(NOW + dt.timedelta(days=400), 60_000 * KM)], plausible=False)
+    await garage.read(car, [(NOW, 70_000 * KM)], trust=TimeTrust.UNTRUSTED)
+    await garage.derivation().dealer(garage.dealer, TODAY)
+
+    judged = await garage.rows(odometer_judgements)
+    assert [row["reason"] for row in judged] == [None] * 5 + ["jump", "future-time", "untrusted-time"]
+    assert [row["clean_m"] for row in judged[5:]] == [None] * 3
+    (usage,) = await garage.rows(vehicle_usage)
+    assert usage["last_odometer_m"] == 50_000 * KM
+    assert usage["last_time_ms"] == round(NOW.timestamp() * 1000)
+
+
+async def test_deriving_again_changes_nothing(garage: Garage) -> None:
+    for model, km in (("V60", 1_500), ("V60", 900), ("XC40", 400)):
+        car = await garage.car(model=model)
+        await garage.drive(car, km_per_month=km)
+        await garage.serve(car, "engine-oil", dt.date(2025, 9, 1))
+    tables = (service_due, vehicle_usage, usage_priors, odometer_judgements)
+    await garage.derivation().dealer(garage.dealer, TODAY)
+    first = [await garage.rows(table) for table in tables]
+    report = await garage.derivation().dealer(garage.dealer, TODAY)
+    assert report.judgements == 0
+    assert [await garage.rows(table) for table in tables] == first
+    # A few of them alone come out as they did among all.
+    await garage.derivation().vehicles(garage.dealer, TODAY, [first[1][1]["vehicle_id"]])
+    assert [await garage.rows(table) for table in tables] == first
+
+
+async def test_a_past_list_can_be_computed_again_without_touching_today(garage: Garage) -> None:
+    car = await garage.car()
+    await garage.drive(car, km_per_month=1_500)
+    past = dt.date(2025, 9, 1)
+    await garage.derivation().dealer(garage.dealer, past)
+    then = await garage.item(car, "engine-oil", past)
+    await garage.read(car, [(NOW - dt.timedelta(days=1), 49_960 * KM)])
+    await garage.derivation().dealer(garage.dealer, TODAY)
+    judged = await garage.rows(odometer_judgements)
+    assert len(judged) == 14
+
+    await garage.derivation().dealer(garage.dealer, past)
+    assert await garage.item(car, "engine-oil", past) == then
+    assert await garage.rows(odometer_judgements) == judged
+
+
+async def test_only_what_is_dirty_is_derived_and_only_what_was_seen_is_clean(garage: Garage) -> None:
+    cars = [await garage.car() for _ in range(3)]
+    for car in cars:
+        await garage.drive(car, km_per_month=1_000)
+    assert (await garage.derivation().dirty(limit=2)).vehicles == 2
+    assert [row["vehicle_id"] for row in await garage.rows(dirty_vehicles)] == [cars[2]]
+
+    async with garage.store.read() as connection:
+        seen = await dirty.oldest(connection, 10)
+    await garage.read(cars[2], [(NOW, 50_001 * KM)])
+    await garage.derivation().vehicles(garage.dealer, TODAY, [cars[2]], seen=seen)
+    assert len(await garage.rows(dirty_vehicles)) == 1, "it was marked again after it was seen"
+    assert (await garage.derivation().dirty(limit=10)).vehicles == 1
+    assert await garage.rows(dirty_vehicles) == []
+
+
+async def test_a_dealer_derives_its_own_vehicles_only(store: Store) -> None:
+    north, south = await open_garage(store), await open_garage(store)
+    car, theirs = await north.car(), await south.car()
+    await south.drive(theirs, km_per_month=1_000)
+    report = await north.derivation().vehicles(north.dealer, TODAY, [car, theirs])
+    assert report.vehicles == 1
+    assert await south.rows(vehicle_usage) == []
+
+
+async def test_nobody_and_nothing(garage: Garage) -> None:
+    assert await garage.derivation().dealer(garage.dealer, TODAY) == Report()
+    car = await garage.car(registered=None)
+    await garage.derivation().dealer(garage.dealer, TODAY)
+    assert {row["state"] for row in await garage.rows(service_due)} == {"unknown"}
+    async with garage.store.read() as connection:
+        usage = await results.usage_of(connection, garage.dealer.id, car, TODAY)
+        assert await results.faults_of(connection, garage.dealer.id, car, 2**53) == []
+    assert usage is not None
+    assert usage.rate_m_per_d == pytest.approx(PUBLISHED_RATE_M_PER_D)
+    assert results.fan_of(usage, TODAY + dt.timedelta(days=100)) == []
+
+
+async def test_readings_that_are_gone_leave_no_judgement(garage: Garage) -> None:
+    car, other = await garage.car(), await garage.car()
+    await garage.drive(car, km_per_month=1_000, months=3)
+    await garage.derivation().dealer(garage.dealer, TODAY)
+    async with garage.store.write() as connection:
+        moved = (readings.c.dealer_id == garage.dealer.id) & (readings.c.seq > 2)
+        await connection.execute(update(readings).where(moved).values(vehicle_id=other))
+    await garage.derivation().dealer(garage.dealer, TODAY)
+    judged = await garage.rows(odometer_judgements)
+    assert [row["vehicle_id"] for row in judged] == [car, car, other, other]
+
+
+async def test_the_fan_meets_the_limit_on_the_due_dates(garage: Garage) -> None:
+    car = await garage.car()
+    await garage.drive(car, km_per_month=2_500)
+    await garage.serve(car, "engine-oil", dt.date(2026, 2, 1), 48_000)
+    await garage.derivation().dealer(garage.dealer, TODAY)
+    oil = await garage.item(car, "engine-oil")
+    async with garage.store.read() as connection:
+        usage = await results.usage_of(connection, garage.dealer.id, car, TODAY)
+    assert usage is not None
+    assert usage.last_at == NOW
+    for name, quantile in (("p10_on", "p90_m"), ("p50_on", "p50_m"), ("p90_on", "p10_m")):
+        end = results.fan_of(usage, oil[name])[-1]
+        assert getattr(end, quantile) == pytest.approx(63_000 * KM, abs=150 * KM)  # a day's drive
+
+
+async def test_faults_stand_as_the_stream_says(garage: Garage) -> None:
+    car = await garage.car()
+    events = ["P0301 pending", "P0420 confirmed", "P0301 confirmed", "P0420 cleared"]
+    await garage.read(car, [(NOW + dt.timedelta(seconds=n), text) for n, text in enumerate(events)], DTC)
+    async with garage.store.read() as connection:
+        found = await results.faults_of(connection, garage.dealer.id, car, 2**53)
+    assert [(fault.code, fault.status) for fault in found] == [
+        ("P0301", FaultStatus.CONFIRMED),
+        ("P0420", FaultStatus.CLEARED),
+    ]
+    assert found[0].first_seen_ms == round(NOW.timestamp() * 1000)
+
+
+@pytest.mark.parametrize(
+    ("timezone", "latest_km"), [("UTC", 50_000), ("America/Los_Angeles", 50_100), ("Asia/Tokyo", 50_000)]
+)
+async def test_a_day_ends_at_midnight_where_the_dealer_is(
+    store: Store, timezone: str, latest_km: int
+) -> None:
+    garage = await open_garage(store, timezone)
+    car = await garage.car()
+    await garage.drive(car, km_per_month=1_000, months=3)
+    after_midnight_utc = dt.datetime(2026, 3, 3, 3, tzinfo=dt.UTC)
+    await garage.read(car, [(after_midnight_utc, 50_100 * KM)])
+    await garage.derivation().dealer(garage.dealer, TODAY)
+    (usage,) = await garage.rows(vehicle_usage)
+    assert usage["last_odometer_m"] == latest_km * KM
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> dt.datetime:
+        return self.now
+
+
+async def test_the_runner_begins_each_day_with_everyone_and_then_takes_what_is_new(garage: Garage) -> None:
+    clock = Clock()
+    runner = DerivationRunner(garage.store, Configuration(), now=clock, interval_s=60)
+    cars = [await garage.car() for _ in range(3)]
+    for car in cars:
+        await garage.drive(car, km_per_month=1_000)
+    # A day begins, with the published prior; then the fleet is seen to have a history, and told apart.
+    await runner.turn()
+    assert await garage.rows(dirty_vehicles) == []
+    assert (await runner.turn()).vehicles == 0
+
+    await garage.read(cars[0], [(NOW, 50_010 * KM)])
+    assert (await runner.turn()).vehicles == 1
+
+    clock.now += dt.timedelta(days=40)
+    assert (await runner.turn()).vehicles == 3
+    assert {row["as_of"] for row in await garage.rows(service_due)} == {TODAY + dt.timedelta(days=40)}
+
+
+async def test_the_runner_makes_priors_anew_when_the_fleet_has_grown(garage: Garage) -> None:
+    runner = DerivationRunner(garage.store, Configuration(), now=Clock(), interval_s=60)
+    await runner.turn()
+    for _ in range(4):
+        await garage.drive(await garage.car(), km_per_month=2_000)
+    await runner.turn()  # derives them as dirty, by the published prior
+    (_before,) = await garage.rows(usage_priors)
+    await runner.turn()
+    fleet, model = await garage.rows(usage_priors)
+    assert (fleet["vehicles"], model["vehicles"], model["model"]) == (4, 4, "V60")
+    assert (await runner.turn()).vehicles == 0
+
+
+def test_the_version_names_every_number() -> None:
+    assert Configuration().version == Configuration().version
+    changed = Configuration(usage=UsageRules(decay_per_month=0.7))
+    assert changed.version != Configuration().version
