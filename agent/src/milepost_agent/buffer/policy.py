@@ -27,6 +27,9 @@ AGE_FACTOR: Final[Mapping[str, float]] = {
 }
 """A class is dropped at this multiple of the age cap: fine series long before odometer and faults."""
 
+YIELDS_TO_DISK: Final = (UNKNOWN_CLASS, SignalClass.SERIES.value)
+"""What is evicted when others have filled the disk; all else waits in memory, that may pass."""
+
 WAL_BYTES_MAX: Final = 512 * 1024
 """What the write-ahead log may keep of the disk between commits; part of the byte cap."""
 PAGES_SLACK: Final = 4
@@ -68,10 +71,14 @@ class FileFacts(NamedTuple):
 
 
 class Shortfall(NamedTuple):
-    """Pages to free before a commit: ``must`` or it is refused, ``should`` so that the next need not."""
+    """Pages to free before a commit: ``must`` or it is refused, ``should`` so that the next need not.
+
+    ``is_disk``: it is the disk that is short, not the buffer's own cap.
+    """
 
     must: int
     should: int
+    is_disk: bool
 
 
 def signal_class(path: str) -> str:
@@ -90,7 +97,9 @@ def shortfall(limits: BufferLimits, disk: DiskFacts, file: FileFacts, incoming_b
     may_grow = disk.free_bytes >= limits.free_bytes_min + need_pages * file.page_bytes
     over_disk = 0 if may_grow else need_pages - file.free_pages
     must = max(over_cap, over_disk, 0)
-    return Shortfall(must, must + cap_pages // MARGIN_SHARE if must else 0)
+    return Shortfall(
+        must, must + cap_pages // MARGIN_SHARE if must else 0, is_disk=over_disk > max(over_cap, 0)
+    )
 
 
 def has_inodes(limits: BufferLimits, disk: DiskFacts) -> bool:

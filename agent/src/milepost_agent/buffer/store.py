@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from milepost_agent.buffer import blocks, cutting, policy, salvage, schema
 from milepost_agent.buffer.eviction import Evictor
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from milepost_agent.readings import Reading
 
     Entropy = Callable[[int], bytes]
-
-SPAN_OVERHEAD_BYTES: Final = 256
 
 
 class Stream(NamedTuple):
@@ -153,22 +151,20 @@ class BufferStore:
         stream = self.current
         first = stream.next_seq + sum(count for _, count in lost)
         samples = blocks.stamp(readings, first, now)
-        made = blocks.pack(self._device, stream.epoch, samples, max(0, now.wall_ms))
-        incoming_bytes = sum(len(block.payload) + SPAN_OVERHEAD_BYTES for block in made)
         stored_ms = None if now.trust is TimeTrust.UNTRUSTED else now.wall_ms
+        incoming = [
+            Span(stream.ordinal, *block[:3], None, stored_ms, now.boot, now.offset_ms, block.payload)
+            for block in blocks.pack(self._device, stream.epoch, samples, max(0, now.wall_ms))
+        ]
+        text = json.dumps(state, separators=(",", ":"))
         with self._transaction():
             self._evictor.drop_aged(stored_ms)
-            self._evictor.make_room(incoming_bytes, disk)
             if lost:
                 gap = Span(stream.ordinal, stream.next_seq, first - 1, lost, GapReason.DISK_FULL)
                 self._spans.insert_gap(gap)
-            for block in made:
-                self._spans.insert(
-                    Span(stream.ordinal, *block[:3], None, stored_ms, now.boot, now.offset_ms, block.payload)
-                )
-            self._save(
-                stream._replace(next_seq=first + len(samples)), json.dumps(state, separators=(",", ":"))
-            )
+            for span in self._evictor.make_room(incoming, disk):
+                self._evictor.insert(span)
+            self._save(stream._replace(next_seq=first + len(samples)), text)
         return first + len(samples) - 1
 
     def cut(

@@ -1,0 +1,130 @@
+"""A real Mosquitto on a free port of 127.0.0.1, to start, stop, kill and start again."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import pytest
+
+from support.ports import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+BINARY = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+PASSWORDS = shutil.which("mosquitto_passwd")
+START_S_MAX = 20.0
+
+
+class Mosquitto:
+    """One broker with its own folder; the port stays the same over restarts.
+
+    Args:
+        folder: for its files; made where it is missing.
+        users: passwords by user name; without them everybody may connect.
+        acl: lines of an ACL file, as ``mosquitto.conf(5)`` has them.
+        extra: further lines of configuration.
+        persistence: whether messages survive a stop (a kill loses what was not saved).
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        users: Mapping[str, str] | None = None,
+        acl: str = "",
+        extra: str = "",
+        persistence: bool = False,
+    ) -> None:
+        self.host = "127.0.0.1"
+        self.port = free_port()
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+        folder.mkdir(parents=True, exist_ok=True)
+        lines = [f"listener {self.port} {self.host}", f"log_dest file {folder}/mosquitto.log", "log_type all"]
+        lines += [f"persistence {str(persistence).lower()}", f"persistence_location {folder}/"]
+        if os.geteuid() == 0:
+            lines.append("user root")
+        lines.append(f"allow_anonymous {str(users is None).lower()}")
+        if users is not None:
+            lines.append(f"password_file {self._write_passwords(users)}")
+        if acl:
+            (folder / "acl").write_text(acl)
+            (folder / "acl").chmod(0o600)
+            lines.append(f"acl_file {folder}/acl")
+        (folder / "mosquitto.conf").write_text("\n".join([*lines, extra, ""]))
+
+    def _write_passwords(self, users: Mapping[str, str]) -> Path:
+        assert PASSWORDS is not None
+        file = self._folder / "passwords"
+        file.touch(mode=0o600)
+        for name, password in users.items():
+            subprocess.run([PASSWORDS, "-b", file, name, password], check=True, capture_output=True)
+        return file
+
+    def start(self) -> Self:
+        """Start it, and wait until it listens."""
+        assert self._process is None, "it runs already"
+        assert BINARY is not None
+        self._process = subprocess.Popen(
+            [BINARY, "-c", self._folder / "mosquitto.conf"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        deadline_s = time.monotonic() + START_S_MAX
+        while True:
+            with contextlib.suppress(OSError), socket.create_connection((self.host, self.port), timeout=1):
+                return self
+            assert self._process.poll() is None, f"mosquitto ended: {self.log()[-2000:]}"
+            assert time.monotonic() < deadline_s, "mosquitto does not listen"
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        """Let it end by itself."""
+        self._end(kill=False)
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self._end(kill=True)
+
+    def _end(self, *, kill: bool) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if kill:
+            process.kill()
+        else:
+            process.terminate()
+        process.wait(timeout=START_S_MAX)
+
+    def log(self) -> str:
+        """All that it wrote to its log."""
+        file = self._folder / "mosquitto.log"
+        return file.read_text(errors="replace") if file.exists() else ""
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+
+def skip_without_mosquitto() -> None:
+    """Skip the running test where there is no Mosquitto."""
+    if BINARY is None:
+        pytest.skip("no mosquitto here; `make test` installs it (Debian package mosquitto)")
+
+
+@pytest.fixture
+def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
+    """A running broker that lets everybody in."""
+    skip_without_mosquitto()
+    with Mosquitto(tmp_path / "mosquitto") as broker:
+        yield broker
