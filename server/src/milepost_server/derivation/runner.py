@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 DIRTY_VEHICLES_MAX = 500
 """Dirty vehicles that one turn takes; the rest are taken by the next one, which follows at once."""
 
+BREATH_S = 1.0
+"""Least pause between turns, so that steady ingest does not keep the database busy with derivations."""
+
 
 class DerivationRunner:
     """One loop; ``now`` is the clock. ``total`` counts what was done since it was made."""
@@ -35,7 +38,7 @@ class DerivationRunner:
         self.total = Report()
 
     def wake(self) -> None:
-        """Something was committed: do not wait for the interval to pass."""
+        """Something was committed: do not wait for the interval to pass, just for a breath."""
         self._woken.set()
 
     async def run(self) -> None:
@@ -67,6 +70,7 @@ class DerivationRunner:
         return done
 
     async def _pause(self) -> None:
+        await asyncio.sleep(min(BREATH_S, self._interval_s))
         try:
             await asyncio.wait_for(self._woken.wait(), self._interval_s)
         except TimeoutError:
