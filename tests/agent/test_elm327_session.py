@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from milepost_agent import paths
+from milepost_agent.edge import Edge
 from milepost_agent.errors import PortError
 from milepost_agent.sources import open_source
 from milepost_agent.sources.backoff import Backoff
@@ -17,15 +18,18 @@ from milepost_agent.sources.elm327.activity import ParkingLimits
 from milepost_agent.sources.elm327.adapter import AdapterTimes
 from milepost_agent.sources.elm327.port import port_opener
 from milepost_agent.sources.elm327.session import Elm327Source, SessionOptions
+from milepost_simulator.car import pids
 from milepost_simulator.car.chaos import CALM, WILD, Chaos, ChaosRates
-from milepost_simulator.car.elm327 import Elm327, Timing
+from milepost_simulator.car.elm327 import PROMPTLY, Elm327, Timing
 from milepost_simulator.car.port import serve_tcp
+from milepost_simulator.car.recorded import RecordedCar, load_drive
 from milepost_simulator.clock import ManualClock
 from support.adapters import bridge_pty, collect_until, has, latest, serve_elmulator
 from support.cars import START_S, VIN, StandingCar
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from milepost_agent.readings import Reading
 
@@ -218,6 +222,39 @@ async def test_a_serial_device_is_held_alone() -> None:
             with pytest.raises(PortError, match="does not open"):
                 await port_opener(path, 38_400)()
             await held.close()
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    "name", ["drive1", "drive5", "live10", "live11", "live12", "live5", "long3", "ufpe3"]
+)
+async def test_a_real_drive_through_a_port_becomes_its_distance_start_and_trip(data: Path, name: str) -> None:
+    """Car and reader share a clock that moves only while the reader sleeps, so no machine is too slow."""
+    recorded = load_drive(data / "drives" / f"{name}.csv")
+    clock = ManualClock(START_S)
+
+    async def sleep(seconds: float) -> None:
+        clock.advance(seconds)
+
+    car = RecordedCar(recorded, VIN, START_S, lead_s=30.0, rest_s=None)
+    adapter = Elm327(car, clock, timing=PROMPTLY)
+    async with serve_tcp(adapter, Chaos(Random(1), CALM), "127.0.0.1", 0) as port:
+        opener = port_opener(f"tcp://127.0.0.1:{port}", 38_400)
+        source = Elm327Source(opener, Backoff(lambda: 0.0), clock=clock.now_s, sleep=sleep)
+        readings = await collect_until(
+            source.readings(), lambda readings: states(readings) == ["OFF", "ON", "OFF"]
+        )
+    edge = Edge()
+    found = latest([sample for reading in readings for sample in edge.feed(reading)])
+    assert found[paths.DISTANCE] == pytest.approx(recorded.distance_m(), rel=0.01)
+    assert found[paths.ENGINE_HOURS] == pytest.approx(recorded.duration_s / 3600, rel=0.02)
+    assert found[paths.STARTS] == found[paths.TRIP_COUNT] == 1
+    assert found[paths.COLD_STARTS] == (recorded.rows[0][pids.COOLANT] < 40)
+    lowest_v = min(row[pids.VOLTAGE] for row in recorded.rows[:20])
+    assert found.get(paths.CRANKING_MINIMUM) == (round(lowest_v, 1) if lowest_v < 11.5 else None)
+    assert found[paths.TRIP_IS_ONGOING] is False
+    assert found[paths.VIN] == VIN
+    assert source.status()["garbled"] == 0
 
 
 async def test_readings_of_the_configured_source_end_with_their_reader() -> None:

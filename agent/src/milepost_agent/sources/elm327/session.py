@@ -54,6 +54,7 @@ class Elm327Source:
         open_port: opens the port; called again after each loss.
         backoff: how long to wait between attempts.
         clock: the monotonic clock, in seconds.
+        sleep: waits so many seconds of that clock.
     """
 
     name = "elm327"
@@ -64,11 +65,13 @@ class Elm327Source:
         backoff: Backoff,
         options: SessionOptions | None = None,
         clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._open_port = open_port
         self._backoff = backoff
         self._options = SessionOptions() if options is None else options
         self._clock = clock
+        self._sleep = sleep
         self._status = Status()
 
     def status(self) -> Mapping[str, Value]:
@@ -85,7 +88,7 @@ class Elm327Source:
             except (PortError, AdapterError) as error:
                 self._status.failed(error)
                 logger.warning("%s", error)
-            await asyncio.sleep(self._backoff.next_s())
+            await self._sleep(self._backoff.next_s())
 
     async def _connected(self) -> AsyncGenerator[Reading, None]:
         self._status.state = "connecting"
@@ -173,7 +176,7 @@ class Elm327Source:
                 wait_s = plan.wait_s(asked_s)
                 if wait_s is None:
                     return
-                await asyncio.sleep(wait_s)
+                await self._sleep(wait_s)
                 continue
             reply = await self._request(adapter, request.command)
             silences = silences + 1 if reply.is_silence else 0
@@ -212,7 +215,7 @@ class Elm327Source:
                 yield Reading(paths.VOLTAGE, volts, self._clock())
             if watch.feed(volts, self._clock()):
                 return
-            await asyncio.sleep(self._options.parked_interval_s)
+            await self._sleep(self._options.parked_interval_s)
 
     async def _request(self, adapter: Adapter, command: str, *, search: bool = False) -> Reply:
         reply = parse_reply(command, await adapter.request(command, search=search))
