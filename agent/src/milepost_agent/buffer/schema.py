@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION: Final = 1
 APPLICATION_ID: Final = 0x4D50_4246  # "MPBF"
+MAGIC: Final = b"SQLite format 3\0"
 SEQ_BITS: Final = 48
 SEQ_MAX: Final = 2**SEQ_BITS - 1
 """Seqs of one stream: at 10,000 samples a second, 890 years."""
@@ -95,8 +96,13 @@ def connect(path: Path) -> sqlite3.Connection:
     """The one connection to the existing file at ``path``, ready for durable commits.
 
     Raises:
-        sqlite3.Error: it does not open.
+        StoreDamagedError: it is no database at all.
+        sqlite3.Error, OSError: it does not open.
     """
+    with path.open("rb") as file:
+        if file.read(len(MAGIC)) != MAGIC:
+            # SQLite would take an empty file for a new database, and delete the log beside it.
+            raise StoreDamagedError(str(path), "is no database")
     # mode=rw: a file that has gone must not come back empty.
     db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=0)
     try:
