@@ -1,4 +1,4 @@
-"""What was derived beside the due items, for pages and API: usage and its fan, faults, titles of items.
+"""What was derived beside the due items, for pages and API: usage and its fan, and faults.
 
 All are as of a date; a vehicle that was not derived for that very date has the newest result before it. Due
 items and judged odometer readings are read by ``store.condition``.
@@ -19,7 +19,7 @@ from milepost_server.derivation.signal_paths import DTC
 from milepost_server.signals.ahead import Ahead, fan
 from milepost_server.signals.faults import Fault, current_faults, parse_fault
 from milepost_server.signals.usage import Usage
-from milepost_server.store.schema import Powertrain, readings, vehicle_usage
+from milepost_server.store.schema import readings, vehicle_usage
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -48,11 +48,6 @@ class FanPoint:
     p10_m: float
     p50_m: float
     p90_m: float
-
-
-def titles_of(powertrain: Powertrain) -> dict[str, str]:
-    """Title of each item that such a car has, by key, in the order in which they are shown."""
-    return Configuration().schedules[powertrain].titles()
 
 
 async def usage_of(
