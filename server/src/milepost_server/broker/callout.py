@@ -27,6 +27,7 @@ SUBJECT = "$SYS.REQ.USER.AUTH"
 QUEUE = "milepost-callout"
 PENDING_MAX = 4096
 CONCURRENT_MAX = 8
+MQTT = "mqtt"
 
 log = structlog.get_logger(__name__)
 
@@ -84,6 +85,8 @@ class Callout:
         await message.respond(answer)
 
     async def _refusal(self, request: jwt.CalloutRequest) -> str | None:
+        if request.kind != MQTT:
+            return "not-mqtt"
         try:
             check_device_id(request.user)
         except TopicError:
