@@ -15,6 +15,7 @@ from milepost_agent.derive.distance import (
     CAR_SILENT_M_MAX,
     GAP_S_MAX,
     GAP_UNKNOWN_S_MAX,
+    RESTART_S,
     SCALE_SIGMA,
     Distance,
 )
@@ -147,6 +148,9 @@ def test_a_restart_does_not_join_what_came_before_to_what_comes_after() -> None:
     restarted.restore(json.loads(json.dumps(distance.state())))
     restarted.feed(Reading(paths.SPEED, 36.0, 101.0))
     assert restarted.integrated_m == pytest.approx(1000.0)
+    assert restarted.sigma_m == pytest.approx(10 * RESTART_S, rel=0.01), (
+        "what was driven meanwhile is not known"
+    )
 
 
 @pytest.mark.parametrize("broken", [{"integrated_m": "x"}, {"anchor": 5}, {"anchor": {}, "integrated_m": -1}])

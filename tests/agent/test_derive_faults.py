@@ -24,6 +24,7 @@ def test_codes_are_told_when_they_come_and_when_they_are_gone() -> None:
     faults = Faults()
     assert read(faults, (paths.DTC_CONFIRMED, "P0420 P0301")) == ["P0301 confirmed", "P0420 confirmed"]
     assert read(faults, (paths.DTC_CONFIRMED, "P0420 P0301")) == []
+    assert read(faults, (paths.DTC_CONFIRMED, "P0420")) == []
     assert read(faults, (paths.DTC_CONFIRMED, "P0420")) == ["P0301 cleared"]
     assert read(faults, (paths.DTC_CONFIRMED, "P0420 P0301")) == ["P0301 confirmed"]
 
@@ -40,7 +41,16 @@ def test_a_code_is_gone_when_every_list_was_read_without_it() -> None:
     read(faults, *((name, "P0301") for name in LISTS))
     assert read(faults, (paths.DTC_CONFIRMED, ""), (paths.DTC_PENDING, "")) == []
     assert read(faults, (paths.DTC_PERMANENT, "")) == []
+    assert read(faults, (paths.DTC_CONFIRMED, ""), (paths.DTC_PENDING, "")) == []
+    assert read(faults, (paths.DTC_PERMANENT, "")) == []
     assert read(faults, (paths.DTC_CONFIRMED, ""), (paths.DTC_PENDING, "")) == ["P0301 cleared"]
+
+
+def test_a_unit_that_missed_one_request_still_has_its_codes() -> None:
+    faults = Faults()
+    read(faults, (paths.DTC_CONFIRMED, "P0301 P0700"))
+    assert read(faults, (paths.DTC_CONFIRMED, "P0301")) == []
+    assert read(faults, *[(paths.DTC_CONFIRMED, "P0301 P0700")] * 3) == []
 
 
 def test_what_was_known_is_no_news_after_a_restart() -> None:
@@ -48,7 +58,7 @@ def test_what_was_known_is_no_news_after_a_restart() -> None:
     read(faults, (paths.DTC_CONFIRMED, "P0301 P0420"))
     again = Faults()
     again.restore(json.loads(json.dumps(faults.state())))
-    assert read(again, (paths.DTC_CONFIRMED, "P0301")) == ["P0420 cleared"]
+    assert read(again, *[(paths.DTC_CONFIRMED, "P0301")] * 2) == ["P0420 cleared"]
 
 
 def test_a_falling_distance_since_clearing_tells_of_a_clearing() -> None:
@@ -87,7 +97,7 @@ def test_events_tell_the_whole_story(reads: list[tuple[str, set[str]]]) -> None:
         assert status != "cleared" or code in known, "cleared, but never there"
         known = known - {code} if status == "cleared" else known | {code}
     # After quiet rounds everything that was there has been cleared, once.
-    for _ in range(3):
+    for _ in range(4):
         for signal in LISTS:
             for event in read(faults, (signal, "")):
                 code, status = str(event).split(" ")
@@ -97,7 +107,14 @@ def test_events_tell_the_whole_story(reads: list[tuple[str, set[str]]]) -> None:
 
 
 @pytest.mark.parametrize(
-    "broken", [{"codes": 1}, {"codes": {"odd": []}}, {"codes": {"pending": [1]}}, {"leaving": 1}]
+    "broken",
+    [
+        {"codes": 1},
+        {"codes": {"odd": []}},
+        {"codes": {"pending": [1]}},
+        {"leaving": 1},
+        {"leaving": {"P0301": []}},
+    ],
 )
 def test_a_broken_state_is_refused(broken: dict[str, object]) -> None:
     with pytest.raises(EdgeStateError, match="faults"):

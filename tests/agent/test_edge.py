@@ -102,7 +102,8 @@ def test_faults_come_out_as_events() -> None:
     edge = Edge()
     samples = edge.feed(Reading(paths.DTC_CONFIRMED, "P0301 P0420", 0.0))
     assert [s.value for s in samples] == ["P0301 confirmed", "P0420 confirmed"]
-    assert [s.value for s in edge.feed(Reading(paths.DTC_CONFIRMED, "P0420", 60.0))] == ["P0301 cleared"]
+    assert edge.feed(Reading(paths.DTC_CONFIRMED, "P0420", 60.0)) == []
+    assert [s.value for s in edge.feed(Reading(paths.DTC_CONFIRMED, "P0420", 120.0))] == ["P0301 cleared"]
 
 
 @settings(max_examples=20, deadline=None)
@@ -133,7 +134,8 @@ def test_a_restart_at_any_moment_loses_a_few_seconds_at_most(stop_s: int) -> Non
 def test_state_is_small_json_that_restores_to_itself() -> None:
     edge = Edge()
     drive(edge, 30)
-    edge.feed(Reading(paths.DTC_CONFIRMED, "P0301", 1.0))
+    edge.feed(Reading(paths.SPEED, 0.0, 1801.0))
+    edge.feed(Reading(paths.DTC_CONFIRMED, "P0301", 1802.0))
     text = json.dumps(edge.state())
     assert len(text) < 4_096
     again = Edge()

@@ -6,7 +6,8 @@ Where the error of integrated speed comes from, as one standard deviation:
   the half km/h that whole numbers cut off); fully correlated, so it grows with the distance;
 - resolution: whole km/h, independent from step to step;
 - gaps: after ``GAP_S_MAX`` without a reading nothing is integrated; what was driven unseen is unknown, and
-  enters the uncertainty as if the last speed had been held for up to ``GAP_UNKNOWN_S_MAX``.
+  enters the uncertainty as if the last speed had been held for up to ``GAP_UNKNOWN_S_MAX``; a restart of the
+  agent counts as ``RESTART_S`` of it, since nobody knows how long it took.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 GAP_S_MAX: Final = 5.0
 GAP_UNKNOWN_S_MAX: Final = 600.0
+RESTART_S: Final = 60.0
 SCALE_SIGMA: Final = 0.02
 RESOLUTION_SIGMA_MPS: Final = 1 / 3.6 / math.sqrt(12)
 CAR_SILENT_M_MAX: Final = 2_000.0
@@ -49,6 +51,7 @@ class Distance:
         anchor_sigma_m: float = 1_000.0,
     ) -> None:
         self._steps = Steps()
+        self._speed_mps = 0.0
         self._integrated_m = 0.0
         self._random_m2 = 0.0
         self._vin: str | None = None
@@ -75,7 +78,8 @@ class Distance:
             return []
         if reading.signal == paths.ODOMETER:
             return self._feed_car(float(reading.value), reading.mono_s)
-        step = self._steps.feed(float(reading.value) / 3.6, reading.mono_s)
+        self._speed_mps = abs(float(reading.value)) / 3.6
+        step = self._steps.feed(self._speed_mps, reading.mono_s)
         if step is None or not self._integrate(step):
             return []
         return self._readings(reading.mono_s)
@@ -85,7 +89,7 @@ class Distance:
 
     def _integrate(self, step: Step) -> bool:
         """Add one step; False where nothing changed, as when the car stands."""
-        mean_mps = (abs(step.before) + abs(step.after)) / 2
+        mean_mps = (step.before + step.after) / 2
         seen_s = min(step.seconds, GAP_S_MAX)
         unseen_s = min(step.seconds - seen_s, GAP_UNKNOWN_S_MAX)
         if mean_mps == 0.0:
@@ -142,6 +146,7 @@ class Distance:
         return {
             "integrated_m": round(self._integrated_m, 2),
             "random_m2": round(self._random_m2, 3),
+            "speed_mps": round(self._speed_mps, 2),
             "vin": self._vin,
             "heard_car_at_m": self._heard_car_at_m,
             "entry": self._entry_used,
@@ -155,8 +160,9 @@ class Distance:
         restored = None if anchor is None else _Anchor.restored(anchor)
         integrated_m = saved_number(self.name, state, "integrated_m")
         random_m2 = saved_number(self.name, state, "random_m2")
-        heard = saved_number_or_none(self.name, state, "heard_car_at_m")
-        self._integrated_m, self._random_m2, self._heard_car_at_m = integrated_m, random_m2, heard
+        unseen_m = saved_number(self.name, state, "speed_mps") * RESTART_S
+        self._heard_car_at_m = saved_number_or_none(self.name, state, "heard_car_at_m")
+        self._integrated_m, self._random_m2 = integrated_m, random_m2 + unseen_m**2
         self._anchor = restored
         self._vin = None if state.get("vin") is None else str(state["vin"])
         self._entry_used = str(state.get("entry", ""))

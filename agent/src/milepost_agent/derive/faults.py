@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from milepost_agent import paths
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
 CODES_MAX: Final = 512
 """Codes remembered per status; a car that reports more is not telling the truth."""
+ABSENT_READS_MIN: Final = 2
+"""Reads of each list without a code before it is gone: a unit that missed one request still has its codes."""
 STATUS_OF: Final = {
     paths.DTC_CONFIRMED: "confirmed",
     paths.DTC_PENDING: "pending",
@@ -23,11 +27,19 @@ STATUS_OF: Final = {
 }
 
 
+@dataclass(slots=True)
+class _Leaving:
+    """A code that is in no list any more: the one that it left last, and how often each was read since."""
+
+    status: str
+    reads: Counter[str] = field(default_factory=Counter)
+
+
 class Faults:
     """Remembers the codes of each status, and says what changed.
 
-    A code that left its last set is 'cleared' only after every status that the car answers was read again: it
-    may just have moved on, from pending to confirmed, between two requests.
+    A code that left its last list is 'cleared' only after every list that the car answers was read without
+    it, twice: it may just have moved on, from pending to confirmed, or its unit may not have answered.
     """
 
     name = "faults"
@@ -35,7 +47,7 @@ class Faults:
 
     def __init__(self) -> None:
         self._codes: dict[str, frozenset[str]] = {}
-        self._leaving: dict[str, set[str]] = {}
+        self._leaving: dict[str, _Leaving] = {}
         self._heard: set[str] = set()
         self._since_cleared_km: float | None = None
         self._vin: str | None = None
@@ -68,20 +80,25 @@ class Faults:
         self._codes[status] = new
         self._heard.add(status)
         everywhere = frozenset().union(*self._codes.values())
-        for code in (old - everywhere) - self._leaving.keys():
-            self._leaving[code] = set()
-        events = [f"{code} {status}" for code in sorted(new - old)]
+        for code in old - everywhere:
+            self._leaving[code] = _Leaving(status)
+        events = [f"{code} {status}" for code in sorted(new - old) if not self._is_back(code, status)]
         events += self._cleared(status, everywhere)
         return [Reading(paths.DTC, event, mono_s) for event in events]
+
+    def _is_back(self, code: str, status: str) -> bool:
+        """Whether ``code`` was only missed for a while: that is no news."""
+        leaving = self._leaving.get(code)
+        return leaving is not None and leaving.status == status
 
     def _cleared(self, status: str, everywhere: frozenset[str]) -> list[str]:
         """Note that ``status`` was read; the events of codes that are now gone for good."""
         gone = []
-        for code in sorted(self._leaving):
-            self._leaving[code].add(status)
+        for code, leaving in sorted(self._leaving.items()):
+            leaving.reads[status] += 1
             if code in everywhere:
                 del self._leaving[code]
-            elif self._leaving[code] >= self._heard:
+            elif all(leaving.reads[heard] >= ABSENT_READS_MIN for heard in self._heard):
                 del self._leaving[code]
                 gone.append(f"{code} cleared")
         return gone
@@ -89,7 +106,7 @@ class Faults:
     def state(self) -> State:
         return {
             "codes": {status: sorted(codes) for status, codes in self._codes.items()},
-            "leaving": sorted(self._leaving),
+            "leaving": {code: leaving.status for code, leaving in self._leaving.items()},
             "since_cleared_km": self._since_cleared_km,
             "vin": self._vin,
         }
@@ -99,9 +116,11 @@ class Faults:
         if not isinstance(codes, dict) or not codes.keys() <= set(STATUS_OF.values()):
             raise EdgeStateError(self.name, f"have {str(codes)[:64]!r} as codes")
         restored = {s: frozenset(saved_strings(self.name, c, CODES_MAX)) for s, c in codes.items()}
-        leaving_max = CODES_MAX * len(STATUS_OF)
-        leaving = saved_strings(self.name, state.get("leaving", []), leaving_max)
+        leaving = state.get("leaving", {})
+        statuses = tuple(STATUS_OF.values())
+        if not isinstance(leaving, dict) or not all(status in statuses for status in leaving.values()):
+            raise EdgeStateError(self.name, f"have {str(leaving)[:64]!r} as leaving codes")
         self._since_cleared_km = saved_number_or_none(self.name, state, "since_cleared_km")
         self._codes = restored
-        self._leaving = {code: set() for code in leaving}
+        self._leaving = {code: _Leaving(status) for code, status in leaving.items()}
         self._vin = None if state.get("vin") is None else str(state["vin"])

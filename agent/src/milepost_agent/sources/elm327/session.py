@@ -14,7 +14,7 @@ from milepost_agent.errors import AdapterError, PortError, ReplyError
 from milepost_agent.readings import Reading
 from milepost_agent.sources.elm327.activity import Activity, ParkedWatch, ParkingLimits
 from milepost_agent.sources.elm327.adapter import Adapter, AdapterTimes
-from milepost_agent.sources.elm327.pids import PIDS_PER_MASK, requests, supported_pids
+from milepost_agent.sources.elm327.pids import PIDS_PER_MASK, Decoder, requests, supported_pids
 from milepost_agent.sources.elm327.polling import PollPlan, wanted
 from milepost_agent.sources.elm327.reply import RESETS, Reply, parse_reply
 from milepost_agent.sources.elm327.status import Status
@@ -192,7 +192,9 @@ class Elm327Source:
     ) -> list[Reading]:
         """The readings in ``reply``; tells the plan how it went."""
         try:
-            values = request.decode(reply.messages) if reply.messages else []
+            # A list of codes with a unit's answer half heard would pass for one whose codes are gone.
+            is_partial = reply.garbled and request.decoder is Decoder.DTC
+            values = request.decode(reply.messages) if reply.messages and not is_partial else []
         except ReplyError as error:
             self._status.garbled += 1
             self._status.last_error = str(error)
