@@ -133,8 +133,9 @@ class Session:
         return Want(flight.first, flight.last)
 
     def _oldest_silent(self, now_s: float) -> _Flight | None:
-        before_s = now_s - self._limits.receipt_timeout_s
-        return next((flight for flight in self._flights if flight.sent_s <= before_s), None)
+        # The same sum as in wake_at_s: another one could round to a moment before its own alarm.
+        timeout_s = self._limits.receipt_timeout_s
+        return next((flight for flight in self._flights if flight.sent_s + timeout_s <= now_s), None)
 
     def _fresh(self, now_s: float) -> Want | None:
         first, last = self._unsent()
@@ -230,6 +231,8 @@ class Session:
         self.receipted = receipt.seq
         self._above = receipt.above
         covered = ((0, receipt.seq), *receipt.above)
+        for flight in self._flights:
+            flight.first = max(flight.first, min(flight.last, receipt.seq + 1))
         self._flights = [
             flight
             for flight in self._flights

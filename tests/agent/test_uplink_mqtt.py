@@ -1,0 +1,218 @@
+"""The uplink with a real Mosquitto and a small server that gives receipts."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+import aiomqtt
+import pytest
+
+from milepost_agent.buffer.recorder import Recorder, RecorderLimits, Surroundings
+from milepost_agent.sources.backoff import Backoff
+from milepost_agent.uplink.mqtt import Broker, Uplink
+from milepost_agent.uplink.session import SessionLimits
+from milepost_protocol import topics
+from milepost_protocol.samples import GapReason
+from support.mosquitto import Mosquitto, mosquitto, skip_without_mosquitto
+from support.receipts import ReceiptGiver
+from support.stores import CLOCK, DEVICE, DISK, Entropy, open_store, readings
+from support.waiting import WAIT_S_MAX, until
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from milepost_agent.buffer.store import BufferFacts
+
+__all__ = ["mosquitto"]
+
+LIMITS = SessionLimits(
+    window_batches=4,
+    unreceipted_batches_max=8,
+    unreceipted_bytes_max=100_000,
+    batch_samples_min=1,
+    batch_wait_s=0.1,
+    receipt_timeout_s=0.5,
+    resend_s_max=2.0,
+)
+
+
+class Line:
+    """A recorder and an uplink; ``add`` samples to one end and look what comes out at the other."""
+
+    def __init__(self, folder: Path, port: int, secret: str | None = None) -> None:
+        self.path = folder / "buffer.db"
+        self.entropy = Entropy()
+        limits = RecorderLimits(commit_interval_s=0.05, commit_samples_max=100, memory_samples_max=10_000)
+        around = Surroundings(state=dict, clock=CLOCK.read, disk=lambda: DISK)
+        self.recorder = Recorder(lambda: open_store(self.path, entropy=self.entropy), around, limits)
+        broker = Broker("127.0.0.1", port, DEVICE, secret, keepalive_s=5, tls=None)
+        self.uplink = Uplink(broker, self.recorder, LIMITS, Backoff(lambda: 0.0, 0.05, 0.2), CLOCK.read)
+        self.recorder.on_stored = self.uplink.wake
+        self.stored = 0
+
+    def add(self, count: int) -> None:
+        self.recorder.add(readings(count, start=self.stored))
+        self.stored += count
+
+    async def facts(self) -> BufferFacts:
+        return await self.recorder.ask(lambda store: store.facts())
+
+    async def drained(self) -> BufferFacts:
+        """Wait until everything is stored and receipted."""
+        async with asyncio.timeout(WAIT_S_MAX):
+            while (facts := await self.facts()).waiting or facts.stored_seq < self.stored:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        return facts
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(self.recorder.run()), asyncio.create_task(self.uplink.run())]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+            await self.recorder.finish()
+
+
+def values(server: ReceiptGiver, epoch: str) -> list[object]:
+    samples = server.of(DEVICE, epoch).samples
+    return [samples[seq].value for seq in sorted(samples)]
+
+
+async def test_what_is_stored_arrives_and_is_deleted_on_its_receipt(
+    tmp_path: Path, mosquitto: Mosquitto
+) -> None:
+    line = Line(tmp_path, mosquitto.port)
+    async with ReceiptGiver(mosquitto.port) as server, line.running():
+        line.add(1000)
+        facts = await line.drained()
+        assert values(server, facts.epoch) == list(range(1000))
+        assert facts.receipted_seq == 1000
+        line.add(5)
+        facts = await line.drained()
+        assert values(server, facts.epoch) == list(range(1005))
+
+
+async def test_without_a_server_nothing_is_deleted_and_little_is_sent(
+    tmp_path: Path, mosquitto: Mosquitto
+) -> None:
+    line = Line(tmp_path, mosquitto.port)
+    async with line.running():
+        line.add(2000)
+        await until(lambda: line.uplink.session and line.uplink.session.resends >= 2, "two resends")
+        assert (await line.facts()).waiting == 2000
+        assert line.uplink.session is not None
+        assert line.uplink.session.unreceipted_batches <= LIMITS.unreceipted_batches_max
+        async with ReceiptGiver(mosquitto.port) as server:
+            facts = await line.drained()
+            assert values(server, facts.epoch) == list(range(2000))
+
+
+async def test_a_broker_that_is_killed_and_comes_back_empty_loses_nothing(
+    tmp_path: Path, mosquitto: Mosquitto
+) -> None:
+    line = Line(tmp_path, mosquitto.port)
+    async with ReceiptGiver(mosquitto.port) as server, line.running():
+        for _ in range(4):
+            line.add(300)
+            await until(lambda: line.uplink.is_connected, "a connection")
+            mosquitto.kill()
+            line.add(300)
+            await until(lambda: not line.uplink.is_connected, "the loss of the connection")
+            mosquitto.start()
+        facts = await line.drained()
+        assert values(server, facts.epoch) == list(range(2400))
+        assert line.uplink.connects >= 4
+
+
+async def test_a_broker_that_acknowledges_and_a_server_that_forgets(
+    tmp_path: Path, mosquitto: Mosquitto
+) -> None:
+    line = Line(tmp_path, mosquitto.port)
+    async with ReceiptGiver(mosquitto.port) as server, line.running():
+        server.is_deaf = True
+        line.add(500)
+        await until(lambda: server.counts["batches"] >= 3, "some batches")
+        assert (await line.facts()).waiting == 500
+        server.is_deaf = False
+        facts = await line.drained()
+        assert values(server, facts.epoch) == list(range(500))
+
+
+async def test_a_server_restored_from_a_backup_gets_the_rest_and_a_gap(
+    tmp_path: Path, mosquitto: Mosquitto
+) -> None:
+    line = Line(tmp_path, mosquitto.port)
+    async with ReceiptGiver(mosquitto.port) as server, line.running():
+        line.add(300)
+        facts = await line.drained()
+        committed = server.of(DEVICE, facts.epoch)
+        for seq in range(101, 301):
+            del committed.samples[seq]
+        line.add(10)
+        await until(lambda: committed.has(200), "the gap")
+        await line.drained()
+        assert sorted(committed.samples) == [*range(1, 101), *range(301, 311)]
+        assert {(gap.first, gap.last, gap.reason) for gap in committed.lost.values()} == {
+            (101, 300, GapReason.RESTORED)
+        }
+
+
+async def test_after_a_restart_what_has_no_receipt_is_sent_again(
+    tmp_path: Path, mosquitto: Mosquitto
+) -> None:
+    line = Line(tmp_path, mosquitto.port)
+    async with ReceiptGiver(mosquitto.port) as server:
+        server.is_mute = True
+        async with line.running():
+            line.add(400)
+            await until(lambda: sum(len(batch.order) for batch in server.batches) >= 400, "all samples")
+        server.is_mute = False
+        again = Line(tmp_path, mosquitto.port)
+        again.stored = 400
+        async with again.running():
+            facts = await again.drained()
+            assert values(server, facts.epoch) == list(range(400))
+            assert server.of(DEVICE, facts.epoch).resent == 400
+
+
+async def test_a_wrong_password_is_told_and_a_right_one_works(tmp_path: Path) -> None:
+    skip_without_mosquitto()
+    acl = "\n".join(
+        (
+            "user milepost-server",
+            "topic readwrite milepost/v1/#",
+            "pattern write milepost/v1/%u/up",
+            "pattern read milepost/v1/%u/ack",
+        )
+    )
+    users = {DEVICE: "right", "milepost-server": "also right"}
+    with Mosquitto(tmp_path / "mosquitto", users=users, acl=acl) as broker:
+        wrong = Line(tmp_path / "wrong", broker.port, "wrong")
+        async with wrong.running():
+            await until(lambda: "ot authori" in wrong.uplink.last_error, "the refusal in the status")
+            assert not wrong.uplink.is_connected
+        right = Line(tmp_path / "right", broker.port, "right")
+        login = {"username": "milepost-server", "password": "also right"}
+        async with ReceiptGiver(broker.port, **login) as server, right.running():
+            right.add(10)
+            facts = await right.drained()
+            assert values(server, facts.epoch) == list(range(10))
+
+
+@pytest.mark.parametrize("junk", [b"", b"MR", b"\x00" * 40, b"MR\x09\x00" + b"\x00" * 20])
+async def test_junk_instead_of_a_receipt_is_counted(
+    tmp_path: Path, mosquitto: Mosquitto, junk: bytes
+) -> None:
+    line = Line(tmp_path, mosquitto.port)
+    async with line.running(), aiomqtt.Client("127.0.0.1", mosquitto.port) as client:
+        await until(lambda: line.uplink.is_connected, "a connection")
+        await client.publish(topics.ack(DEVICE), junk)
+        await until(lambda: sum(line.uplink.receipts.values()), "the count")
+        assert all(name.startswith("refused_") for name in line.uplink.receipts)
+        assert line.uplink.is_connected
