@@ -178,7 +178,12 @@ class Server:
             self.derivation.wake()
 
     def _web(self) -> FastAPI:
-        app = create_app(self.store, now=_now, secure=self._settings.http_secure_cookies)
+        app = create_app(
+            self.store,
+            now=_now,
+            secure=self._settings.http_secure_cookies,
+            projector=self.projector,
+        )
         app.include_router(operations_router(self, metrics_open=self._settings.http_metrics_open))
         return app
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Annotated, Any, TypeVar
 
+from fastapi import Path
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from milepost_protocol.errors import ProtocolError
@@ -43,6 +44,7 @@ OneOrMany = Annotated[
 Vin = Annotated[str, AfterValidator(_vin), Field(max_length=64, examples=["WVWZZZ1JZXW000001"])]
 DeviceId = Annotated[str, AfterValidator(_device_id), Field(max_length=256, examples=["car-0001"])]
 Id = Annotated[int, Field(ge=1, le=ID_MAX)]
+PathId = Annotated[int, Path(ge=1, le=ID_MAX)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Word = Annotated[str, Field(min_length=1, max_length=64)]
 

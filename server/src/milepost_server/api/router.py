@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, Request
 
-from milepost_server.api import devices, owners, sessions, vehicles
+from milepost_server.api import conditions, devices, owners, quarantine, sessions, status, vehicles
 from milepost_server.api.services import principal
 
 PREFIX = "/api/v1"
@@ -17,7 +17,7 @@ def api_router() -> APIRouter:
     router = APIRouter(prefix=PREFIX)
     router.include_router(sessions.open_router)
     closed = APIRouter(dependencies=[Depends(principal)])
-    for part in (sessions, owners, vehicles, devices):
+    for part in (sessions, owners, vehicles, devices, conditions, status, quarantine):
         closed.include_router(part.router)
     closed.add_api_route("/openapi.json", _openapi, include_in_schema=False)
     router.include_router(closed)

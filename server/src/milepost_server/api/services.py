@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Request
 
+from milepost_server.ingest.projection import Projector
 from milepost_server.people.logins import Logins
 from milepost_server.people.roles import Action, check_may
 from milepost_server.people.sessions import Principal
@@ -25,6 +26,7 @@ class Services:
 
     store: Store
     logins: Logins
+    projector: Projector
     now: Callable[[], dt.datetime]
     secure: bool
     development: bool

@@ -33,7 +33,10 @@ ODOMETERS_MAX = 5_000
 
 @dataclass(frozen=True, slots=True)
 class DueRow:
-    """One item of one vehicle as it was derived for ``as_of``; odometers in metres, None where unknown."""
+    """One item of one vehicle as it was derived for ``as_of``; odometers in metres, None where unknown.
+
+    ``evidence``: ``{"readings": [{role, signal, stream, seq}], "service_records": [{role, id}]}``.
+    """
 
     item: str
     as_of: dt.date
@@ -49,8 +52,7 @@ class DueRow:
     worn: float | None  # measured wear: 0 new, 1 at its limit
     basis: str
     limit_text: str
-    # {"kind": "reading", "role", "signal", "stream", "seq"} or {"kind": "service-record", "role", "id"}
-    evidence: list[dict[str, Any]]
+    evidence: dict[str, list[dict[str, Any]]]
     config_version: str
     derived_at: dt.datetime
 
@@ -92,7 +94,6 @@ class GapRow:
     last_seq: int
     reason: str
     counts: dict[str, int]
-    counts_are_upper_bounds: bool
     received_at: dt.datetime
 
 
@@ -229,7 +230,6 @@ async def gaps_of(
             gaps.c.last_seq,
             gaps.c.reason,
             gaps.c.counts,
-            gaps.c.counts_are_upper_bounds,
             gaps.c.received_at,
         )
         .join(streams, and_(streams.c.dealer_id == gaps.c.dealer_id, streams.c.id == gaps.c.stream_id))

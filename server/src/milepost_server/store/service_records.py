@@ -11,7 +11,7 @@ from milepost_server.store.schema import service_records
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -61,6 +61,19 @@ async def of_vehicle(
         .where(service_records.c.done_on <= until)
         .order_by(service_records.c.done_on.desc(), service_records.c.id.desc())
         .limit(limit)
+    )
+    return [ServiceRecordRow(*row) for row in await connection.execute(query)]
+
+
+async def some(
+    connection: AsyncConnection, dealer_id: int, vehicle_id: int, ids: Collection[int]
+) -> Sequence[ServiceRecordRow]:
+    """Those of the vehicle's records that have one of these ids, the oldest first."""
+    query = (
+        select(*_COLUMNS)
+        .where(service_records.c.dealer_id == dealer_id, service_records.c.vehicle_id == vehicle_id)
+        .where(service_records.c.id.in_(ids))
+        .order_by(service_records.c.done_on, service_records.c.id)
     )
     return [ServiceRecordRow(*row) for row in await connection.execute(query)]
 

@@ -13,7 +13,7 @@ from milepost_server.api.router import api_router
 from milepost_server.api.services import Services, principal
 from milepost_server.people.logins import Logins
 from milepost_server.people.passwords import Passwords
-from milepost_server.web.pages import access, errors, owners
+from milepost_server.web.pages import access, errors, evidence, owners, quarantine, styleguide
 from milepost_server.web.security import SecurityMiddleware
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractAsyncContextManager
 
+    from milepost_server.ingest.projection import Projector
     from milepost_server.store.engine import Store
 
 STATIC = str(resources.files("milepost_server.web").joinpath("static"))
@@ -31,6 +32,7 @@ def create_app(
     *,
     now: Callable[[], dt.datetime],
     secure: bool,
+    projector: Projector,
     development: bool = False,
     passwords: Passwords | None = None,
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None,
@@ -41,6 +43,7 @@ def create_app(
         store: the open database; whoever opened it closes it.
         now: the clock, aware of its time zone.
         secure: pages are served by https, so cookies are for https only.
+        projector: takes payloads in that are replayed from quarantine.
         development: serve ``/styleguide`` too.
         passwords: for tests, with cheaper parameters.
         lifespan: what is to run while the application does.
@@ -58,6 +61,7 @@ def create_app(
     app.state.services = Services(
         store=store,
         logins=Logins(store, passwords or Passwords()),
+        projector=projector,
         now=now,
         secure=secure,
         development=development,
@@ -67,12 +71,14 @@ def create_app(
     app.include_router(access.open_router)
     app.include_router(api_router())
     app.include_router(_closed_pages())
+    if development:
+        app.include_router(styleguide.router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     return app
 
 
 def _closed_pages() -> APIRouter:
     router = APIRouter(dependencies=[Depends(principal)], include_in_schema=False)
-    for part in (access, owners):
+    for part in (access, owners, evidence, quarantine):
         router.include_router(part.router)
     return router

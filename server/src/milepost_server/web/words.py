@@ -53,7 +53,8 @@ def days_between(first: dt.date, last: dt.date, as_of: dt.date) -> str:
     if first == last:
         return f"on {day_near(first, as_of)}"
     if first.year == last.year:
-        return f"between {first.day}\u00a0{first:%B} and {day_near(last, as_of)}"
+        month = "" if first.month == last.month else f"\u00a0{first:%B}"
+        return f"between {first.day}{month} and {day_near(last, as_of)}"
     return f"between {day(first)} and {day(last)}"
 
 
@@ -61,7 +62,9 @@ def short_range(first: dt.date, last: dt.date, as_of: dt.date) -> str:
     """``14 Mar to 2 May``; for tables."""
     if first == last:
         return short_day(first, as_of)
-    start = f"{first.day}\u00a0{first:%b}" if first.year == last.year else short_day(first, as_of)
+    start = short_day(first, as_of)
+    if first.year == last.year:
+        start = f"{first.day}" if first.month == last.month else f"{first.day}\u00a0{first:%b}"
     return f"{start} to {short_day(last, as_of)}"
 
 

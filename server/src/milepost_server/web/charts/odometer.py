@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 WIDE, NARROW = 880.0, 340.0
 HEIGHT = 320.0
-LEFT, RIGHT, TOP, BOTTOM = 52.0, 14.0, 40.0, 54.0
+LEFT, RIGHT, TOP, BOTTOM = 62.0, 14.0, 40.0, 54.0
 GLYPH_WIDTH = 6.6  # of the labels' type size, on average; labels are kept apart by it
 DOTS_MAX = 80
 PX_PER_X_TICK = 90
@@ -83,6 +83,7 @@ class _Frame:
     y: Scale
     first: dt.date
     last: dt.date
+    ticks_m: Sequence[float]
 
     def at(self, on: dt.date, odometer_m: float) -> svg.Point:
         return self.x(on.toordinal()), self.y(odometer_m)
@@ -97,6 +98,7 @@ def draw(chart: OdometerChart, width: float = WIDE) -> Markup:
     parts = [
         *_y_axis(frame),
         *_x_axis(frame),
+        *_due_span(frame, chart.due),
         *_fan(frame, chart),
         *_due(frame, chart),
         *_today(frame, chart.as_of),
@@ -124,12 +126,13 @@ def _frame(chart: OdometerChart, width: float) -> _Frame:
         y=Scale(ticks[0], ticks[-1], HEIGHT - BOTTOM, TOP),
         first=first,
         last=last,
+        ticks_m=ticks,
     )
 
 
 def _y_axis(frame: _Frame) -> Iterator[Markup]:
     yield svg.text("km", LEFT - 8, TOP - 16, class_="chart-unit", text_anchor="end")
-    for tick in nice_ticks(frame.y.first, frame.y.last, Y_TICKS):
+    for tick in frame.ticks_m:
         y = frame.y(tick)
         yield svg.line((LEFT, y), (frame.width - RIGHT, y), "chart-grid")
         label = words.number(tick / words.METRES_PER_KM)
@@ -161,19 +164,24 @@ def _fan(frame: _Frame, chart: OdometerChart) -> Iterator[Markup]:
     yield svg.polyline([frame.at(point.on, point.p50_m) for point in chart.fan], "fan-middle")
 
 
+def _due_span(frame: _Frame, due: Due | None) -> Iterator[Markup]:
+    if due is not None:
+        start, end = frame.day(due.p10_on), frame.day(due.p90_on)
+        yield svg.rect(start, TOP, max(end - start, 2), HEIGHT - BOTTOM - TOP, "due-span")
+
+
 def _due(frame: _Frame, chart: OdometerChart) -> Iterator[Markup]:
     due = chart.due
     if due is None:
         return
     base = HEIGHT - BOTTOM
-    start, middle, end = (frame.day(day) for day in (due.p10_on, due.p50_on, due.p90_on))
-    yield svg.rect(start, TOP, max(end - start, 2), base - TOP, "due-span")
     if due.limit_m is not None:
         y = frame.y(due.limit_m)
         yield svg.line((LEFT, y), (frame.width - RIGHT, y), "due-limit")
         label = f"{due.label} at {words.number(due.limit_m / words.METRES_PER_KM)} km"
         yield svg.text(label, LEFT + 6, y - 6, class_="chart-note")
-    yield svg.line((start, base), (end, base), "due-bar")
+    yield svg.line((frame.day(due.p10_on), base), (frame.day(due.p90_on), base), "due-bar")
+    middle = frame.day(due.p50_on)
     yield svg.element("circle", class_="due-middle", cx=middle, cy=base, r=5)
     label = f"due {words.short_range(due.p10_on, due.p90_on, chart.as_of)}"
     half = len(label) * GLYPH_WIDTH / 2
@@ -205,15 +213,14 @@ def _history(frame: _Frame, readings: Sequence[Reading]) -> Iterator[Markup]:
 
 
 def _services(frame: _Frame, services: Sequence[ServiceMark]) -> Iterator[Markup]:
-    taken_until = LEFT
-    for mark in sorted(services, key=lambda service: service.on):
-        if not frame.first <= mark.on <= frame.last:
-            continue
+    shown = [mark for mark in services if frame.first <= mark.on <= frame.last]
+    free_until = frame.width - RIGHT
+    for mark in sorted(shown, key=lambda service: service.on, reverse=True):
         x, y = frame.at(mark.on, mark.odometer_m)
         yield svg.polygon([(x, y - 6), (x + 6, y), (x, y + 6), (x - 6, y)], "service")
-        # Labels stand below the line, where history never runs; one that would cover another is left to
-        # the table behind the picture.
-        half = len(mark.label) * GLYPH_WIDTH / 2
-        if x - half >= taken_until and x + half <= frame.width and y + 24 < HEIGHT - BOTTOM:
-            yield svg.text(mark.label, x, y + 21, class_="chart-note", text_anchor="middle")
-            taken_until = x + half + GLYPH_WIDTH
+        # Labels hang to the right below the line, where history never runs. The latest goes first; one that
+        # would cover it is left to the table of services.
+        end = x + 10 + len(mark.label) * GLYPH_WIDTH
+        if end <= free_until and y + 24 < HEIGHT - BOTTOM:
+            yield svg.text(mark.label, x + 10, y + 16, class_="chart-note")
+            free_until = x - GLYPH_WIDTH

@@ -7,14 +7,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from milepost_server.api.bodies import ID_MAX
+from milepost_server.api.bodies import PathId
+from milepost_server.api.facts import vehicles_of
 from milepost_server.api.services import Parts, Viewer
 from milepost_server.derivation import times
 from milepost_server.errors import NotFoundError
 from milepost_server.store import condition, owners, work_list
 from milepost_server.store.schema import DueState
 from milepost_server.store.work_list import Sort
-from milepost_server.web.reading import vehicles_of
 from milepost_server.web.rendering import render
 from milepost_server.web.views import items
 from milepost_server.web.views import owners as view
@@ -23,7 +23,7 @@ from milepost_server.web.views.vehicle import vehicle_view
 router = APIRouter()
 
 PAGE_MAX = 100_000
-AsOf = Annotated[str, Query(max_length=10)]
+AsOfText = Annotated[str, Query(max_length=10)]
 
 
 def list_state(
@@ -33,7 +33,7 @@ def list_state(
     q: Annotated[str, Query(max_length=view.SEARCH_CHARS_MAX)] = "",
     sort: Annotated[str, Query(max_length=16)] = "",
     page: Annotated[int, Query(ge=1, le=PAGE_MAX)] = 1,
-    as_of: AsOf = "",
+    as_of: AsOfText = "",
 ) -> view.ListState:
     """What the URL says; a word that does not exist is as if it were not there, so that old links work."""
     word = sort.removeprefix("-")
@@ -72,7 +72,7 @@ async def owners_list(
             connection, who.dealer_id, [row.owner_id for row in found], query.as_of
         )
         cars = [row.vehicle_id for row in found if row.vehicle_id is not None]
-        until_ms = times.end_ms(query.as_of)
+        until_ms = times.AsOf.of(query.as_of, who.timezone).end_ms
         odometers = await condition.latest_odometers(connection, who.dealer_id, cars, until_ms)
         last_words = await condition.last_words(connection, who.dealer_id, cars, until_ms)
         following = None if found else await work_list.next_after(connection, who.dealer_id, query.as_of)
@@ -103,13 +103,13 @@ async def owners_list(
 
 @router.get("/owners/{owner_id}")
 async def owner_page(
-    request: Request, owner_id: int, who: Viewer, parts: Parts, as_of: AsOf = ""
+    request: Request, owner_id: PathId, who: Viewer, parts: Parts, as_of: AsOfText = ""
 ) -> Response:
     """What this owner's cars need, when, and how sure that is."""
     today = parts.today(who)
     day = day_or_none(as_of) or today
     async with parts.store.read() as connection:
-        owner = await owners.one(connection, who.dealer_id, owner_id) if owner_id <= ID_MAX else None
+        owner = await owners.one(connection, who.dealer_id, owner_id)
         if owner is None:
             raise NotFoundError("owner", owner_id)
         facts = await vehicles_of(connection, who, owner_id, day)

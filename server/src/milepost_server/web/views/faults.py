@@ -86,5 +86,6 @@ def _says(fault: Fault, timezone: str, as_of: dt.date) -> str:
         return words.sentence(status if last is None else f"{status} on {last}")
     if first is None:
         return words.sentence(f"{status}; the car's clock was not to be trusted, so the day is not known")
-    seen = f", last seen on {last}" if last is not None and last != first else ""
-    return words.sentence(f"{status}; since {first}{seen}")
+    if last is None or last == first:
+        return words.sentence(f"{status}; seen on {first}")
+    return words.sentence(f"{status}; first seen on {first}, last on {last}")

@@ -67,7 +67,6 @@ def gap_sentence(gap: GapRow, timezone: str, as_of: dt.date) -> str:
     """What a device dropped, and why."""
     parts = [words.count(number, *CLASS_WORDS.get(kind, (kind, kind))) for kind, number in gap.counts.items()]
     what = words.listed(parts) or words.count(gap.last_seq - gap.first_seq + 1, "value", "values")
-    most = "at most " if gap.counts_are_upper_bounds else ""
     reason = REASON_WORDS.get(gap.reason, gap.reason)
     on = words.day_near(words.local_day(gap.received_at, timezone), as_of)
-    return f"Device {gap.device_id} dropped {most}{what}, because {reason} (reported on {on})."
+    return f"Device {gap.device_id} dropped {what}, because {reason} (reported on {on})."

@@ -41,6 +41,14 @@ def title_of(key: str) -> str:
     return next(found, key.replace("-", " ").capitalize())
 
 
+def order_of(key: str) -> int:
+    """Where an item stands among those of its schedule: the engine oil before the cabin filter."""
+    places = (
+        list(schedule.titles()).index(key) for schedule in shipped().values() if key in schedule.titles()
+    )
+    return next(places, len(shipped()))
+
+
 def all_titles() -> list[tuple[str, str]]:
     """(key, title) of every item of every shipped schedule, by title."""
     merged = {key: title for schedule in shipped().values() for key, title in schedule.titles().items()}
@@ -72,11 +80,18 @@ def _interval(p10: dt.date, p50: dt.date, p90: dt.date, as_of: dt.date) -> str:
     return f"{words.days_between(p10, p90, as_of)}, most likely {middle}"
 
 
+def is_guess(row: DueRow) -> bool:
+    """Whether the date rests on nothing but what is usual: then one looks, and nothing is overdue."""
+    return row.basis == "wear" and row.worn is None
+
+
 def says(row: DueRow, as_of: dt.date, odometer_m: float | None) -> str:
     """The whole sentence about an item's date, with the distance from now where one is known."""
     dates = (row.p10_on, row.p50_on, row.p90_on)
     if row.state is DueState.UNKNOWN or row.p50_on is None:
         return "No date yet. Enter the last service, and this gets one."
+    if is_guess(row) and row.p50_on <= as_of:
+        return "Time for a look: nothing measures it, and most cars are due by this distance."
     sentence = when(row.state, dates, as_of)
     if odometer_m is None or row.p50_odometer_m is None or (row.p50_on - as_of).days > FAR_DAYS:
         return words.sentence(sentence)
@@ -94,6 +109,20 @@ def why(row: DueRow) -> str:
     if first is None or row.state is DueState.UNKNOWN or "whichever" not in row.limit_text:
         return words.sentence(row.limit_text)
     return words.sentence(f"{row.limit_text.rstrip('.')}; here {first}")
+
+
+def limit_words(key: str, basis: str, limit_text: str) -> str:
+    """The one limit that decides, as short as it goes: ``15,000 km or 12 months, whichever comes first``."""
+    for schedule in shipped().values():
+        item = next((one for one in schedule.item if one.key == key), None)
+        if item is None:
+            continue
+        if basis == "wear" and item.wear is not None:
+            return item.wear.words
+        band = next((band.words for band in item.interval if band.words in limit_text), None)
+        if band is not None:
+            return f"every {band}"
+    return limit_text
 
 
 Dates = tuple[dt.date | None, dt.date | None, dt.date | None]

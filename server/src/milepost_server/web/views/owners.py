@@ -21,7 +21,15 @@ if TYPE_CHECKING:
 ROWS_A_PAGE = 25
 SEARCH_CHARS_MAX = 100
 PATH = "/owners"
-HEADS = ((Sort.NAME, "Owner"), (Sort.CAR, "Car"), (Sort.URGENCY, "What and why"), (Sort.DUE, "When"))
+# What a column sorts by, and its words; two do not sort.
+HEADS = (
+    (Sort.NAME, "Owner"),
+    (Sort.CAR, "Car"),
+    (Sort.URGENCY, "State"),
+    (None, "What and why"),
+    (Sort.DUE, "When"),
+    (None, "Last word"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +85,7 @@ class Tab:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The head of a column that sorts; ``direction`` is a word of ``aria-sort``, or empty."""
+    """The head of a column; ``url`` is empty where it does not sort, ``direction`` where it is not sorted."""
 
     words: str
     url: str
@@ -135,9 +143,12 @@ def tabs(state: ListState, counts: Mapping[DueState, int]) -> list[Tab]:
 
 
 def heads(state: ListState) -> list[Head]:
-    """The columns that sort; the one that does turns the list around."""
+    """The columns; the one that the list is sorted by turns it around."""
     made = []
     for sort, label in HEADS:
+        if sort is None:
+            made.append(Head(label, "", ""))
+            continue
         is_sorted = state.sort is sort
         turned = replace(state, sort=sort, descending=is_sorted and not state.descending, page=1)
         direction = ("descending" if state.descending else "ascending") if is_sorted else ""
@@ -253,7 +264,7 @@ def _row(
         state=row.state,
         state_words=items.STATE_WORDS[row.state],
         title=items.title_of(row.item) if row.item else "",
-        why=words.sentence(row.limit_text) if row.limit_text else "",
+        why=_why(row),
         when=when,
         likely=likely,
         heard=freshness.heard(last_on, as_of) if has_car else "",
@@ -271,12 +282,22 @@ def _row(
     )
 
 
+def _why(row: WorkListRow) -> str:
+    if row.item is None or row.limit_text is None or row.basis is None:
+        return ""
+    if row.state is DueState.UNKNOWN:
+        return "No service is on record; ask when it was last done."
+    return words.sentence(items.limit_words(row.item, row.basis, row.limit_text))
+
+
 def _dates(row: WorkListRow, as_of: dt.date) -> tuple[str, str]:
     """The interval, short; and the most likely day, where it is not the same."""
     if row.p10_on is None or row.p50_on is None or row.p90_on is None:
         return "", ""
     if row.state is DueState.OVERDUE:
         return f"since {words.short_day(row.p50_on, as_of)}", ""
+    if row.p50_on <= as_of:
+        return "now", ""
     if (row.p10_on - as_of).days > items.FAR_DAYS:
         return f"not before {row.p10_on.year}", ""
     if row.p10_on == row.p90_on:

@@ -6,6 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from milepost_server.signals.faults import FaultStatus
 from milepost_server.store.schema import DueState
 from milepost_server.store.work_list import STATE_ORDER
 from milepost_server.web import words
@@ -13,35 +14,18 @@ from milepost_server.web.charts import odometer as chart
 from milepost_server.web.views import faults, freshness, items, wear
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from milepost_server.derivation.results import FanPoint
+    from milepost_server.api.facts import VehicleFacts
     from milepost_server.signals.faults import Fault
-    from milepost_server.store.condition import DueRow, GapRow, OdometerRow
-    from milepost_server.store.installations import InstallationView
+    from milepost_server.store.condition import DueRow
     from milepost_server.store.service_records import ServiceRecordRow
     from milepost_server.store.vehicles import VehicleRow
     from milepost_server.web.charts.gauge import Gauge
 
 SERVICES_SHOWN_MAX = 12
-
-
-@dataclass(frozen=True, slots=True)
-class VehicleFacts:
-    """All that was read of one vehicle, as of one day."""
-
-    vehicle: VehicleRow
-    as_of: dt.date
-    timezone: str
-    items: Sequence[DueRow]
-    readings: Sequence[OdometerRow]
-    fan: Sequence[FanPoint]
-    faults: Sequence[Fault]
-    records: Sequence[ServiceRecordRow]
-    wear: Mapping[str, float]
-    gaps: Sequence[GapRow]
-    installations: Sequence[InstallationView]
-    last_word_ms: int | None
+# The picture shows at least this much of the past, and twice as much of it as of what is to come.
+HISTORY_MIN = dt.timedelta(days=300)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +40,31 @@ class ItemView:
     why: str
     gauge: Gauge | None
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing is to be done: a line is enough."""
+        return self.state in (DueState.OK, DueState.UNKNOWN)
+
 
 @dataclass(frozen=True, slots=True)
 class ServiceView:
-    """One service that was done."""
+    """One visit: all items that were done on one day, at one odometer."""
 
     on: dt.date
-    title: str
+    titles: Sequence[str]
     odometer_m: float | None
     source: str
+
+    @property
+    def what(self) -> str:
+        """All of it: ``Engine oil and filter, tyres and cabin air filter``."""
+        return words.listed([self.titles[0], *map(_low, self.titles[1:])])
+
+    @property
+    def label(self) -> str:
+        """As short as a picture needs it: ``Engine oil and filter + 2``."""
+        more = len(self.titles) - 1
+        return f"{self.titles[0]} + {more}" if more else self.titles[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ def vehicle_view(facts: VehicleFacts) -> VehicleView:
         vehicle=vehicle,
         name=vehicle_name(vehicle.make, vehicle.model, vehicle.model_year),
         as_of=as_of,
-        finding=finding(shown, as_of),
+        finding=finding(shown, facts.faults, as_of),
         silence=freshness.silence(last_on, as_of),
         heard=freshness.heard(last_on, as_of),
         odometer_m=odometer_m,
@@ -114,23 +114,30 @@ def vehicle_view(facts: VehicleFacts) -> VehicleView:
         items=[_item_view(item, facts, odometer_m) for item in shown],
         chart=_chart(facts, shown),
         faults=faults.fault_views(facts.faults, facts.timezone, as_of),
-        services=[_service(record) for record in facts.records[:SERVICES_SHOWN_MAX]],
+        services=_visits(facts.records)[:SERVICES_SHOWN_MAX],
         gaps=[freshness.gap_sentence(gap, facts.timezone, as_of) for gap in facts.gaps],
         rejected=len(facts.readings) - len(kept),
         device_id=sitting[0].device_id if sitting else None,
     )
 
 
-def finding(shown: Sequence[DueRow], as_of: dt.date) -> str:
+def finding(shown: Sequence[DueRow], reported: Sequence[Fault], as_of: dt.date) -> str:
     """What the car needs, in one sentence: the answer to the question that the page is opened with."""
-    by_state = {state: [item for item in shown if item.state is state] for state in STATE_ORDER}
-    overdue, due = by_state[DueState.OVERDUE], by_state[DueState.DUE]
-    if overdue or due:
-        parts = []
-        if overdue:
-            parts.append(f"{words.listed([_low(_title(item)) for item in overdue])} overdue")
-        if due:
-            parts.append(f"{words.listed([_low(_title(item)) for item in due])} due within 30 days")
+    due = [item for item in shown if item.state is DueState.DUE]
+    named = {
+        "overdue": [item for item in shown if item.state is DueState.OVERDUE],
+        "due within 30 days": [item for item in due if not items.is_guess(item)],
+        "to be looked at": [item for item in due if items.is_guess(item)],
+    }
+    parts = [
+        f"{words.listed([_low(_title(item)) for item in some])} {state}"
+        for state, some in named.items()
+        if some
+    ]
+    confirmed = sum(fault.is_active and fault.status is not FaultStatus.PENDING for fault in reported)
+    if confirmed:
+        parts.append(words.count(confirmed, "confirmed fault", "confirmed faults"))
+    if parts:
         return words.sentence("; ".join(parts))
     dated = [item for item in shown if item.p50_on is not None]
     if not dated:
@@ -182,12 +189,20 @@ def _gauge(item: DueRow, facts: VehicleFacts, odometer_m: float | None) -> Gauge
     return wear.gauge_of(scheduled, item.basis, item.state, since)
 
 
-def _service(record: ServiceRecordRow) -> ServiceView:
-    title = items.title_of(record.item)
-    return ServiceView(record.done_on, title, record.odometer_m, record.source)
+def _visits(records: Sequence[ServiceRecordRow]) -> list[ServiceView]:
+    visits: dict[tuple[dt.date, int | None, str], list[str]] = {}
+    for record in records:
+        visits.setdefault((record.done_on, record.odometer_m, record.source), []).append(record.item)
+    made = []
+    for (on, odometer_m, source), keys in visits.items():
+        titles = [items.title_of(key) for key in sorted(keys, key=items.order_of)]
+        made.append(ServiceView(on, titles, odometer_m, source))
+    return made
 
 
 def _chart(facts: VehicleFacts, shown: Sequence[DueRow]) -> chart.OdometerChart | None:
+    ahead = max((point.on for point in facts.fan), default=facts.as_of) - facts.as_of
+    begin = facts.as_of - max(HISTORY_MIN, 2 * ahead)
     readings = [
         chart.Reading(
             words.day_of_ms(reading.time_ms, facts.timezone),
@@ -196,13 +211,17 @@ def _chart(facts: VehicleFacts, shown: Sequence[DueRow]) -> chart.OdometerChart 
         )
         for reading in facts.readings
     ]
+    kept = [reading for reading in readings if not reading.rejected]
+    # A car that has been silent for long shows what there is.
+    if kept and kept[-1].on >= begin:
+        readings = [reading for reading in readings if reading.on >= begin]
     if not any(not reading.rejected for reading in readings):
         return None
     due = next_by_distance(shown, facts.as_of)
     marks = [
-        chart.ServiceMark(record.done_on, record.odometer_m, items.title_of(record.item))
-        for record in facts.records
-        if record.odometer_m is not None
+        chart.ServiceMark(visit.on, visit.odometer_m, visit.label)
+        for visit in _visits(facts.records)
+        if visit.odometer_m is not None
     ]
     return chart.OdometerChart(
         as_of=facts.as_of,

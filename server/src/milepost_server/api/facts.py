@@ -1,29 +1,51 @@
-"""Reads from the store what a page is about: the I/O between routes and the pure views."""
+"""All that is known of one vehicle as of one day: read from the store for its page and its API answer."""
 
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from milepost_server.derivation import results, times
 from milepost_server.signals.items import shipped
 from milepost_server.store import condition, installations, ownerships, service_records, vehicles
-from milepost_server.web.views.vehicle import VehicleFacts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-    from milepost_server.derivation.results import VehicleUsage
+    from milepost_server.derivation.results import FanPoint, VehicleUsage
     from milepost_server.people.sessions import Principal
-    from milepost_server.store.condition import DueRow
+    from milepost_server.signals.faults import Fault
+    from milepost_server.store.condition import DueRow, GapRow, OdometerRow
+    from milepost_server.store.installations import InstallationView
+    from milepost_server.store.service_records import ServiceRecordRow
+    from milepost_server.store.vehicles import VehicleRow
 
 ODOMETERS_SHOWN_MAX = 2_000
 RECORDS_SHOWN_MAX = 200
 # The picture looks as far ahead as its next item is due, and at least this far.
-FAN_DAYS_MIN = 60
+FAN_DAYS_MIN = 120
 FAN_DAYS_MAX = 3 * 365
+
+
+@dataclass(frozen=True, slots=True)
+class VehicleFacts:
+    """All that was read of one vehicle, as of one day."""
+
+    vehicle: VehicleRow
+    as_of: dt.date
+    timezone: str
+    items: Sequence[DueRow]
+    readings: Sequence[OdometerRow]
+    fan: Sequence[FanPoint]
+    faults: Sequence[Fault]
+    records: Sequence[ServiceRecordRow]
+    wear: Mapping[str, float]
+    gaps: Sequence[GapRow]
+    installations: Sequence[InstallationView]
+    last_word_ms: int | None
 
 
 async def vehicles_of(
@@ -43,7 +65,7 @@ async def vehicle_facts(
     vehicle = await vehicles.one(connection, dealer_id, vehicle_id)
     if vehicle is None:
         return None
-    until_ms = times.end_ms(as_of)
+    until_ms = times.AsOf.of(as_of, who.timezone).end_ms
     due = await condition.due_items(connection, dealer_id, vehicle_id, as_of)
     usage = await results.usage_of(connection, dealer_id, vehicle_id, as_of)
     signals = [path for item in shipped()[vehicle.powertrain].item if item.wear for path in item.wear.signals]
@@ -58,7 +80,7 @@ async def vehicle_facts(
             connection, dealer_id, vehicle_id, until_ms, limit=ODOMETERS_SHOWN_MAX
         ),
         fan=fan_ahead(usage, due, as_of),
-        faults=await results.faults_of(connection, dealer_id, vehicle_id, as_of),
+        faults=await results.faults_of(connection, dealer_id, vehicle_id, until_ms),
         records=await service_records.of_vehicle(
             connection, dealer_id, vehicle_id, until=as_of, limit=RECORDS_SHOWN_MAX
         ),

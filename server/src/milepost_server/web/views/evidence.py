@@ -1,0 +1,153 @@
+"""Where a number comes from: the readings and records that it rests on, and how they were cleaned."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from milepost_protocol.signals import catalogue
+from milepost_server.web import words
+from milepost_server.web.views import items
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from milepost_server.signals.items import Item
+    from milepost_server.store.condition import DueRow, OdometerRow, ReadingRow
+
+TRUST_WORDS = MappingProxyType(
+    {
+        "synced": "clock set from the network",
+        "rtc": "the device's own clock",
+        "repaired": "time repaired afterwards",
+        "untrusted": "clock not to be trusted",
+    }
+)
+ROLE_WORDS = MappingProxyType(
+    {"first": "First used", "latest": "Latest", "start": "Counted from here", "anchor": "Counted from here"}
+)
+# Words of ``signals.odometer.Verdict``.
+CLEANING_WORDS = MappingProxyType(
+    {
+        "levelled": "Used at the value before it: it was lower by no more than its tolerance.",
+        "tenfold": "Used at a tenth: it came unscaled, ten times too high.",
+        "backward": "Not used: lower than readings before it that later ones confirm.",
+        "jump": "Not used: further than a car can go in that time.",
+        "isolated": "Not used: all later readings contradict it.",
+        "untrusted-time": "Not used: the device's clock was not to be trusted.",
+        "future-time": "Not used: its time lies in the future.",
+        "impossible-time": "Not used: its time is before any device was made.",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingView:
+    """One reading, ready to be read."""
+
+    role: str
+    what: str
+    value: str
+    at: str
+    device_id: str
+    trust: str
+
+
+@dataclass(frozen=True, slots=True)
+class OdometerView:
+    """One odometer reading and what was made of it."""
+
+    at: str
+    reported: str
+    used: str
+    how: str
+    device_id: str
+    kept: bool
+
+
+def chances(row: DueRow) -> list[str]:
+    """The probabilities in words: of 100 cars like this one."""
+    said = []
+    for days, chance in ((30, row.p_30d), (90, row.p_90d)):
+        if chance is not None:
+            said.append(f"Of 100 cars like this one, {round(chance * 100)} are due within {days} days.")
+    return said
+
+
+def sources(item: Item | None, limit_text: str) -> list[str]:
+    """Where the limits come from, as the schedule names it."""
+    if item is None:
+        return []
+    bands = [band.source for band in item.interval if band.words in limit_text]
+    return bands + ([item.wear.source] if item.wear is not None else [])
+
+
+def reading_views(row: DueRow, found: Sequence[ReadingRow], timezone: str) -> list[ReadingView]:
+    """The readings that an item's dates rest on, by time."""
+    roles = {
+        (entry["stream"], entry["seq"]): str(entry["role"]) for entry in row.evidence.get("readings", ())
+    }
+    return [
+        ReadingView(
+            role=ROLE_WORDS.get(role := roles.get((reading.stream_id, reading.seq), ""), role.capitalize()),
+            what=signal_words(reading.signal),
+            value=value_words(reading),
+            at=words.moment(_moment(reading.time_ms), timezone),
+            device_id=reading.device_id,
+            trust=TRUST_WORDS.get(reading.trust, reading.trust),
+        )
+        for reading in found
+    ]
+
+
+def odometer_views(rows: Sequence[OdometerRow], timezone: str) -> list[OdometerView]:
+    """Odometer readings with how they were cleaned, the latest first."""
+    return [
+        OdometerView(
+            at=words.moment(_moment(row.time_ms), timezone),
+            reported=words.km(row.odometer_m),
+            used="not used" if row.clean_m is None else words.km(row.clean_m),
+            how=cleaning_words(row),
+            device_id=row.device_id,
+            kept=row.kept,
+        )
+        for row in reversed(rows)
+    ]
+
+
+def cleaning_words(row: OdometerRow) -> str:
+    """What was made of an odometer reading, and why."""
+    if row.reason is None:
+        return "Used as read." if row.kept else "Not used."
+    return CLEANING_WORDS.get(row.reason, words.sentence(row.reason.replace("-", " ")))
+
+
+def signal_words(path: str) -> str:
+    """What a signal measures, in words, with the place on the car that its path names."""
+    if path not in catalogue():
+        return path
+    what = catalogue()[path].description.partition(":")[0].rstrip(".")
+    places = {"Row1": "front", "Row2": "rear", "Left": "left", "Right": "right"}
+    where = [word for part, word in places.items() if f".{part}." in f"{path}."]
+    return f"{what}, {' '.join(where)}" if where else what
+
+
+def value_words(reading: ReadingRow) -> str:
+    """A value with its unit; metres as kilometres."""
+    if isinstance(reading.value, str) or reading.signal not in catalogue():
+        return str(reading.value)
+    unit = catalogue()[reading.signal].unit
+    if unit == "m":
+        return words.km(reading.value)
+    return f"{reading.value:g}\u00a0{unit.replace('percent', '%')}".rstrip("\u00a0")
+
+
+def title(key: str) -> str:
+    """The head of the page: which number is explained."""
+    return f"{items.title_of(key)}: what the dates rest on"
+
+
+def _moment(time_ms: int) -> dt.datetime:
+    return dt.datetime.fromtimestamp(time_ms / 1000, dt.UTC)
