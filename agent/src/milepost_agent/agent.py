@@ -51,7 +51,7 @@ class Agent:
 
     def __init__(self, config: Config, sources: Sequence[Source]) -> None:
         self._config = config
-        self.sources = sources
+        self.sources = _named(sources)
         self.clock = SystemClock()
         self.edge = Edge(edge_config(config))
         self.edge_state_error = ""
@@ -84,8 +84,8 @@ class Agent:
             Task("uplink", self.uplink.run, OnFailure.RESTART),
             Task("status", status.run, OnFailure.RESTART),
             *(
-                Task(f"source {source.name}", functools.partial(self._read, source), OnFailure.RESTART)
-                for source in self.sources
+                Task(f"source {name}", functools.partial(self._read, source), OnFailure.RESTART)
+                for name, source in self.sources.items()
             ),
         )
 
@@ -216,6 +216,15 @@ def _tls(config: Config) -> ssl.SSLContext:
     except OSError as error:
         raise ConfigError("uplink.tls", f"a certificate or key cannot be used: {error}") from error
     return context
+
+
+def _named(sources: Sequence[Source]) -> dict[str, Source]:
+    """Sources by name; a second one of the same name gets a number."""
+    named: dict[str, Source] = {}
+    for source in sources:
+        same = sum(other.name == source.name for other in named.values())
+        named[f"{source.name} {same + 1}" if same else source.name] = source
+    return named
 
 
 def _folder(config: Config) -> Path:

@@ -31,7 +31,7 @@ async def status_document(agent: Agent, config: Config) -> dict[str, Any]:
         "samples": _samples(agent),
         "buffer": await _buffer(agent),
         "uplink": _uplink(agent),
-        "sources": {source.name: dict(source.status()) for source in agent.sources},
+        "sources": {name: dict(source.status()) for name, source in agent.sources.items()},
         "tasks": {task.name: task.facts() for task in agent.tasks},
     }
 
