@@ -1,0 +1,194 @@
+"""The commands of an installation, and what they say when something is wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import stat
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from click.testing import CliRunner
+
+from milepost_protocol.codec import encode_batch
+from milepost_server.broker import credentials
+from milepost_server.cli import main
+from milepost_server.people.passwords import Passwords
+from milepost_server.store import devices, staff
+from milepost_server.store.engine import open_store
+from support.batches import DEVICE, batch, sample
+from support.taking import Taker, arrival
+
+if TYPE_CHECKING:
+    import click
+
+PASSWORD_MARK = "password"
+
+
+class Installation:
+    """A data directory and the command line on it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def run(self, *arguments: str, code: int = 0, typed: str | None = None) -> str:
+        result = CliRunner().invoke(main, [*arguments, "--data-dir", str(self.folder)], input=typed)
+        assert result.exit_code == code, result.output
+        return result.output
+
+    def init(self, *more: str, code: int = 0) -> str:
+        return self.run("init", "--dealer", "Nord Motors", "--email", "Ada@Nord.example", *more, code=code)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Installation:
+    site = Installation(tmp_path / "milepost-data")
+    site.init("--credentials", str(tmp_path / "credentials.json"))
+    return site
+
+
+def leaves(group: click.Group, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    found: list[tuple[str, ...]] = []
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            found += leaves(command, (*path, name))  # type: ignore[arg-type]
+        else:
+            found.append((*path, name))
+    return found
+
+
+@pytest.mark.parametrize("path", leaves(main), ids=" ".join)
+def test_every_command_has_help_with_an_example(path: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(main, [*path, "--help"], terminal_width=200)
+    assert result.exit_code == 0
+    assert f"Example: milepost-server {' '.join(path)}" in result.output
+
+
+async def test_init_makes_a_manager_who_can_log_in(tmp_path: Path) -> None:
+    site = Installation(tmp_path / "data")
+    said_in = tmp_path / "credentials.json"
+    output = await asyncio.to_thread(site.init, "--credentials", str(said_in), "--timezone", "Europe/Oslo")
+    said = json.loads(said_in.read_text())
+    assert stat.S_IMODE(said_in.stat().st_mode) == 0o600
+    assert said[PASSWORD_MARK] in output
+    store = open_store(f"sqlite:///{site.folder / 'milepost.db'}")
+    async with store.read() as connection:
+        login = await staff.login_of(connection, "ada@nord.example")
+    await store.close()
+    assert login is not None
+    assert await Passwords().verify(said[PASSWORD_MARK], login.password_hash)
+
+
+def test_init_makes_private_secrets(site: Installation) -> None:
+    secrets = site.folder / "secrets"
+    assert stat.S_IMODE(secrets.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in secrets.iterdir()} == {0o600}
+
+
+def test_a_second_init_changes_nothing(site: Installation) -> None:
+    before = {path: path.read_bytes() for path in (site.folder / "secrets").iterdir()}
+    assert "there is an installation already" in site.init(code=1)
+    assert {path: path.read_bytes() for path in (site.folder / "secrets").iterdir()} == before
+
+
+def test_settings_at_init_are_checked_before_they_are_kept(tmp_path: Path) -> None:
+    site = Installation(tmp_path / "data")
+    assert "did you mean http_port" in site.init("--set", "http_prot=8001", code=1)
+    site.init("--set", "http_port=8001", "--set", "broker_tls_cert=")
+    assert "http_port = 8001" in site.run("config", "show")
+
+
+def test_without_an_installation_commands_say_what_to_do(tmp_path: Path) -> None:
+    site = Installation(tmp_path)
+    assert "run `milepost-server migrate`" in site.run("dealer", "list", code=1)
+    site.run("migrate")
+    assert site.run("dealer", "list") == ""
+
+
+def test_a_time_zone_that_is_none(site: Installation) -> None:
+    assert "is no time zone" in site.run("dealer", "add", "--name", "Syd", "--timezone", "Mars/Base", code=2)
+
+
+def test_with_two_dealers_one_must_be_named(site: Installation) -> None:
+    assert site.run("dealer", "add", "--name", "Syd Motors") == "dealer 2\n"
+    said = site.run("device", "add", "gw-1", code=2)
+    assert "1 (Nord Motors), 2 (Syd Motors)" in said
+    site.run("device", "add", "gw-1", "--dealer", "2")
+    assert "no dealer 7" in site.run("device", "add", "gw-2", "--dealer", "7", code=1)
+
+
+def test_users(site: Installation) -> None:
+    assert PASSWORD_MARK in site.run("user", "add", "--email", "bo@nord.example", "--role", "sales")
+    assert "is taken already" in site.run("user", "add", "--email", "BO@nord.example", code=1)
+    asked = ("user", "add", "--email", "cy@nord.example", "--ask")
+    assert PASSWORD_MARK not in site.run(*asked, typed="a good long one\na good long one\n").splitlines()[-1]
+    assert "at least" in site.run("user", "add", "--email", "d@x.example", "--ask", typed="x\nx\n", code=2)
+
+
+async def test_devices(site: Installation, tmp_path: Path) -> None:
+    out = tmp_path / "gw"
+    await asyncio.to_thread(site.run, "device", "add", DEVICE, "--out", str(out))
+    assert f'id = "{DEVICE}"' in (out / "agent.toml").read_text()
+    assert stat.S_IMODE((out / "device.secret").stat().st_mode) == 0o600
+    store = open_store(f"sqlite:///{site.folder / 'milepost.db'}")
+    async with store.read() as connection:
+        stored = await devices.credential(connection, DEVICE)
+    assert stored is not None
+    assert credentials.matches((out / "device.secret").read_text().strip(), stored)
+
+    await asyncio.to_thread(site.run, "device", "revoke", DEVICE)
+    async with store.read() as connection:
+        assert await devices.credential(connection, DEVICE) is None
+    await store.close()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("device", "add", "gw 1"), 2, "cannot stand in a topic"),
+        (("device", "add", "gw-1", "--vin", "12345"), 2, "17 letters and digits"),
+        (("device", "add", "gw-1", "--vin", "1M8GDM9AXKP042788"), 1, "there is no vehicle with VIN"),
+        (("device", "revoke", "gw-1"), 1, "there is no device 'gw-1'"),
+        (("quarantine", "show", "7"), 1, "there is no payload in quarantine 7"),
+        (("quarantine", "replay", "7"), 1, "there is no payload in quarantine 7"),
+        (("reproject", "--device", "gw-1"), 1, "there is no device 'gw-1'"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(
+    site: Installation, arguments: tuple[str, ...], code: int, said: str
+) -> None:
+    output = site.run(*arguments, code=code)
+    assert said in output
+    assert "Traceback" not in output
+
+
+async def test_the_quarantine_from_held_to_settled(site: Installation, tmp_path: Path) -> None:
+    store = open_store(f"sqlite:///{site.folder / 'milepost.db'}")
+    payload = encode_batch(batch(sample(1), sample(2)))
+    await Taker(store).take(payload, arrival(b"garbage", "elsewhere"))
+    await store.close()
+
+    def command(*arguments: str, code: int = 0) -> str:
+        return site.run("quarantine", *arguments, code=code)
+
+    def walk() -> None:
+        first, second = command("list").splitlines()
+        assert first.split("\t")[3:6] == [DEVICE, "unknown-device", str(len(payload))]
+        assert second.split("\t")[3:5] == ["-", "topic"]
+        assert "begins    67 61 72" in command("show", "2", "--payload", str(tmp_path / "payload"))
+        assert (tmp_path / "payload").read_bytes() == b"garbage"
+        assert "register device" in command("replay", "1", code=1)
+        site.run("device", "add", DEVICE)
+        assert "it brought 2 seqs" in command("replay", "1")
+        assert "was replayed already" in command("replay", "1", code=1)
+        command("discard", "2")
+        assert [line.split("\t")[1] for line in command("list").splitlines()] == ["replayed", "discarded"]
+        assert "The quarantine is empty." in command("list", "--state", "held")
+        assert site.run("reproject") == f"{DEVICE}\t0 readings\n"  # in no vehicle yet
+
+    await asyncio.to_thread(walk)
+
+
+def test_derive_says_what_it_did(site: Installation) -> None:
+    assert site.run("derive", "--as-of", "2026-03-03") == "0 vehicles, 0 items as of 2026-03-03\n"

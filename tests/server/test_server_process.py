@@ -1,0 +1,137 @@
+"""The whole server as a process: from a device's batch to its receipt, through kills, on both databases."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import aiomqtt
+import httpx
+import psutil
+import pytest
+
+from milepost_protocol.receipt import Receipt
+from milepost_server.store.engine import open_store
+from milepost_server.store.schema import readings, service_due
+from support import servers
+from support.batches import EPOCH, batch, sample
+from support.mqtt_device import connected
+from support.ports import free_port
+from support.registry import Registered, register
+from support.taking import Taker
+from support.waiting import until
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from milepost_protocol.batch import Batch
+    from milepost_server.store.engine import Store
+
+KILLS = 4
+BATCHES_A_LIFE = 12
+
+
+class Site:
+    """A running server, one device of it, and a look into its database."""
+
+    def __init__(self, server: servers.ServerProcess, store: Store, device: Registered) -> None:
+        self.server = server
+        self.store = store
+        self.device = device
+
+    async def readings(self) -> list[object]:
+        return [row["seq"] for row in await Taker(self.store).rows(readings)]
+
+    def broker_pid(self) -> int:
+        return int((self.server.data_dir / "broker" / "nats.pid").read_text())
+
+
+def two(first: int) -> Batch:
+    now_ms = int(dt.datetime.now(dt.UTC).timestamp() * 1000)
+    return batch(*(sample(seq, value=seq, time_ms=now_ms) for seq in (first, first + 1)), device="gw-1")
+
+
+@pytest.fixture
+async def site(tmp_path: Path, database_url: str) -> AsyncIterator[Site]:
+    url = "" if database_url.startswith("sqlite") else database_url
+    server = await asyncio.to_thread(servers.install, tmp_path / "data", database_url=url)
+    store = open_store(url or f"sqlite:///{server.data_dir / 'milepost.db'}")
+    device = await register(store, "gw-1", dealer_id=1)
+    await asyncio.to_thread(server.start)
+    yield Site(server, store, device)
+    await asyncio.to_thread(server.kill)
+    await store.close()
+
+
+async def test_from_a_batch_to_a_receipt_and_a_clean_stop(site: Site) -> None:
+    async with connected(site.server.mqtt_port, "gw-1", site.device.secret) as device:
+        await device.send(two(1))
+        assert await device.receipt(2) == Receipt(EPOCH, 2)
+    assert await site.readings() == [1, 2]
+
+    async with httpx.AsyncClient(base_url=site.server.url) as client:
+        health = (await client.get("/health")).json()
+        counted = (await client.get("/metrics")).text
+    assert health == {"status": "ok", "database": "ok", "broker": "connected", "queue_payloads": 0}
+    assert 'milepost_ingest_payloads_total{fate="committed"} 1.0' in counted
+    assert 'milepost_ingest_receipts_total{sent="yes"} 1.0' in counted
+    assert 'milepost_broker_logins_total{answer="granted"} 1.0' in counted
+
+    taker = Taker(site.store)
+    async with asyncio.timeout(30):
+        while not await taker.rows(service_due):  # noqa: ASYNC110  (the row comes from another process)
+            await asyncio.sleep(0.1)
+
+    broker = site.broker_pid()
+    assert await asyncio.to_thread(site.server.stop) == 0
+    assert not psutil.pid_exists(broker)
+
+
+async def test_kill_after_kill_nothing_receipted_is_lost_and_nothing_doubled(site: Site) -> None:
+    receipted = 0
+    for life in range(KILLS):
+        if life:
+            await asyncio.to_thread(site.server.start)
+        first = receipted + 1
+        # As an agent does: what has no receipt is sent again, then what is new.
+        with suppress(aiomqtt.MqttError, TimeoutError):
+            async with connected(site.server.mqtt_port, "gw-1", site.device.secret) as device:
+                for number in range(BATCHES_A_LIFE):
+                    await device.send(two(first + 2 * number))
+                    if number == BATCHES_A_LIFE // 2:
+                        receipted = (await device.receipt(first)).seq
+                        site.server.kill()
+        assert await site.readings() == list(range(1, len(await site.readings()) + 1))
+        assert len(await site.readings()) >= receipted
+    await asyncio.to_thread(site.server.start)
+    async with connected(site.server.mqtt_port, "gw-1", site.device.secret) as device:
+        for first in range(1, 200, 2):
+            await device.send(two(first))
+        assert await device.receipt(200) == Receipt(EPOCH, 200)
+    assert await site.readings() == list(range(1, 201))
+
+
+async def test_a_killed_server_leaves_no_broker_behind(site: Site) -> None:
+    broker = site.broker_pid()
+    site.server.kill()
+    await until(lambda: not psutil.pid_exists(broker), "the end of the broker")
+
+
+async def test_a_revoked_device_is_thrown_out_of_a_running_server(site: Site) -> None:
+    async with connected(site.server.mqtt_port, "gw-1", site.device.secret) as device:
+        await asyncio.to_thread(site.server.command, "device", "revoke", "gw-1")
+        await until(lambda: not device.client._client.is_connected(), "the end of the connection")
+
+
+async def test_a_taken_port_is_said_in_one_line(tmp_path: Path) -> None:
+    port = free_port()
+    taken = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", port)
+    server = await asyncio.to_thread(servers.install, tmp_path / "data", settings={"http_port": port})
+    async with taken:
+        done = await asyncio.to_thread(server.command, "run", check=False)
+    assert done.returncode == 1
+    assert f"cannot listen on 127.0.0.1 port {port}" in done.stderr
+    assert "Traceback" not in done.stderr
