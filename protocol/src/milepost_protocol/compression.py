@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from functools import cache
 from importlib import resources
 
@@ -45,18 +46,34 @@ def decompress(encoding: int, body: bytes) -> bytes:
         raise EncodingError(f"the body does not decompress: {error}") from error
 
 
-@cache
+class _Contexts(threading.local):
+    """zstd's working memory, made once for each thread: two threads in one context corrupt it."""
+
+    def __init__(self) -> None:
+        self.compressors: dict[Encoding, zstandard.ZstdCompressor] = {}
+        self.decompressors: dict[Encoding, zstandard.ZstdDecompressor] = {}
+
+
+_contexts = _Contexts()
+
+
 def _compressor(encoding: Encoding) -> zstandard.ZstdCompressor:
-    dictionary = _dictionary(encoding)
-    # The encoding names the dictionary and the frame carries a checksum: zstd need not repeat either.
-    return zstandard.ZstdCompressor(
-        ZSTD_LEVEL, dict_data=dictionary, write_dict_id=False, write_checksum=False
-    )
+    found = _contexts.compressors.get(encoding)
+    if found is None:
+        # The encoding names the dictionary and the frame carries a checksum: zstd need not repeat either.
+        found = _contexts.compressors[encoding] = zstandard.ZstdCompressor(
+            ZSTD_LEVEL, dict_data=_dictionary(encoding), write_dict_id=False, write_checksum=False
+        )
+    return found
 
 
-@cache
 def _decompressor(encoding: Encoding) -> zstandard.ZstdDecompressor:
-    return zstandard.ZstdDecompressor(dict_data=_dictionary(encoding))
+    found = _contexts.decompressors.get(encoding)
+    if found is None:
+        found = _contexts.decompressors[encoding] = zstandard.ZstdDecompressor(
+            dict_data=_dictionary(encoding)
+        )
+    return found
 
 
 @cache
