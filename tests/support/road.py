@@ -19,7 +19,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import httpx
 from sqlalchemy import NullPool, create_engine, select
@@ -157,8 +157,7 @@ socket = "{self.folder / "agent.sock"}"
         return int(json.loads(asked.stdout)["buffer"]["waiting"]) if asked.returncode == 0 else None
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What became of all samples that any agent was ever seen to have stored."""
 
     stored: int
@@ -249,7 +248,11 @@ class Road:
         for agent in self.agents:
             agent.stop()
 
-    def end(self) -> None:
+    def __enter__(self) -> Self:
+        self.server.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
         """Kill whatever still runs."""
         for agent in self.agents:
             if agent.process and agent.process.poll() is None:
@@ -302,6 +305,11 @@ class RuledMosquitto(Mosquitto):
         if os.geteuid() == 0:
             with (self._folder / "mosquitto.conf").open("a") as conf:
                 conf.write("user root\n")
+
+    def kill_and_start(self) -> None:
+        """SIGKILL, and start it again."""
+        self.kill()
+        self.start()
 
     def reload(self) -> None:
         """Write the rules again and have them read, without a restart."""
