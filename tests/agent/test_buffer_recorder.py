@@ -1,0 +1,195 @@
+"""The recorder: what waits in memory, what a refusing disk does to it, and that nothing is stored twice."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from milepost_agent.buffer.pending import Pending
+from milepost_agent.buffer.policy import DiskFacts
+from milepost_agent.buffer.recorder import Recorder, RecorderLimits, Surroundings
+from milepost_agent.buffer.store import BufferStore
+from milepost_agent.errors import StoreIoError, StoreLockedError
+from milepost_agent.readings import Reading
+from milepost_protocol.samples import GapReason
+from support.stores import (
+    CLOCK,
+    DISK,
+    DTC,
+    LIMITS,
+    ODOMETER,
+    SPEED,
+    TRIPS,
+    Entropy,
+    all_batches,
+    open_store,
+    readings,
+)
+from support.waiting import until
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+    from milepost_protocol.batch import Batch
+
+QUICK = RecorderLimits(commit_interval_s=0.02, commit_samples_max=100, memory_samples_max=300)
+FULL = DiskFacts(free_bytes=0, free_inodes=None)
+
+
+class Desk:
+    """A recorder over a real store, with a disk and counters that the test sets."""
+
+    def __init__(self, path: Path, open_: Callable[[Path], BufferStore] | None = None) -> None:
+        self.entropy = Entropy()
+        self.disk = DISK
+        self.state: dict[str, Any] = {}
+        opener = open_ or (lambda path: open_store(path, entropy=self.entropy))
+        around = Surroundings(lambda: dict(self.state), CLOCK.read, lambda: self.disk)
+        self.recorder = Recorder(lambda: opener(path), around, QUICK)
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[Recorder]:
+        task = asyncio.create_task(self.recorder.run())
+        try:
+            yield self.recorder
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+            await self.recorder.finish()
+
+
+def stored(path: Path) -> list[Batch]:
+    store = open_store(path)
+    try:
+        return all_batches(store, store.current.epoch)
+    finally:
+        store.close()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "buffer.db"
+
+
+def test_memory_gives_way_by_value() -> None:
+    pending = Pending(10)
+    for reading in [*readings(4, SPEED), *readings(4, DTC), *readings(4, TRIPS), *readings(4, ODOMETER)]:
+        pending.add(reading)
+    assert len(pending) == 10
+    assert pending.lost == (("series", 4), ("counter", 2))
+    taken, lost = pending.take(100)
+    assert [reading.signal for reading in taken] == [DTC] * 4 + [ODOMETER] * 4 + [TRIPS] * 2
+    assert [reading.value for reading in taken[-2:]] == [2.0, 3.0]
+    assert lost == (("series", 4), ("counter", 2))
+    assert (len(pending), pending.lost) == (0, ())
+
+
+async def test_the_interval_and_the_number_both_lead_to_a_commit(path: Path) -> None:
+    desk = Desk(path)
+    async with desk.running() as recorder:
+        recorder.add(readings(3))
+        await until(lambda: not recorder.pending, "the commit")
+        assert (recorder.commits, (await recorder.ask(lambda store: store.facts())).stored_seq) == (1, 3)
+        recorder.add(readings(250))
+        await until(lambda: not recorder.pending, "the commits")
+        assert recorder.commits == 4
+
+
+async def test_counters_are_saved_when_they_change_also_without_samples(path: Path) -> None:
+    desk = Desk(path)
+    async with desk.running() as recorder:
+        desk.state["total_m"] = 7
+        await until(lambda: recorder.commits, "the commit")
+        assert await recorder.ask(lambda store: store.state()) == {"total_m": 7}
+        await asyncio.sleep(5 * QUICK.commit_interval_s)
+        assert recorder.commits == 1
+
+
+async def test_readings_that_the_catalogue_refuses_are_counted_and_harm_nobody(path: Path) -> None:
+    desk = Desk(path)
+    async with desk.running() as recorder:
+        recorder.add([Reading("Vehicle.NoSuchThing", 1.0, 0.0), *readings(2), Reading(SPEED, 1e9, 0.0)])
+        await until(lambda: recorder.commits, "the commit")
+    assert dict(recorder.refused) == {"unknown-signal": 1, "value": 1}
+    assert "Vehicle.Speed" in recorder.last_refusal
+    assert [row.value for batch in stored(path) for row in batch.samples()] == [0, 1]
+
+
+async def test_a_full_disk_is_outlived_in_memory_and_what_found_no_room_is_told(path: Path) -> None:
+    desk = Desk(path)
+    async with desk.running() as recorder:
+        recorder.add(readings(5))
+        await until(lambda: recorder.commits, "the first commit")
+        desk.disk = FULL
+        recorder.add(readings(90, start=5))
+        await until(lambda: recorder.last_error, "the refusal")
+        assert "must stay free" in recorder.last_error
+        recorder.add(readings(400, SPEED))
+        recorder.add(readings(10, DTC))
+        assert (await recorder.ask(lambda store: store.facts())).stored_seq == 5
+        desk.disk = DISK
+        await until(lambda: not recorder.pending, "the commits")
+        assert recorder.last_error == ""
+    batches = stored(path)
+    gaps = [gap for batch in batches for gap in batch.gaps]
+    assert {(gap.reason, gap.counts) for gap in gaps} == {(GapReason.DISK_FULL, (("series", 110),))}
+    rows = [(row.signal, row.value) for batch in batches for row in batch.samples()]
+    assert [value for signal, value in rows if signal == ODOMETER] == list(range(95))
+    assert [value for signal, value in rows if signal == SPEED] == list(range(110, 400))
+    assert sum(signal == DTC for signal, _ in rows) == 10
+
+
+class TreacherousStore(BufferStore):
+    """Its disk fails: after a commit reached it (``after``), or before."""
+
+    failures = 0
+    after = True
+
+    def commit(self, *args: Any, **kwargs: Any) -> int:
+        cls = type(self)
+        failing, cls.failures = cls.failures > 0, max(0, cls.failures - 1)
+        if failing and not cls.after:
+            raise StoreIoError("buffer.db", "EIO")
+        last = super().commit(*args, **kwargs)
+        if failing:
+            raise StoreIoError("buffer.db", "EIO")
+        return last
+
+
+@pytest.mark.parametrize("after", [True, False])
+async def test_after_an_io_error_the_store_is_opened_again_and_nothing_is_stored_twice(
+    path: Path, after: bool
+) -> None:
+    entropy = Entropy()
+    TreacherousStore.after = after
+    desk = Desk(path, lambda path: TreacherousStore.open(path, "gw-000017", LIMITS, entropy, DISK))
+    async with desk.running() as recorder:
+        for start in range(0, 500, 50):
+            TreacherousStore.failures = 2 if start % 100 else 0
+            recorder.add(readings(50, start=start))
+            await until(lambda: not recorder.pending, "the commit")
+    assert [row.value for batch in stored(path) for row in batch.samples()] == list(range(500))
+
+
+async def test_a_stop_in_the_middle_of_a_commit_loses_and_doubles_nothing(path: Path) -> None:
+    for start in range(0, 400, 40):
+        desk = Desk(path)
+        async with desk.running() as recorder:
+            recorder.add(readings(40, start=start))
+            # Sometimes before the commit, sometimes while it runs in its thread, sometimes after it.
+            await asyncio.sleep(QUICK.commit_interval_s * start / 250)
+    assert [row.value for batch in stored(path) for row in batch.samples()] == list(range(400))
+
+
+async def test_a_buffer_in_use_is_told_to_who_asks(path: Path) -> None:
+    other = open_store(path)
+    desk = Desk(path)
+    with pytest.raises(StoreLockedError):
+        await desk.recorder.ask(lambda store: store.facts())
+    other.close()
+    assert (await desk.recorder.ask(lambda store: store.facts())).stored_seq == 0
+    await desk.recorder.finish()
