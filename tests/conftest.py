@@ -8,7 +8,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 # Shared machines are slow now and then: an example that takes long has found nothing.
-settings.register_profile("milepost", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+settings.register_profile(
+    "milepost", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
 settings.load_profile("milepost")
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
