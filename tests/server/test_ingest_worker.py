@@ -9,7 +9,7 @@ import random
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.exc import DataError
 
 from milepost_protocol.receipt import Receipt
@@ -91,6 +91,25 @@ async def test_nothing_is_receipted_before_the_commit(sqlite_url: str, tmp_path:
 async def engine_ready(store: engine.Store) -> None:
     await migrations.upgrade(store)
     await register(store)
+
+
+async def test_a_connection_that_is_cut_in_the_middle_is_made_up_for(postgres_url: str, monkeypatch) -> None:
+    store = engine.open_store(postgres_url)
+    await engine_ready(store)
+    taker = Taker(store)
+    write = commit.StreamIntake.write
+    cuts = iter([True, True, False])
+
+    async def cut(self, connection, now, into) -> None:
+        await write(self, connection, now, into)
+        if next(cuts):
+            await connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+
+    monkeypatch.setattr(commit.StreamIntake, "write", cut)
+    await taker.take(run_of(1, 3))
+    assert (taker.retries, taker.receipts) == (2, [(DEVICE, Receipt(EPOCH, 3))])
+    assert len(await taker.rows(batches)) == 1
+    await store.close()
 
 
 async def test_one_payload_that_the_database_refuses_does_not_fail_its_group(store, monkeypatch) -> None:

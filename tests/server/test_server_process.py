@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from contextlib import suppress
+import random
+import shutil
+import ssl
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import aiomqtt
 import httpx
 import psutil
 import pytest
@@ -31,7 +33,10 @@ if TYPE_CHECKING:
     from milepost_server.store.engine import Store
 
 KILLS = 4
-BATCHES_A_LIFE = 12
+
+BATCHES_A_LIFE = 40
+LAST = 2 * KILLS * BATCHES_A_LIFE
+KILL_AFTER_S_MAX = 0.1
 
 
 class Site:
@@ -91,27 +96,32 @@ async def test_from_a_batch_to_a_receipt_and_a_clean_stop(site: Site) -> None:
 
 
 async def test_kill_after_kill_nothing_receipted_is_lost_and_nothing_doubled(site: Site) -> None:
+    rng = random.Random(20)
     receipted = 0
     for life in range(KILLS):
         if life:
             await asyncio.to_thread(site.server.start)
-        first = receipted + 1
         # As an agent does: what has no receipt is sent again, then what is new.
-        with suppress(aiomqtt.MqttError, TimeoutError):
-            async with connected(site.server.mqtt_port, "gw-1", site.device.secret) as device:
-                for number in range(BATCHES_A_LIFE):
-                    await device.send(two(first + 2 * number))
-                    if number == BATCHES_A_LIFE // 2:
-                        receipted = (await device.receipt(first)).seq
-                        site.server.kill()
-        assert await site.readings() == list(range(1, len(await site.readings()) + 1))
-        assert len(await site.readings()) >= receipted
+        firsts = range(receipted + 1, receipted + 1 + 2 * BATCHES_A_LIFE, 2)
+        async with connected(site.server.mqtt_port, "gw-1", site.device.secret) as device:
+            await device.send(two(firsts[0]))
+            await device.receipt(receipted + 2)
+            sending = [asyncio.create_task(device.send(two(first))) for first in firsts[1:]]
+            await asyncio.sleep(rng.uniform(0, KILL_AFTER_S_MAX))
+            site.server.kill()
+            for task in sending:
+                task.cancel()
+            await asyncio.gather(*sending, return_exceptions=True)
+            receipted = max(receipt.seq for receipt in device.receipts)
+        stored = await site.readings()
+        assert stored == list(range(1, len(stored) + 1))
+        assert len(stored) >= receipted
     await asyncio.to_thread(site.server.start)
     async with connected(site.server.mqtt_port, "gw-1", site.device.secret) as device:
-        for first in range(1, 200, 2):
+        for first in range(1, LAST, 2):
             await device.send(two(first))
-        assert await device.receipt(200) == Receipt(EPOCH, 200)
-    assert await site.readings() == list(range(1, 201))
+        assert await device.receipt(LAST) == Receipt(EPOCH, LAST)
+    assert await site.readings() == list(range(1, LAST + 1))
 
 
 async def test_a_killed_server_leaves_no_broker_behind(site: Site) -> None:
@@ -135,3 +145,27 @@ async def test_a_taken_port_is_said_in_one_line(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert f"cannot listen on 127.0.0.1 port {port}" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+async def test_the_embedded_broker_over_tls(tmp_path: Path) -> None:
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl is not installed; it makes the certificate of this test")
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    made = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=broker.example"]
+    await asyncio.to_thread(
+        subprocess.run, [openssl, *made, "-keyout", key, "-out", cert], check=True, capture_output=True
+    )
+    server = await asyncio.to_thread(
+        servers.install, tmp_path / "data", settings={"broker_tls_cert": cert, "broker_tls_key": key}
+    )
+    store = open_store(f"sqlite:///{server.data_dir / 'milepost.db'}")
+    known = await register(store, "gw-1", dealer_id=1)
+    await asyncio.to_thread(server.start)
+    tls = ssl.create_default_context(cafile=cert)
+    tls.check_hostname = False  # the test reaches it as 127.0.0.1
+    async with connected(server.mqtt_port, "gw-1", known.secret, tls) as device:
+        await device.send(two(1))
+        assert await device.receipt(2) == Receipt(EPOCH, 2)
+    await asyncio.to_thread(server.stop)
+    await store.close()

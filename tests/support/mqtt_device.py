@@ -14,6 +14,7 @@ from milepost_protocol.codec import encode_batch
 from milepost_protocol.receipt import Receipt, decode_receipt
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncIterator
 
     from milepost_protocol.batch import Batch
@@ -47,7 +48,9 @@ class MqttDevice:
 
 
 @asynccontextmanager
-async def connected(port: int, device_id: str, secret: str) -> AsyncIterator[MqttDevice]:
+async def connected(
+    port: int, device_id: str, secret: str, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[MqttDevice]:
     """Connect a device and subscribe to its receipts for the block.
 
     Raises:
@@ -61,6 +64,7 @@ async def connected(port: int, device_id: str, secret: str) -> AsyncIterator[Mqt
         password=secret,
         protocol=aiomqtt.ProtocolVersion.V311,
         timeout=WAIT_S_MAX,
+        tls_context=tls,
     ) as client:
         await client.subscribe(topics.ack(device_id), qos=topics.ACK_QOS)
         device = MqttDevice(device_id, client)

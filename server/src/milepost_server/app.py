@@ -31,7 +31,7 @@ from milepost_server.ingest.transport import BrokerAddress, Transport
 from milepost_server.ingest.worker import Worker
 from milepost_server.metrics import Metrics
 from milepost_server.operations import router as operations_router
-from milepost_server.store import migrations
+from milepost_server.store import migrations, sessions
 from milepost_server.store.engine import Store, open_store
 from milepost_server.store.outages import through_outages
 from milepost_server.web.app import create_app
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
 DRAIN_S_MAX = 20.0
 HTTP_STOP_S_MAX = 5
+HOUSEKEEPING_INTERVAL_S = 3600.0
+SESSIONS_KEPT = dt.timedelta(days=30)
 
 log = structlog.get_logger(__name__)
 
@@ -109,6 +111,7 @@ class Server:
             ),
             TaskSpec("reprojection", lambda: through_outages("reprojection", self._keep_projected)),
             TaskSpec("derivation", lambda: through_outages("derivation", self.derivation.run)),
+            TaskSpec("housekeeping", lambda: through_outages("housekeeping", self._keep_house)),
             TaskSpec("http", lambda: self._http.serve([self._listener])),
         ]
         if settings.broker == "embedded":
@@ -153,6 +156,12 @@ class Server:
         if self._settings.broker == "embedded":
             await self.broker.ready.wait()
         await self.transport.run()
+
+    async def _keep_house(self) -> None:
+        while True:
+            async with self.store.write() as connection:
+                await sessions.forget_ended(connection, _now() - SESSIONS_KEPT)
+            await asyncio.sleep(HOUSEKEEPING_INTERVAL_S)
 
     async def _keep_projected(self) -> None:
         await keep_projected(self.store, self.projector)

@@ -11,6 +11,7 @@ from milepost_server.ingest.coverage import Coverage
 from milepost_server.ingest.intake import StreamIntake
 from milepost_server.ingest.losses import contradiction
 from milepost_server.ingest.outcome import Outcome
+from milepost_server.ingest.writes import Writes
 from milepost_server.store import archive, devices, quarantine, streams
 from milepost_server.store.quarantine import HeldPayload
 
@@ -68,10 +69,12 @@ class GroupCommit:
         await self._lock(group)
         for opened in group:
             await self._take(opened)
+        writes = Writes()
         for stream in self._streams.values():
             if stream.changed:
-                await stream.write(self._connection, self._now)
+                await stream.write(self._connection, self._now, writes)
             self._count(stream)
+        await writes.flush(self._connection, self._now)
         self._outcome.receipts = [
             (stream.row.device_id, stream.coverage.receipt(stream.row.epoch))
             for stream in self._streams.values()

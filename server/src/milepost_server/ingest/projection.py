@@ -73,6 +73,10 @@ class Projection:
         self.details[key] = printable(detail)
 
 
+END_MS = 2**63
+"""After every time: the end of an installation that lasts."""
+
+
 @dataclass(frozen=True, slots=True)
 class Projector:
     """Turns samples into readings.
@@ -99,7 +103,11 @@ class Projector:
         sat when it was taken, or when it was received where the device's clock cannot be believed.
         """
         verdicts = {column.signal: self._verdict(column) for column in batch.columns}
-        latest_ms = int((received_at.timestamp() + self.future_s_max) * 1000)
+        received_ms = _ms(received_at)
+        latest_ms = received_ms + self.future_s_max * 1000
+        places = [
+            (_ms(row.start_at), _ms(row.end_at) if row.end_at else END_MS, row) for row in installations
+        ]
         for sample in _within(batch, spans):
             verdict = verdicts[sample.signal]
             if isinstance(verdict, Trouble):
@@ -113,7 +121,8 @@ class Projector:
                 into.refuse(sample.signal, error.reason, str(error))
                 continue
             plausible = EARLIEST_MS <= sample.time_ms <= latest_ms
-            place = _place(sample, installations, received_at, plausible=plausible)
+            is_timed = plausible and sample.trust is not TimeTrust.UNTRUSTED
+            place = _place(places, sample.time_ms if is_timed else received_ms)
             if place is None:
                 into.unplaced += 1
                 continue
@@ -154,13 +163,12 @@ def _within(batch: Batch, spans: Sequence[Span]) -> Iterator[Sample]:
             yield sample
 
 
-def _place(
-    sample: Sample, installations: Sequence[InstallationRow], received_at: dt.datetime, *, plausible: bool
-) -> InstallationRow | None:
-    moment = received_at
-    if plausible and sample.trust is not TimeTrust.UNTRUSTED:
-        moment = dt.datetime.fromtimestamp(sample.time_ms / 1000, dt.UTC)
-    return next((place for place in reversed(installations) if place.covers(moment)), None)
+def _place(places: Sequence[tuple[int, int, InstallationRow]], time_ms: int) -> InstallationRow | None:
+    return next((row for start, end, row in reversed(places) if start <= time_ms < end), None)
+
+
+def _ms(moment: dt.datetime) -> int:
+    return int(moment.timestamp() * 1000)
 
 
 def _projected(sample: Sample, value: Value, vehicle_id: int, *, plausible: bool) -> Projected:

@@ -9,6 +9,7 @@ from milepost_server.errors import ConflictError, ReplayRefusedError
 from milepost_server.ingest.arrivals import Arrival, open_arrival
 from milepost_server.ingest.coverage import Coverage
 from milepost_server.ingest.intake import StreamIntake
+from milepost_server.ingest.writes import Writes
 from milepost_server.store import archive, devices, quarantine, streams
 from milepost_server.store.schema import QuarantineState
 
@@ -61,7 +62,9 @@ async def replay(
             known=there,
             stored=[decode_batch(one.payload) for one in rows],
         )
-        await intake.write(connection, now)
+        writes = Writes()
+        await intake.write(connection, now, writes)
+        await writes.flush(connection, now)
     await quarantine.settle(connection, row.id, QuarantineState.REPLAYED, now=now)
     return sum(high - low + 1 for low, high in spans)
 

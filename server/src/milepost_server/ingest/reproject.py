@@ -10,8 +10,8 @@ import structlog
 
 from milepost_protocol.codec import decode_batch
 from milepost_server.ingest.coverage import Coverage
-from milepost_server.ingest.intake import write_projection
 from milepost_server.ingest.projection import Projection
+from milepost_server.ingest.writes import Writes
 from milepost_server.store import archive, devices, dirty, readings, streams
 
 if TYPE_CHECKING:
@@ -45,28 +45,34 @@ async def reproject_device(
     places = await devices.installations_of(connection, dealer_id, [device_id])
     made = 0
     for row in rows:
-        made += await _reproject_stream(connection, projector, row, places)
+        made += await _reproject_stream(connection, projector, row, places, now)
     await dirty.mark(connection, {(dealer_id, vehicle_id) for vehicle_id in lost}, now=now)
     await devices.mark_stale(connection, dealer_id, device_id, stale=False)
     return made
 
 
 async def _reproject_stream(
-    connection: AsyncConnection, projector: Projector, stream: StreamRow, places: Sequence[InstallationRow]
+    connection: AsyncConnection,
+    projector: Projector,
+    stream: StreamRow,
+    places: Sequence[InstallationRow],
+    now: dt.datetime,
 ) -> int:
     covered = Coverage()
     made = after_id = 0
     while page := await archive.page(
         connection, stream.dealer_id, stream.id, after_id=after_id, limit=BATCHES_A_PAGE
     ):
+        writes = Writes()
         for after_id, archived in page:  # noqa: B007  (the last id is where the next page begins)
             projection = Projection()
             spans = list(covered.uncovered(archived.first_seq, archived.last_seq))
             batch = decode_batch(archived.payload)
             projector.project(batch, spans, places, archived.received_at, projection)
-            await write_projection(connection, stream, projection, archived.received_at)
+            writes.add_projection(stream, projection, archived.received_at)
             covered = covered.with_span(archived.first_seq, archived.last_seq)
             made += len(projection.readings)
+        await writes.flush(connection, now)
     return made
 
 

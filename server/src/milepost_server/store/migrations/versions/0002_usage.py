@@ -25,7 +25,9 @@ def upgrade() -> None:
         sa.Column("month_cv", sa.Double(), nullable=False),
         sa.Column("vehicles", sa.Integer(), nullable=False),
         sa.Column("config_version", sa.String(length=64), nullable=False),
-        sa.ForeignKeyConstraint(["dealer_id"], ["dealers.id"], name=op.f("fk_usage_priors_dealer_id_dealers")),
+        sa.ForeignKeyConstraint(
+            ["dealer_id"], ["dealers.id"], name=op.f("fk_usage_priors_dealer_id_dealers")
+        ),
         sa.PrimaryKeyConstraint("dealer_id", "as_of", "make", "model", name=op.f("pk_usage_priors")),
     )
     op.create_table(
