@@ -30,7 +30,7 @@ from milepost_server.store.quarantine import HeldPayload
 from milepost_server.store.schema import Powertrain, Role
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -41,6 +41,7 @@ NOW = dt.datetime(2026, 11, 20, 9, 30, tzinfo=dt.UTC)
 TIMEZONE = "Europe/Berlin"
 PASSWORD = "a quiet morning"
 MANAGER, ADVISOR, SELLER = "manager@north.example", "advisor@north.example", "seller@north.example"
+NAMES = {MANAGER: "Ines Kramer", ADVISOR: "Ulrike Sommer", SELLER: "Piet de Vries"}
 
 PADS = [f"Vehicle.Chassis.Axle.Row1.Wheel.{side}.Brake.PadWear" for side in ("Left", "Right")]
 TREADS = [f"Vehicle.Milepost.Tire.Row{row}.{side}.TreadDepth" for row in (1, 2) for side in ("Left", "Right")]
@@ -203,27 +204,35 @@ def _others(rng: random.Random, count: int) -> Iterator[Owner]:
         yield Owner(name, (car,), phone=f"+49 30 5550 {1000 + index}")
 
 
-async def stock(store: Store, *, others: int = 24, derive: bool = True) -> int:
-    """Fill an empty store; returns the dealer. Staff log in with ``PASSWORD``."""
+async def add_dealer(connection: AsyncConnection, name: str, people: Mapping[str, Role]) -> int:
+    """Add a dealer with staff, by mail address, who log in with ``PASSWORD``; returns its id."""
     hashed = await cheap_passwords().hash(PASSWORD)
+    dealer_id = await dealers.add(connection, name=name, timezone=TIMEZONE, now=NOW)
+    for email, role in people.items():
+        person = NAMES.get(email, email)
+        await staff.add(
+            connection, dealer_id, email=email, name=person, role=role, password_hash=hashed, now=NOW
+        )
+    return dealer_id
+
+
+async def derive(store: Store, dealer_id: int) -> None:
+    """Derive all of the dealer's vehicles as of ``TODAY``."""
+    async with store.read() as connection:
+        dealer = await dealers.one(connection, dealer_id)
+    await Derivation(store, Configuration(), now=NOW).dealer(dealer, TODAY)
+
+
+async def stock(store: Store, *, others: int = 24) -> int:
+    """Fill an empty store; returns the dealer."""
     rng = random.Random(2026)
+    people = {MANAGER: Role.MANAGER, ADVISOR: Role.SERVICE, SELLER: Role.SALES}
     async with store.write() as connection:
-        dealer_id = await dealers.add(connection, name="Autohaus Nord", timezone=TIMEZONE, now=NOW)
-        for email, name, role in (
-            (MANAGER, "Ines Kramer", Role.MANAGER),
-            (ADVISOR, "Ulrike Sommer", Role.SERVICE),
-            (SELLER, "Piet de Vries", Role.SALES),
-        ):
-            await staff.add(
-                connection, dealer_id, email=email, name=name, role=role, password_hash=hashed, now=NOW
-            )
+        dealer_id = await add_dealer(connection, "Autohaus Nord", people)
         for number, owner in enumerate((*FEATURED, *_others(rng, others)), start=1):
             await _add_owner(connection, dealer_id, number, owner, rng)
         await _add_quarantine(connection, dealer_id)
-    if derive:
-        async with store.read() as connection:
-            dealer = await dealers.one(connection, dealer_id)
-        await Derivation(store, Configuration(), now=NOW).dealer(dealer, TODAY)
+    await derive(store, dealer_id)
     return dealer_id
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Query
@@ -81,4 +82,10 @@ async def _install(connection: AsyncConnection, dealer_id: int, body: Installati
     if known is not None:
         return InstallationAnswer.model_validate(known)
     key = await devices.install(connection, dealer_id, **body.model_dump())
-    return InstallationAnswer(id=key, end_at=None, **body.model_dump())
+    return InstallationAnswer(
+        id=key,
+        device_id=body.device_id,
+        vehicle_id=body.vehicle_id,
+        start_at=body.start_at.astimezone(dt.UTC),
+        end_at=None,
+    )

@@ -37,6 +37,11 @@ class LoginThrottle:
         self._keys_max = keys_max
         self._attempts: OrderedDict[tuple[Scope, str], deque[float]] = OrderedDict()
 
+    @property
+    def keys(self) -> int:
+        """How many mails, addresses and pairs are remembered."""
+        return len(self._attempts)
+
     def attempt(self, mail: str, address: str, now_s: float) -> None:
         """Count an attempt before its password is looked at, so that parallel guesses count too.
 

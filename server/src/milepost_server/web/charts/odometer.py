@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 WIDE, NARROW = 880.0, 340.0
 HEIGHT = 320.0
 LEFT, RIGHT, TOP, BOTTOM = 62.0, 14.0, 40.0, 54.0
-GLYPH_WIDTH = 6.6  # of the labels' type size, on average; labels are kept apart by it
+GLYPH_WIDTH = 7.4  # of the labels' type size, on average; labels are kept apart by it
 DOTS_MAX = 80
 PX_PER_X_TICK = 90
 Y_TICKS = 5

@@ -61,7 +61,7 @@ async def item_page(
         "says": items.says(row, day, known[1] if known else None),
         "why": items.why(row),
         "chances": evidence.chances(row),
-        "sources": evidence.sources(items.item_of(item, vehicle.powertrain), row.limit_text),
+        "sources": evidence.sources(items.item_of(item, vehicle.powertrain), row),
         "readings": evidence.reading_views(row, readings, who.timezone),
         "records": [(items.title_of(record.item), record) for record in records],
         "timezone": who.timezone,

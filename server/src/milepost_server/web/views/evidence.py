@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from milepost_protocol.signals import catalogue
+from milepost_server.store.schema import DueState
 from milepost_server.web import words
 from milepost_server.web.views import items
 
@@ -67,21 +68,22 @@ class OdometerView:
     kept: bool
 
 
-def chances(row: DueRow) -> list[str]:
+def chances(row: DueRow) -> str:
     """The probabilities in words: of 100 cars like this one."""
-    said = []
-    for days, chance in ((30, row.p_30d), (90, row.p_90d)):
-        if chance is not None:
-            said.append(f"Of 100 cars like this one, {round(chance * 100)} are due within {days} days.")
-    return said
+    if row.p_30d is None or row.p_90d is None or row.state is DueState.UNKNOWN:
+        return ""
+    within_30, within_90 = (round(chance * 100) for chance in (row.p_30d, row.p_90d))
+    return f"Of 100 cars like this one, {within_30} are due within 30 days, {within_90} within 90 days."
 
 
-def sources(item: Item | None, limit_text: str) -> list[str]:
-    """Where the limits come from, as the schedule names it."""
+def sources(item: Item | None, row: DueRow) -> list[str]:
+    """Where the limits that count come from, as the schedule names it."""
     if item is None:
         return []
-    bands = [band.source for band in item.interval if band.words in limit_text]
-    return bands + ([item.wear.source] if item.wear is not None else [])
+    found = [band.source for band in item.interval if band.words in row.limit_text]
+    if item.wear is not None and (row.worn is not None or row.basis == "wear"):
+        found.append(item.wear.source)
+    return found
 
 
 def reading_views(row: DueRow, found: Sequence[ReadingRow], timezone: str) -> list[ReadingView]:

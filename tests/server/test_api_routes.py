@@ -1,0 +1,236 @@
+"""What holds for every route: a login, one error shape, and nothing of another dealer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from milepost_server.store import devices, owners, ownerships, quarantine, service_records, vehicles
+from milepost_server.store.quarantine import HeldPayload
+from milepost_server.store.schema import Powertrain, Role
+from support import showroom
+from support.routes import Route, all_routes
+from support.sites import Site
+
+if TYPE_CHECKING:
+    import httpx
+
+BODIES = {
+    "/api/v1/owners": {"name": "Eve"},
+    "/api/v1/vehicles": {
+        "vin": "WVWZZZ1JZXW999999",
+        "make": "Seat",
+        "model": "Leon",
+        "model_year": 2020,
+        "powertrain": "combustion",
+    },
+    "/api/v1/devices": {"id": "eve-1"},
+}
+
+
+# Nothing that one could send to these is a mistake.
+TAKES_NOTHING = ("/openapi.json", "/sessions", "/sessions/current", "/status")
+
+
+def is_error(body: object) -> bool:
+    """Whether a body has the one shape of errors, and nothing else."""
+    if not isinstance(body, dict) or set(body) != {"error"}:
+        return False
+    error = body["error"]
+    return {"code", "message"} <= set(error) <= {"code", "message", "field"} and all(
+        isinstance(value, str) and value for value in error.values()
+    )
+
+
+def numbers(route: Route, value: object = 1) -> dict[str, object]:
+    return {name: "engine-oil" if name == "item" else value for name in route.parameters}
+
+
+async def call(client: httpx.AsyncClient, route: Route, path: str, **more: object) -> httpx.Response:
+    return await client.request(route.method, path, **more)
+
+
+async def test_every_route_but_the_open_ones_needs_a_login(site: Site, stranger: httpx.AsyncClient) -> None:
+    for route in all_routes(site.app):
+        if route.is_open:
+            continue
+        answer = await call(stranger, route, route.filled(numbers(route)))
+        if route.is_api:
+            assert answer.status_code == 401, route
+            assert is_error(answer.json()), route
+        else:
+            assert answer.status_code == 303, route
+            assert answer.headers["location"].startswith("/login"), route
+
+
+async def test_only_login_and_styleguide_are_open(site: Site) -> None:
+    assert {route for route in all_routes(site.app) if route.is_open} == {
+        Route("GET", "/login"),
+        Route("POST", "/login"),
+        Route("POST", "/api/v1/sessions"),
+        Route("GET", "/styleguide"),
+    }
+
+
+async def test_every_mistake_in_the_api_has_the_one_shape(site: Site, page: httpx.AsyncClient) -> None:
+    for route in all_routes(site.app):
+        if not route.is_api or route.path.endswith(TAKES_NOTHING):
+            continue
+        path = route.filled(numbers(route, value=999_999))
+        tries = [await call(page, route, f"{path}?after=-1&limit=0&as_of=soon&state=odd")]
+        if route.parameters:
+            tries.append(await call(page, route, path))
+        if route.method == "POST":
+            tries.append(await call(page, route, path, json={"nonsense": True}))
+            tries.append(
+                await call(page, route, path, content=b"{", headers={"content-type": "application/json"})
+            )
+        refused = [answer for answer in tries if answer.status_code >= 400]
+        assert refused, f"nothing was refused by {route}"
+        for answer in refused:
+            assert answer.status_code < 500, route
+            assert is_error(answer.json()), (route, answer.text)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/api/v1/nothing", 404, "not_found"),
+        ("PATCH", "/api/v1/owners", 405, "method_not_allowed"),
+        ("GET", "/api/v1/owners/0", 422, "invalid"),
+        ("GET", f"/api/v1/owners/{2**63}", 422, "invalid"),
+        ("GET", "/api/v1/owners/424242", 404, "not_found"),
+    ],
+)
+async def test_errors_of_the_framework_have_the_shape_too(
+    page: httpx.AsyncClient, method: str, path: str, status: int, code: str
+) -> None:
+    answer = await page.request(method, path)
+    assert answer.status_code == status
+    assert is_error(answer.json())
+    assert answer.json()["error"]["code"] == code
+
+
+async def other_dealer(site: Site) -> dict[str, object]:
+    """A second dealer with one of everything; returns the ids by name of the path's parameter."""
+    async with site.store.write() as connection:
+        dealer_id = await showroom.add_dealer(
+            connection, "Autohaus Süd", {"boss@south.example": Role.MANAGER}
+        )
+        owner = await owners.put(
+            connection,
+            dealer_id,
+            name="Evelyn Quist",
+            email=None,
+            phone=None,
+            external_id=None,
+            now=showroom.NOW,
+        )
+        vehicle = await vehicles.put(
+            connection,
+            dealer_id,
+            vin="WVWZZZ1JZXW777777",
+            plate=None,
+            make="Seat",
+            model="Ibiza",
+            model_year=2021,
+            powertrain=Powertrain.COMBUSTION,
+            first_registered_on=showroom.TODAY.replace(year=2021),
+            now=showroom.NOW,
+        )
+        await ownerships.add(
+            connection,
+            dealer_id,
+            owner_id=owner.id,
+            vehicle_id=vehicle.id,
+            start_on=showroom.TODAY.replace(year=2021),
+            end_on=None,
+        )
+        await devices.add(connection, dealer_id, "south-1", credential="$7$1$eA==$eA==", now=showroom.NOW)
+        await service_records.add(
+            connection,
+            dealer_id,
+            vehicle_id=vehicle.id,
+            item="engine-oil",
+            done_on=showroom.TODAY,
+            odometer_m=1000,
+            source="workshop",
+            now=showroom.NOW,
+        )
+        held = HeldPayload(
+            dealer_id, "south-1", "milepost/v1/south-1/up", b"south", "body", "no", showroom.NOW
+        )
+        await quarantine.hold(connection, held)
+        found = await quarantine.page(connection, state=None, after_id=0, limit=100)
+    await showroom.derive(site.store, dealer_id)
+    return {
+        "owner_id": owner.id,
+        "vehicle_id": vehicle.id,
+        "item": "engine-oil",
+        "device_id": "south-1",
+        "quarantine_id": max(row.id for row in found),
+    }
+
+
+async def test_what_belongs_to_another_dealer_is_not_there(site: Site, page: httpx.AsyncClient) -> None:
+    theirs = await other_dealer(site)
+    async with site.client("boss@south.example") as south:
+        for route in all_routes(site.app):
+            if not route.parameters:
+                continue
+            form = {"data": {"action": "discard"}} if route.path == "/quarantine/{quarantine_id}" else {}
+            path = route.filled(theirs)
+            answer = await call(page, route, path, **form)
+            assert answer.status_code == 404, (route, answer.status_code)
+            assert "south" not in answer.text.replace(path, "").replace("south-1", "", 1).lower(), route
+            if route.method == "GET":
+                assert (await call(south, route, path)).status_code == 200, f"{route}: not there for anybody"
+
+
+async def test_lists_hold_the_dealers_own_rows_alone(site: Site, page: httpx.AsyncClient) -> None:
+    await other_dealer(site)
+    async with site.client("boss@south.example") as south:
+        for route in all_routes(site.app):
+            if route.method != "GET" or route.parameters or route.is_open:
+                continue
+            text = (await page.get(f"{route.path}?limit=500", follow_redirects=True)).text
+            for word in ("Quist", "south-1", "WVWZZZ1JZXW777777", "Ibiza"):
+                assert word not in text, route
+            theirs = (await south.get(route.path, follow_redirects=True)).text
+            for word in ("Okafor", "car-0001-0", "Octavia"):
+                assert word not in theirs, route
+
+
+async def test_rows_of_another_dealer_cannot_be_referred_to(site: Site, page: httpx.AsyncClient) -> None:
+    theirs = await other_dealer(site)
+    day, moment = "2026-01-01", "2026-01-01T00:00:00Z"
+    for path, body in (
+        ("ownerships", {"owner_id": theirs["owner_id"], "vehicle_id": 1, "start_on": day}),
+        ("ownerships", {"owner_id": 1, "vehicle_id": theirs["vehicle_id"], "start_on": day}),
+        ("installations", {"device_id": "south-1", "vehicle_id": 1, "start_at": moment}),
+        (
+            "installations",
+            {"device_id": "car-0001-0", "vehicle_id": theirs["vehicle_id"], "start_at": moment},
+        ),
+        ("service-records", {"vehicle_id": theirs["vehicle_id"], "item": "engine-oil", "done_on": day}),
+    ):
+        answer = await page.post(f"/api/v1/{path}", json=body)
+        assert answer.status_code == 404, (path, body, answer.text)
+
+
+@pytest.mark.parametrize("path", sorted(BODIES))
+async def test_who_may_not_register_is_told_so(site: Site, path: str) -> None:
+    async with site.client(showroom.SELLER) as seller:
+        answer = await seller.post(path, json=BODIES[path])
+        assert answer.status_code == 403
+        assert answer.json()["error"]["code"] == "not_allowed"
+        assert (await seller.get("/quarantine")).status_code == 403
+        assert (await seller.get("/owners")).status_code == 200
+
+
+async def test_openapi_describes_every_route_of_the_api(site: Site, page: httpx.AsyncClient) -> None:
+    document = (await page.get("/api/v1/openapi.json")).json()
+    described = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
+    hidden = {("GET", "/api/v1/openapi.json")}
+    assert described == {tuple(route) for route in all_routes(site.app) if route.is_api} - hidden

@@ -1,0 +1,166 @@
+"""An owner's page, the evidence behind it, and the quarantine: what a person reads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support import showroom
+from support.html import Page
+
+if TYPE_CHECKING:
+    import httpx
+
+    from support.sites import Site
+
+GOLF, DIESEL, SILENT = "/owners/1", "/owners/2", "/owners/3"
+
+
+async def read(client: httpx.AsyncClient, path: str, status: int = 200) -> Page:
+    answer = await client.get(path)
+    assert answer.status_code == status, answer.text
+    return Page(answer.text.replace("\u00a0", " "))
+
+
+async def test_the_first_screen_answers_what_the_car_needs_and_when(page: httpx.AsyncClient) -> None:
+    golf = await read(page, GOLF)
+    assert golf.lines.index("Engine oil and filter due within 30 days.") < golf.lines.index(
+        "What it needs, and when"
+    )
+    assert "Between 3 and 20 December, most likely 10 December (920 km from now)." in golf.lines
+    assert (
+        "15,000 km or 12 months, whichever comes first, since the service on 8 February 2026; "
+        "here the distance comes first." in golf.lines
+    )
+    assert "98,210 km on 20 November" in golf.text
+    assert "14,077 of 15,000 km" in golf.text
+
+
+async def test_every_vehicle_of_the_owner_is_there(page: httpx.AsyncClient) -> None:
+    golf = await read(page, GOLF)
+    assert {"Volkswagen Golf, 2019", "Fiat 500, 2022"} <= set(golf.lines)
+
+
+async def test_what_is_overdue_comes_first_with_its_reason(page: httpx.AsyncClient) -> None:
+    diesel = await read(page, DIESEL)
+    assert (
+        "Brake fluid and engine oil and filter overdue; front brake pads due within 30 days; "
+        "1 confirmed fault." in diesel.lines
+    )
+    assert "Overdue since 21 September (5,200 km ago)." in diesel.lines
+    assert "86 % worn, limit 90 %" in diesel.text
+
+
+async def test_faults_stand_with_their_part_and_days(page: httpx.AsyncClient) -> None:
+    diesel = await read(page, DIESEL)
+    assert (
+        "P0401 Exhaust and emissions. Confirmed; first seen on 8 November, last on 11 November."
+        in diesel.lines
+    )
+    assert "P0171 Fuel and air. Cleared on 29 October." in diesel.lines
+
+
+async def test_a_silent_car_says_so_before_anything_else(page: httpx.AsyncClient) -> None:
+    silent = await read(page, SILENT)
+    notice = "No word from this car since 31 August; the interval is wider for it."
+    assert silent.lines.index(notice) < silent.lines.index("What it needs, and when")
+
+
+async def test_gaps_and_doubted_readings_are_told(page: httpx.AsyncClient) -> None:
+    assert (
+        "Device car-0001-0 dropped 4,100 fine-grained values and 220 counter values, because its room on the "
+        "disk was spent (reported on 20 September)." in (await read(page, GOLF)).lines
+    )
+    silent = await read(page, SILENT)
+    assert "2 odometer readings were not believed. See which, and why" in silent.lines
+    doubted = await read(page, silent.link("See which, and why"))
+    assert "3,912,000 km" in doubted.text
+    assert "Not used: further than a car can go in that time." in doubted.lines
+    assert "Not used: lower than readings before it that later ones confirm." in doubted.lines
+
+
+async def test_the_picture_has_a_finding_and_a_table_behind_it(page: httpx.AsyncClient) -> None:
+    golf = await read(page, GOLF)
+    title = "Engine oil and filter: between 3 and 20 December, most likely 10 December, at about 99,100 km."
+    assert title in golf.lines
+    drawn = [tag["aria-label"] for tag in golf.named("svg", **{"class": "chart-odometer"})]
+    assert drawn.count(title) == 2, "one for wide pages, one for narrow ones"
+    assert "In 10 of 100 cases below" in golf.text
+
+
+async def test_every_item_opens_its_evidence(page: httpx.AsyncClient) -> None:
+    golf = await read(page, GOLF)
+    evidence = [href for href, words in golf.links if words.startswith("Evidence for")]
+    assert len(evidence) == 20
+    for path in evidence:
+        behind = await read(page, path)
+        assert "Back to the owner" in behind.text
+        assert any(line.startswith("Worked out on 20 November 2026") for line in behind.lines)
+
+
+async def test_the_evidence_names_readings_records_and_sources(page: httpx.AsyncClient) -> None:
+    behind = await read(page, "/vehicles/1/items/engine-oil")
+    assert "Engine oil and filter: what the dates rest on" in behind.lines
+    assert "8 February 2026" in behind.lines
+    assert "84,133 km" in behind.lines
+    assert "car-0001-0" in behind.lines
+    assert "20 November 2026, 10:30 clock set from the network" in behind.lines
+    assert any(line.startswith("Of 100 cars like this one, ") for line in behind.lines)
+    assert any(line.startswith("Where the limit comes from: Fixed-interval") for line in behind.lines)
+    pads = await read(page, "/vehicles/1/items/front-pads")
+    assert "Brake pad wear, front left" in pads.lines
+    assert "71 %" in pads.lines
+
+
+async def test_a_past_day_is_marked_and_kept_in_the_links(page: httpx.AsyncClient) -> None:
+    then = await read(page, f"{GOLF}?as_of=2026-06-01")
+    assert "As of 1 June 2026, as it was known then" in then.lines
+    assert "Nothing has been worked out for this car yet." in then.lines
+    later = await read(page, f"{GOLF}?as_of=2026-11-21")
+    assert all(
+        href.endswith("?as_of=2026-11-21") for href, words in later.links if words.startswith("Evidence")
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/owners/6", "This owner has no car at present."),
+        ("/owners/5", "No word from this car yet. Dates rest on its service records alone."),
+        ("/vehicles/6/odometer", "This car has sent no odometer reading yet."),
+    ],
+)
+async def test_what_is_not_there_is_said_in_words(page: httpx.AsyncClient, path: str, words: str) -> None:
+    assert words in (await read(page, path)).lines
+
+
+@pytest.mark.parametrize("path", ["/owners/99999", "/vehicles/99999/odometer", "/vehicles/1/items/wings"])
+async def test_what_does_not_exist_is_404(page: httpx.AsyncClient, path: str) -> None:
+    assert "Nothing here" in (await read(page, path, 404)).lines
+
+
+async def test_the_quarantine_says_why_and_lets_staff_decide(site: Site) -> None:
+    async with site.client(showroom.ADVISOR) as advisor:
+        held = await read(advisor, "/quarantine")
+        assert "2 payloads wait for a decision." in held.text
+        assert any(
+            line.startswith("Of a later version of the protocol. protocol version 7") for line in held.lines
+        )
+        refused = await advisor.post("/quarantine/1", data={"action": "replay"})
+        assert refused.status_code == 409
+        assert "still cannot be taken in" in refused.text
+        done = await advisor.post("/quarantine/1", data={"action": "discard"})
+        assert done.headers["location"] == "/quarantine?done=discard"
+        after = await read(advisor, done.headers["location"])
+        assert "1 payload waits for a decision." in after.text
+        assert "The payload was discarded. It stays in the list of discarded ones." in after.lines
+        assert (await advisor.post("/quarantine/1", data={"action": "burn"})).status_code == 422
+
+
+async def test_the_styleguide_shows_every_state_in_development_only(
+    site: Site, stranger: httpx.AsyncClient
+) -> None:
+    guide = await read(stranger, "/styleguide")
+    for words in ("Overdue", "Due", "Upcoming", "In order", "Not known", "There is a problem"):
+        assert words in guide.text

@@ -1,0 +1,152 @@
+"""The owners list: its order, its filters in the URL, its rows and its empty states in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from milepost_server.store import dealers, owners
+from milepost_server.store.schema import Role
+from milepost_server.web.views.owners import ROWS_A_PAGE
+from support import showroom
+from support.html import Page
+
+if TYPE_CHECKING:
+    import httpx
+
+    from support.sites import Site
+
+ORDER = ["Overdue", "Due", "Upcoming", "In order", "Not known"]
+
+
+async def read(client: httpx.AsyncClient, path: str) -> Page:
+    answer = await client.get(path)
+    assert answer.status_code == 200, answer.text
+    return Page(answer.text.replace("\u00a0", " "))
+
+
+def names(page: Page) -> list[str]:
+    return [words for href, words in page.links if href.startswith("/owners/")]
+
+
+def states(page: Page) -> list[str]:
+    return [line for line in page.lines if line in ORDER]
+
+
+async def test_the_list_begins_with_whom_to_call_first(page: httpx.AsyncClient) -> None:
+    first = await read(page, "/owners")
+    assert first.lines[first.lines.index("Whom to call") + 1] == (
+        "4 owners are overdue and 4 more are due within 30 days."
+    )
+    assert "As of 20 November 2026" in first.lines
+    assert states(first) == sorted(states(first), key=ORDER.index)
+    assert names(first)[0] == "Tom Fischer"
+
+
+async def test_a_row_says_who_what_why_and_when(page: httpx.AsyncClient) -> None:
+    row = (await read(page, "/owners?q=okafor")).text
+    for words in (
+        "Adaeze Okafor",
+        "+49 30 5550 0142",
+        "Volkswagen Golf, 2019",
+        "B NX 100 · 98,210 km",
+        "Due",
+        "Engine oil and filter",
+        "Every 15,000 km or 12 months, whichever comes first.",
+        "3 to 20 Dec",
+        "most likely 10 Dec",
+        "today",
+    ):
+        assert words in row
+    assert "tel:+493055500142" in [href for href, _ in (await read(page, "/owners?q=okafor")).links]
+
+
+async def test_a_silent_car_and_more_items_are_said(page: httpx.AsyncClient) -> None:
+    assert "silent since 31 Aug" in (await read(page, "/owners?q=jun")).text
+    more = await read(page, "/owners?q=maximilian")
+    assert "4 more items" in more.text
+    assert "Overdue Engine oil and filter, overdue since 6 October" in more.lines
+
+
+async def test_tabs_count_and_filter_by_state(page: httpx.AsyncClient) -> None:
+    whole = await read(page, "/owners")
+    due = await read(page, whole.link("Due 4"))
+    assert set(states(due)) == {"Due"}
+    assert len(names(due)) == 4
+    assert due.named("a", **{"aria-current": "page"})[0]["href"] == "/owners?state=due"
+
+
+async def test_an_item_shows_each_owners_date_for_it(page: httpx.AsyncClient) -> None:
+    fluid = await read(page, "/owners?item=brake-fluid")
+    assert fluid.text.count("Brake fluid") >= len(names(fluid))
+    assert "overdue for brake fluid" in fluid.text
+    assert fluid.named("option", value="brake-fluid")[0].get("selected", "no") is None
+
+
+async def test_sorting_turns_around_and_stays_in_the_url(page: httpx.AsyncClient) -> None:
+    by_name = await read(page, (await read(page, "/owners?item=tyres")).link("Owner"))
+    assert names(by_name) == sorted(names(by_name), key=str.lower)
+    assert by_name.link("Owner ↑") == "/owners?item=tyres&sort=-name"
+    turned = await read(page, "/owners?item=tyres&sort=-name")
+    assert names(turned)[0] != names(by_name)[0]
+    assert turned.named("th", **{"aria-sort": "descending"})
+
+
+async def test_search_filter_sort_and_day_keep_each_other(page: httpx.AsyncClient) -> None:
+    path = "/owners?state=overdue&item=brake-fluid&q=max&sort=-due&as_of=2026-11-20"
+    found = await read(page, path)
+    assert names(found) == ["Maximilian von Hohenberg-Sigmaringen"]
+    kept = {tag["name"]: tag["value"] for tag in found.named("input")}
+    assert kept == {"q": "max", "state": "overdue", "sort": "-due", "as_of": "2026-11-20"}
+    assert "state=overdue&item=brake-fluid&q=max&sort=due&as_of=2026-11-20" in found.link("When ↓")
+
+
+async def test_pages_of_the_list_hold_everybody_once(page: httpx.AsyncClient) -> None:
+    first = await read(page, "/owners?sort=name")
+    assert len(names(first)) == ROWS_A_PAGE
+    assert "1 to 25 of 30 owners" in first.text
+    second = await read(page, first.link("Next"))
+    assert "26 to 30 of 30 owners" in second.text
+    assert second.link("Previous") == "/owners?sort=name"
+    assert len(set(names(first) + names(second))) == 30
+
+
+@pytest.mark.parametrize(
+    "path", ["/owners?state=odd&sort=sideways&item=wings&as_of=soon", "/owners?sort=-odd"]
+)
+async def test_words_that_do_not_exist_are_as_if_not_there(page: httpx.AsyncClient, path: str) -> None:
+    assert names(await read(page, path)) == names(await read(page, "/owners"))
+
+
+async def test_an_empty_search_says_what_one_may_look_for(page: httpx.AsyncClient) -> None:
+    found = await read(page, "/owners?q=nobody at all")
+    assert "No owner matches “nobody at all”." in found.lines
+    assert found.link("Show all owners") == "/owners"
+
+
+async def test_an_empty_state_says_who_is_next(site: Site, page: httpx.AsyncClient) -> None:
+    found = await read(page, "/owners?state=overdue&item=coolant")
+    assert "No owner is overdue." in found.lines
+    assert any(line.startswith("The next is ") for line in found.lines)
+
+
+async def test_a_new_dealer_is_told_where_owners_come_from(site: Site) -> None:
+    async with site.store.write() as connection:
+        await showroom.add_dealer(connection, "Autohaus Neu", {"new@new.example": Role.MANAGER})
+    async with site.client("new@new.example") as client:
+        empty = await read(client, "/owners")
+        assert "There are no owners yet." in empty.lines
+        assert "Whom to call" in empty.lines
+
+
+async def test_names_are_shown_as_text(site: Site, page: httpx.AsyncClient) -> None:
+    async with site.store.write() as connection:
+        dealer = (await dealers.every(connection))[0]
+        nasty = "<b>Bobby</b> & 'Tables'"
+        await owners.put(
+            connection, dealer.id, name=nasty, email=None, phone=None, external_id=None, now=showroom.NOW
+        )
+    answer = await page.get("/owners?q=bobby")
+    assert "<b>Bobby" not in answer.text
+    assert nasty in names(Page(answer.text))

@@ -1,0 +1,250 @@
+"""Numbers, dates and sentences as an advisor reads them."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from milepost_server.signals.faults import Fault, FaultStatus
+from milepost_server.store.condition import DueRow, GapRow
+from milepost_server.store.schema import DueState
+from milepost_server.web import words
+from milepost_server.web.charts.gauge import Gauge
+from milepost_server.web.views import faults, freshness, items, wear
+from milepost_server.web.views.vehicle import finding
+
+AS_OF = dt.date(2027, 2, 12)
+NOW = dt.datetime(2027, 2, 12, 8, 0, tzinfo=dt.UTC)
+
+
+def plain(text: str) -> str:
+    return text.replace("\u00a0", " ")
+
+
+def day(text: str) -> dt.date:
+    return dt.date.fromisoformat(text)
+
+
+def due(state: DueState = DueState.OK, dates: tuple[str, str, str] | None = None, **more: object) -> DueRow:
+    p10, p50, p90 = (day(text) for text in dates) if dates else (None, None, None)
+    values: dict[str, object] = {
+        "item": "front-pads",
+        "as_of": AS_OF,
+        "state": state,
+        "p10_on": p10,
+        "p50_on": p50,
+        "p90_on": p90,
+        "p10_odometer_m": None,
+        "p50_odometer_m": None,
+        "p90_odometer_m": None,
+        "p_30d": 0.1,
+        "p_90d": 0.9,
+        "worn": 0.8,
+        "basis": "wear",
+        "limit_text": "pads 90 percent worn: measured, 80% of the way",
+        "evidence": {},
+        "config_version": "1",
+        "derived_at": NOW,
+    }
+    return DueRow(**{**values, **more})
+
+
+@pytest.mark.parametrize(
+    ("metres", "said"),
+    [(48_213_400, "48,213 km"), (0, "0 km"), (999, "1 km")],
+)
+def test_measured_distances_are_exact(metres: float, said: str) -> None:
+    assert plain(words.km(metres)) == said
+
+
+@pytest.mark.parametrize(
+    ("metres", "said"),
+    [(12_432_000, "12,400 km"), (644_000, "640 km"), (1_049_000, "1,000 km"), (4_000, "0 km")],
+)
+def test_estimated_distances_claim_no_false_precision(metres: float, said: str) -> None:
+    assert plain(words.about_km(metres)) == said
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "said"),
+    [
+        ("2027-03-14", "2027-05-02", "between 14 March and 2 May"),
+        ("2027-03-03", "2027-03-20", "between 3 and 20 March"),
+        ("2027-12-14", "2028-01-02", "between 14 December 2027 and 2 January 2028"),
+        ("2028-03-14", "2028-05-02", "between 14 March and 2 May 2028"),
+        ("2027-03-14", "2027-03-14", "on 14 March"),
+    ],
+)
+def test_intervals_say_each_month_and_year_once(first: str, last: str, said: str) -> None:
+    assert plain(words.days_between(day(first), day(last), AS_OF)) == said
+
+
+def test_the_sentence_of_the_specification() -> None:
+    row = due(DueState.UPCOMING, ("2027-03-14", "2027-04-04", "2027-05-02"), p50_odometer_m=62_400e3)
+    said = plain(items.says(row, AS_OF, 50_000e3))
+    assert said == "Between 14 March and 2 May, most likely 4 April (12,400 km from now)."
+
+
+@pytest.mark.parametrize(
+    ("state", "dates", "said"),
+    [
+        (DueState.OVERDUE, ("2026-12-20", "2027-01-03", "2027-01-20"), "Overdue since 3 January."),
+        (DueState.OVERDUE, ("2026-12-20", "2026-12-28", "2027-01-20"), "Overdue since 28 December 2026."),
+        (DueState.DUE, ("2027-02-01", "2027-02-12", "2027-02-20"), "Due now."),
+        (
+            DueState.DUE,
+            ("2027-02-01", "2027-02-14", "2027-03-02"),
+            "Any day until 2 March, most likely 14 February.",
+        ),
+        (DueState.OK, ("2028-01-24", "2028-01-24", "2028-01-24"), "On 24 January 2028."),
+        (DueState.OK, ("2044-01-24", "2046-01-24", "2047-02-12"), "Not before 2044."),
+        (
+            DueState.OK,
+            ("2029-01-24", "2031-01-24", "2047-02-12"),
+            "Not before 24 January 2029, most likely 24 January 2031.",
+        ),
+        (DueState.UNKNOWN, None, "No date yet. Enter the last service, and this gets one."),
+    ],
+)
+def test_each_state_has_its_sentence(state: DueState, dates: tuple[str, str, str] | None, said: str) -> None:
+    assert plain(items.says(due(state, dates), AS_OF, None)) == said
+
+
+def test_what_nothing_measures_is_to_be_looked_at_and_never_promised() -> None:
+    row = due(DueState.DUE, ("2026-02-01", "2026-08-12", "2028-02-20"), worn=None)
+    assert items.says(row, AS_OF, None).startswith("Time for a look: nothing measures it")
+    assert "due within" not in finding([row], [], AS_OF)
+    assert "to be looked at" in finding([row], [], AS_OF)
+
+
+def test_the_limit_that_decides_is_named() -> None:
+    row = due(
+        DueState.OVERDUE,
+        ("2026-12-20", "2027-01-03", "2027-01-20"),
+        item="engine-oil",
+        basis="time",
+        limit_text="15,000 km or 12 months, whichever comes first, since the service on 3 January 2026",
+    )
+    assert items.why(row) == (
+        "15,000 km or 12 months, whichever comes first, since the service on 3 January 2026; "
+        "here the time comes first."
+    )
+    assert items.limit_words("engine-oil", "time", row.limit_text) == (
+        "every 15,000 km or 12 months, whichever comes first"
+    )
+    assert items.limit_words("gone-item", "time", "whatever it said") == "whatever it said"
+
+
+def test_the_finding_answers_the_question_in_one_sentence() -> None:
+    overdue = due(DueState.OVERDUE, ("2026-12-20", "2027-01-03", "2027-01-20"), item="engine-oil")
+    soon = due(DueState.DUE, ("2027-02-20", "2027-02-28", "2027-03-20"))
+    later = due(DueState.OK, ("2027-07-20", "2027-08-28", "2027-09-20"), item="battery-12v")
+    fault = Fault("P0301", FaultStatus.CONFIRMED, None, None)
+    pending = Fault("P0420", FaultStatus.PENDING, None, None)
+    assert finding([overdue, soon, later], [fault, pending], AS_OF) == (
+        "Engine oil and filter overdue; front brake pads due within 30 days; 1 confirmed fault."
+    )
+    assert plain(finding([later], [pending], AS_OF)) == (
+        "Nothing is due. Next: 12 V battery, between 20 July and 20 September, most likely 28 August."
+    )
+    assert finding([], [], AS_OF) == "Not known yet what this car needs."
+
+
+@pytest.mark.parametrize(
+    ("last", "said"),
+    [
+        ("2027-02-12", None),
+        ("2027-01-30", None),
+        ("2027-01-29", "No word from this car since 29 January; the interval is wider for it."),
+        ("2026-02-09", "No word from this car since 9 February 2026; the interval is wider for it."),
+        (None, "No word from this car yet. Dates rest on its service records alone."),
+    ],
+)
+def test_silence_is_said_after_two_weeks(last: str | None, said: str | None) -> None:
+    sentence = freshness.silence(day(last) if last else None, AS_OF)
+    assert sentence == said or plain(sentence or "") == said
+
+
+def test_a_gap_says_what_was_dropped_and_why() -> None:
+    gap = GapRow("car-1", 10, 1010, "disk_budget", {"series": 1000, "odometer": 1}, NOW)
+    assert plain(freshness.gap_sentence(gap, "Europe/Berlin", AS_OF)) == (
+        "Device car-1 dropped 1,000 fine-grained values and 1 odometer reading, because its room on the disk "
+        "was spent (reported on 12 February)."
+    )
+
+
+def test_a_day_is_the_dealers_day() -> None:
+    late = dt.datetime(2027, 2, 12, 23, 30, tzinfo=dt.UTC)
+    assert words.local_day(late, "Europe/Berlin") == day("2027-02-13")
+    assert words.local_day(late, "America/New_York") == AS_OF
+    assert plain(words.moment(late, "Europe/Berlin")) == "13 February 2027, 00:30"
+
+
+@pytest.mark.parametrize(
+    ("code", "part"),
+    [
+        ("P0301", "Ignition and misfire"),
+        ("P0420", "Exhaust and emissions"),
+        ("C1234", "Chassis"),
+        ("?", "Unknown system"),
+    ],
+)
+def test_a_code_names_its_part_of_the_car(code: str, part: str) -> None:
+    assert faults.part_of(code) == part
+
+
+def test_a_fault_without_a_trusted_time_says_so() -> None:
+    view = faults.fault_views([Fault("P0301", FaultStatus.PENDING, None, None)], "UTC", AS_OF)[0]
+    assert view.says == (
+        "Seen in one drive, not yet confirmed; "
+        "the car's clock was not to be trusted, so the day is not known."
+    )
+
+
+def since(**more: object) -> wear.Since:
+    values: dict[str, object] = {
+        "as_of": AS_OF,
+        "started_on": day("2026-08-12"),
+        "started_m": 40_000e3,
+        "born_on": day("2021-04-12"),
+        "odometer_m": 51_200e3,
+        "wear": {},
+    }
+    return wear.Since(**{**values, **more})
+
+
+def gauge(key: str, basis: str, known: wear.Since) -> Gauge | None:
+    item = items.item_of(key, "combustion")
+    assert item is not None
+    return wear.gauge_of(item, basis, DueState.OK, known)
+
+
+def test_gauges_show_what_comes_first_in_its_own_unit() -> None:
+    pads = {
+        f"Vehicle.Chassis.Axle.Row1.Wheel.{side}.Brake.PadWear": worn
+        for side, worn in (("Left", 71), ("Right", 64))
+    }
+    tread = {"Vehicle.Milepost.Tire.Row2.Left.TreadDepth": 4.1}
+    by_distance, by_time = (gauge("engine-oil", basis, since()) for basis in ("distance", "time"))
+    assert (by_distance and by_distance.words, by_time and by_time.words) == (
+        "11,200 of 15,000 km",
+        "6 of 12 months",
+    )
+    front = gauge("front-pads", "wear", since(wear=pads))
+    assert front == Gauge(71, 90, "71 % worn, limit 90 %", "ok")
+    tyres = gauge("tyres", "wear", since(wear=tread))
+    assert tyres is not None
+    assert (round(tyres.used, 1), tyres.limit, tyres.words) == (3.9, 5, "4.1 mm left, limit 3 mm")
+
+
+def test_no_gauge_is_drawn_of_what_is_not_known() -> None:
+    assert gauge("front-pads", "wear", since()) is None
+    assert gauge("engine-oil", "distance", since(started_on=None, started_m=None)) is None
+
+
+@pytest.mark.parametrize(
+    ("parts", "said"), [([], ""), (["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")]
+)
+def test_lists_are_read_as_a_sentence(parts: list[str], said: str) -> None:
+    assert words.listed(parts) == said
