@@ -21,6 +21,7 @@ NOW = dt.datetime(2026, 3, 3, tzinfo=dt.UTC)
 OWNER, VEHICLE, OWNS = owners.alias("o"), vehicles, ownerships
 
 
+@pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # a key column is left out on purpose
 @pytest.mark.parametrize("table", TENANT_TABLES, ids=lambda table: table.name)
 def test_a_statement_without_a_dealer_is_refused(table) -> None:
     for statement in (select(table), update(table), delete(table), select(table.alias())):
