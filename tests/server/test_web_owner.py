@@ -49,7 +49,7 @@ async def test_what_is_overdue_comes_first_with_its_reason(page: httpx.AsyncClie
         "1 confirmed fault." in diesel.lines
     )
     assert "Overdue since 21 September (5,200 km ago)." in diesel.lines
-    assert "86 % worn, limit 90 %" in diesel.text
+    assert "86% worn, limit 90%" in diesel.text
 
 
 async def test_faults_stand_with_their_part_and_days(page: httpx.AsyncClient) -> None:
@@ -110,7 +110,7 @@ async def test_the_evidence_names_readings_records_and_sources(page: httpx.Async
     assert any(line.startswith("Where the limit comes from: Fixed-interval") for line in behind.lines)
     pads = await read(page, "/vehicles/1/items/front-pads")
     assert "Brake pad wear, front left" in pads.lines
-    assert "71 %" in pads.lines
+    assert "71%" in pads.lines
 
 
 async def test_a_past_day_is_marked_and_kept_in_the_links(page: httpx.AsyncClient) -> None:
@@ -147,15 +147,15 @@ async def test_the_quarantine_says_why_and_lets_staff_decide(site: Site) -> None
         assert any(
             line.startswith("Of a later version of the protocol. protocol version 7") for line in held.lines
         )
-        refused = await advisor.post("/quarantine/1", data={"action": "replay"})
+        refused = await advisor.post("/quarantine/2", data={"action": "replay"})
         assert refused.status_code == 409
         assert "still cannot be taken in" in refused.text
-        done = await advisor.post("/quarantine/1", data={"action": "discard"})
+        done = await advisor.post("/quarantine/2", data={"action": "discard"})
         assert done.headers["location"] == "/quarantine?done=discard"
         after = await read(advisor, done.headers["location"])
         assert "1 payload waits for a decision." in after.text
         assert "The payload was discarded. It stays in the list of discarded ones." in after.lines
-        assert (await advisor.post("/quarantine/1", data={"action": "burn"})).status_code == 422
+        assert (await advisor.post("/quarantine/2", data={"action": "burn"})).status_code == 422
 
 
 async def test_the_styleguide_shows_every_state_in_development_only(

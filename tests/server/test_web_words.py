@@ -232,10 +232,10 @@ def test_gauges_show_what_comes_first_in_its_own_unit() -> None:
         "6 of 12 months",
     )
     front = gauge("front-pads", "wear", since(wear=pads))
-    assert front == Gauge(71, 90, "71 % worn, limit 90 %", "ok")
+    assert front == Gauge(71, 90, "71% worn, limit 90%", "ok")
     tyres = gauge("tyres", "wear", since(wear=tread))
     assert tyres is not None
-    assert (round(tyres.used, 1), tyres.limit, tyres.words) == (3.9, 5, "4.1 mm left, limit 3 mm")
+    assert (round(tyres.used, 1), tyres.limit, tyres.words) == (3.9, 5, "4.1\u00a0mm left, limit 3\u00a0mm")
 
 
 def test_no_gauge_is_drawn_of_what_is_not_known() -> None:

@@ -363,25 +363,13 @@ def _values(car: Car, history: Sequence[tuple[int, float]]) -> Iterator[tuple[dt
 
 
 async def _add_quarantine(connection: AsyncConnection, dealer_id: int) -> None:
-    for days, device, reason, detail, payload in (
-        (
-            0,
-            "car-0001-0",
-            "version",
-            "protocol version 7 is newer than 1, which this side reads; upgrade it, then replay the payload",
-            bytes(range(64)),
-        ),
-        (3, "car-0007-0", "body", "columns.0.values.17: Input should be a valid number", b"\x93broken" * 30),
+    version = "protocol version 7 is newer than 1, which this side reads; upgrade it, then replay the payload"
+    value = "columns.0.values.17: Input should be a valid number"
+    for days, device, reason, detail in (
+        (3, "car-0007-0", "body", value),
+        (0, "car-0001-0", "version", version),
     ):
-        await quarantine.hold(
-            connection,
-            HeldPayload(
-                dealer_id,
-                device,
-                f"milepost/v1/{device}/up",
-                payload,
-                reason,
-                detail,
-                NOW - dt.timedelta(days=days),
-            ),
-        )
+        topic, received_at = f"milepost/v1/{device}/up", NOW - dt.timedelta(days=days)
+        payload = f"not a batch, of {device}".encode()
+        held = HeldPayload(dealer_id, device, topic, payload, reason, detail, received_at)
+        await quarantine.hold(connection, held)

@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from milepost_server.people.errors import LoginRefusedError, NotLoggedInError
-from milepost_server.people.sessions import Principal, first_end, holds, new_token, slid_end, token_hash
+from milepost_server.people.sessions import (
+    SESSION_AGE_MAX,
+    Principal,
+    first_end,
+    holds,
+    new_token,
+    slid_end,
+    token_hash,
+)
 from milepost_server.people.throttle import LoginThrottle
 from milepost_server.store import sessions, staff
 
@@ -44,6 +52,7 @@ class Logins:
         self._throttle.succeeded(email, address)
         token, end = new_token(), first_end(now)
         async with self._store.write() as connection:
+            await sessions.forget_ended(connection, now - SESSION_AGE_MAX)
             await sessions.add(
                 connection,
                 known.dealer_id,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from milepost_server.people.roles import Action, may
 from milepost_server.web import words
 from milepost_server.web.charts import gauge, odometer
 
@@ -39,7 +40,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals["static"] = static_url
+    made.globals.update(static=static_url, may=may, Action=Action)
     made.filters.update(words.FILTERS)
     made.filters.update(PICTURES)
     return made

@@ -11,6 +11,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 METRES_PER_KM = 1000
+# How a unit of the catalogue follows a number.
+UNITS = MappingProxyType(
+    {
+        "percent": "%",
+        "Celsius": "\u00a0°C",
+        **{unit: f"\u00a0{unit}" for unit in ("mm", "V", "kPa", "km", "h", "s", "kWh", "rpm", "km/h")},
+    }
+)
 # Above this, a distance that is an estimate is said to the nearest hundred.
 EXACT_KM_MAX = 1000
 

@@ -143,7 +143,7 @@ def value_words(reading: ReadingRow) -> str:
     unit = catalogue()[reading.signal].unit
     if unit == "m":
         return words.km(reading.value)
-    return f"{reading.value:g}\u00a0{unit.replace('percent', '%')}".rstrip("\u00a0")
+    return f"{reading.value:g}{words.UNITS.get(unit, unit)}"
 
 
 def title(key: str) -> str:

@@ -51,9 +51,9 @@ def _by_wear(wear: Wear | None, state: DueState, since: Since) -> Gauge | None:
         return None
     # The position that is worn most decides.
     worst = max(values, key=lambda value: abs(value - wear.new))
-    unit = catalogue()[wear.signals[0]].unit.replace("percent", "%")
+    unit = words.UNITS.get(catalogue()[wear.signals[0]].unit, "")
     left = "" if wear.new < wear.limit else " left"
-    text = f"{worst:g} {unit}{left or ' worn'}, limit {wear.limit:g} {unit}"
+    text = f"{worst:g}{unit}{left or ' worn'}, limit {wear.limit:g}{unit}"
     return Gauge(abs(worst - wear.new), abs(wear.limit - wear.new), text, state.value)
 
 
