@@ -192,6 +192,7 @@ class Server:
             now=_now,
             secure=self._settings.http_secure_cookies,
             projector=self.projector,
+            development=self._settings.http_styleguide,
         )
         app.include_router(operations_router(self, metrics_open=self._settings.http_metrics_open))
         return app

@@ -54,6 +54,11 @@ class Settings(BaseSettings):
         default=False, description="Answer /metrics to every address, not to this machine alone."
     )
 
+    http_styleguide: bool = Field(
+        default=False,
+        description="Serve /styleguide, the parts of the pages with all their states, to anybody.",
+    )
+
     broker: Literal["embedded", "external"] = Field(
         default="embedded",
         description="Run a NATS server as a child process, or use the broker at broker_url.",
