@@ -1,0 +1,98 @@
+"""Tables of vehicles and devices, whose they are and where they sit."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from milepost_server.store.schema.columns import dealer_column, metadata, one_of, same_dealer
+from milepost_server.store.schema.words import Powertrain
+from milepost_server.store.types import BigId, UtcDateTime
+
+vehicles = Table(
+    "vehicles",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    dealer_column(root=True),
+    Column("vin", String(17), nullable=False),
+    Column("plate", String(16)),
+    Column("make", String(64), nullable=False),
+    Column("model", String(64), nullable=False),
+    Column("model_year", Integer, nullable=False),
+    Column("powertrain", String(16), nullable=False),
+    Column("first_registered_on", Date),
+    Column("created_at", UtcDateTime, nullable=False),
+    one_of("powertrain", Powertrain),
+    UniqueConstraint("dealer_id", "vin"),
+    UniqueConstraint("dealer_id", "id"),
+)
+
+ownerships = Table(
+    "ownerships",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    dealer_column(),
+    Column("owner_id", BigId, nullable=False),
+    Column("vehicle_id", BigId, nullable=False),
+    Column("start_on", Date, nullable=False),
+    Column("end_on", Date),
+    CheckConstraint("end_on IS NULL OR end_on >= start_on", name="order"),
+    same_dealer("owner_id", "owners"),
+    same_dealer("vehicle_id", "vehicles"),
+    Index(None, "dealer_id", "owner_id"),
+    Index(None, "dealer_id", "vehicle_id"),
+)
+
+devices = Table(
+    "devices",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    dealer_column(root=True),
+    Column("credential", Text, nullable=False),  # Mosquitto's $7$ form: never the secret itself
+    Column("registered_at", UtcDateTime, nullable=False),
+    Column("revoked_at", UtcDateTime),
+    # An installation changed after samples arrived: readings are to be made from the archive again.
+    Column("projection_stale", Boolean, nullable=False),
+    UniqueConstraint("dealer_id", "id"),
+)
+
+installations = Table(
+    "installations",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    dealer_column(),
+    Column("device_id", String(64), nullable=False),
+    Column("vehicle_id", BigId, nullable=False),
+    Column("start_at", UtcDateTime, nullable=False),
+    Column("end_at", UtcDateTime),
+    CheckConstraint("end_at IS NULL OR end_at >= start_at", name="order"),
+    same_dealer("device_id", "devices"),
+    same_dealer("vehicle_id", "vehicles"),
+    Index(None, "dealer_id", "device_id"),
+    Index(None, "dealer_id", "vehicle_id"),
+)
+
+vin_conflicts = Table(  # a device reported another VIN than that of the vehicle it is installed in
+    "vin_conflicts",
+    metadata,
+    dealer_column(),
+    Column("device_id", String(64), nullable=False),
+    Column("vehicle_id", BigId, nullable=False),
+    Column("vin_reported", String(256), nullable=False),
+    Column("first_at", UtcDateTime, nullable=False),
+    Column("last_at", UtcDateTime, nullable=False),
+    PrimaryKeyConstraint("device_id", "vehicle_id", "vin_reported"),
+    same_dealer("device_id", "devices"),
+    same_dealer("vehicle_id", "vehicles"),
+)
