@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 RESTART_S_MIN: Final = 1.0
 RESTART_S_MAX: Final = 300.0
+CANCEL_AGAIN_S: Final = 2.0
 
 _LOG = logging.getLogger(__name__)
 
@@ -65,8 +66,7 @@ async def _keep(task: Task) -> None:
         try:
             await asyncio.wait([attempt])
         finally:
-            attempt.cancel()
-            await asyncio.wait([attempt])  # it may have a connection to close
+            await _end(attempt)
         error = attempt.exception()
         if error is None:
             task.state = "ended"
@@ -83,6 +83,17 @@ async def _keep(task: Task) -> None:
             raise error
         await asyncio.sleep(pause_s)
         pause_s = min(2 * pause_s, RESTART_S_MAX)
+
+
+async def _end(attempt: asyncio.Future[None]) -> None:
+    """Cancel, and wait: it may have a connection to close.
+
+    Python 3.11's ``wait_for`` loses a cancellation that comes together with what it waits for, so one may
+    not be enough.
+    """
+    while not attempt.done():
+        attempt.cancel()
+        await asyncio.wait([attempt], timeout=CANCEL_AGAIN_S)
 
 
 def _first(error: BaseException) -> str:
