@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from milepost_simulator.commands.car import car
+from milepost_simulator.commands.demo import demo
 from milepost_simulator.commands.fleet import fleet
 
 
@@ -16,3 +17,4 @@ def main() -> None:
 
 main.add_command(car)
 main.add_command(fleet)
+main.add_command(demo)

@@ -9,6 +9,7 @@
     +-- DemoError               the demo could not do what it promised
         +-- ProcessFailedError  a process of the demo ended, or never became ready
         +-- ServerRefusedError  the server answered a request of the demo with an error
+        +-- ServerSilentError   the server did not answer at all
         +-- SamplesMissingError samples that an agent says are stored are not at the server
 """
 
@@ -68,6 +69,13 @@ class ServerRefusedError(DemoError):
     def __init__(self, method: str, path: str, status: int, body: str) -> None:
         super().__init__(f"the server answered {status} to {method} {path}: {body[:400]}")
         self.status = status
+
+
+class ServerSilentError(DemoError):
+    """The server did not answer a request of the demo."""
+
+    def __init__(self, method: str, path: str, why: str) -> None:
+        super().__init__(f"no answer to {method} {path} ({why}); see logs/server.log in the demo's folder")
 
 
 class SamplesMissingError(DemoError):

@@ -49,8 +49,10 @@ class Row(NamedTuple):
     time_ms: int
 
 
-def history(vehicle: FleetVehicle) -> list[Row]:
+def history(vehicle: FleetVehicle, *, with_counters: bool = True) -> list[Row]:
     """All samples of a vehicle's history, in the order of their times.
+
+    ``with_counters`` is false where a real agent goes on with the same buffer: its counters begin at 0.
 
     The last day is the one before the fleet's as-of day, or the one on which the device fell silent.
     """
@@ -65,7 +67,7 @@ def history(vehicle: FleetVehicle) -> list[Row]:
     rows = [
         *_identity(vehicle, int(morning_ms[0])),
         *_odometer(vehicle, evening_ms),
-        *_counters(vehicle, evening_ms),
+        *(_counters(vehicle, evening_ms) if with_counters else ()),
         *_wear(vehicle, evening_ms),
         *_pressures(morning_ms),
         *_battery(rng, vehicle, morning_ms),

@@ -46,6 +46,8 @@ ITEMS: tuple[Item, ...] = (
     Item("inspection", months=24, months_young=48),
     Item("air-filter", ENGINES, 60_000, 48),
     Item("cabin-filter", ALL, 30_000, 24),
+    Item("coolant", ENGINES, 150_000, 60),
+    Item("coolant", frozenset({Powertrain.EV}), months=72),
 )
 BATTERY = [item.key for item in ITEMS].index("battery-12v")
 YOUNG_MONTHS = 42

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SECOND_CAR = 0.18
+LOYAL = 0.88
 AGE_YEARS_MAX = 14.0
 YEAR_DAYS = 365.25
 MONTH_DAYS = YEAR_DAYS / 12
@@ -138,7 +139,7 @@ def draw_population(rng: np.random.Generator, first_day: int, as_of_day: int) ->
         oil_rate=rng.lognormal(0.0, 0.15, count),
         battery_rate=rng.lognormal(0.0, 0.25, count),
         compliance=np.clip(rng.normal(1.0, 0.12, count), 0.75, 1.5),
-        loyalty=rng.beta(6.0, 2.0, count),
+        loyalty=np.where(rng.random(count) < LOYAL, rng.beta(60.0, 1.0, count), rng.beta(2.0, 3.0, count)),
         propensity=rng.normal(0.0, 0.7, count),
         silent_from_day=np.where(silent, rng.integers(as_of_day - 150, as_of_day - 40, count), 0),
         vin_number=rng.integers(0, 33**9, count),

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 TOGETHER = 0.85
 """Whoever is in the workshop anyway has renewed what is used up to this share."""
 BATTERY_HALF_LIFE_MONTHS = 66.0
+NEW_DAYS = 30
 NEVER = np.iinfo(np.int64).max
 
 
@@ -177,16 +178,15 @@ def live(
 
 
 def _before(state: _State) -> list[Service]:
-    """The last services before the history; a car that was never serviced has none."""
+    """The last services before the history, from the car's service book: the dealer knows all of them.
+
+    A car that was never serviced has none.
+    """
     services = []
-    recorded = state.rng.random(state.done_day.shape) < state.people.loyalty[:, None]
-    for vehicle, index in np.argwhere(
-        state.has & (state.done_day > state.people.registered_day[:, None] + 30)
-    ):
+    first_day = state.people.registered_day[:, None] + NEW_DAYS
+    for vehicle, index in np.argwhere(state.has & (state.done_day > first_day)):
         day, odometer_m = int(state.done_day[vehicle, index]), int(state.done_km[vehicle, index] * 1000)
-        services.append(
-            Service(int(vehicle), ITEMS[index].key, day, odometer_m, bool(recorded[vehicle, index]))
-        )
+        services.append(Service(int(vehicle), ITEMS[index].key, day, odometer_m, is_recorded=True))
     return sorted(services, key=lambda service: service.day)
 
 

@@ -1,0 +1,1 @@
+"""The whole road on one machine, through processes, HTTP and MQTT only."""
