@@ -69,6 +69,11 @@ async def test_a_silent_car_and_more_items_are_said(page: httpx.AsyncClient) -> 
     assert "Overdue Engine oil and filter, overdue since 6 October" in more.lines
 
 
+async def test_a_date_that_rests_on_no_record_says_so(page: httpx.AsyncClient) -> None:
+    assert "No service on record: ask." in (await read(page, "/owners?q=fischer")).text
+    assert "No service on record" not in (await read(page, "/owners?q=okafor")).text
+
+
 async def test_tabs_count_and_filter_by_state(page: httpx.AsyncClient) -> None:
     whole = await read(page, "/owners")
     due = await read(page, whole.link("Due 4"))

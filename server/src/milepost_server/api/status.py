@@ -54,6 +54,7 @@ class WorkAnswer(Answer):
     p50_odometer_m: float | None
     basis: str | None
     limit_text: str | None
+    has_record: bool
 
 
 @router.get("/status")

@@ -100,11 +100,15 @@ class GapRow:
 async def due_items(
     connection: AsyncConnection, dealer_id: int, vehicle_id: int, as_of: dt.date
 ) -> Sequence[DueRow]:
-    """All items of the vehicle by its newest derivation up to ``as_of``."""
+    """All items of the vehicle by its newest derivation up to ``as_of``, by key."""
     mine = and_(service_due.c.dealer_id == dealer_id, service_due.c.vehicle_id == vehicle_id)
     newest = select(func.max(service_due.c.as_of)).where(mine, service_due.c.as_of <= as_of)
     columns = [service_due.c[field.name] for field in fields(DueRow)]
-    query = select(*columns).where(mine, service_due.c.as_of == newest.scalar_subquery())
+    query = (
+        select(*columns)
+        .where(mine, service_due.c.as_of == newest.scalar_subquery())
+        .order_by(service_due.c.item)
+    )
     rows = (await connection.execute(query)).mappings()
     return [DueRow(**{**row, "state": DueState(row["state"])}) for row in rows]
 

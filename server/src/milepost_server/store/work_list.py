@@ -9,9 +9,16 @@ import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, case, func, or_, select
+from sqlalchemy import and_, case, exists, func, or_, select
 
-from milepost_server.store.schema import DueState, owners, ownerships, service_due, vehicles
+from milepost_server.store.schema import (
+    DueState,
+    owners,
+    ownerships,
+    service_due,
+    service_records,
+    vehicles,
+)
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -67,6 +74,7 @@ class WorkListRow:
     p50_odometer_m: float | None
     basis: str | None
     limit_text: str | None
+    has_record: bool  # whether any service of this item is on record
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +95,7 @@ async def page(
 ) -> Sequence[WorkListRow]:
     """At most ``limit`` owners from ``offset`` on, in the order of ``query``."""
     top = _top_rows(dealer_id, query)
-    statement = select(*[column for column in top.c if column.name not in ("place", "rank")])
+    statement = select(*_columns(dealer_id, query.as_of, top))
     if query.state is not None:
         statement = statement.where(top.c.state == query.state.value)
     statement = statement.where(top.c.place == 1).order_by(*_order(top, query)).offset(offset).limit(limit)
@@ -106,8 +114,12 @@ async def next_after(connection: AsyncConnection, dealer_id: int, as_of: dt.date
     """The owner whose item is due next after ``as_of``, for a list that is empty."""
     query = WorkListQuery(as_of=as_of, sort=Sort.DUE)
     top = _top_rows(dealer_id, query)
-    columns = [column for column in top.c if column.name not in ("place", "rank")]
-    statement = select(*columns).where(top.c.place == 1, top.c.p50_on > as_of).order_by(top.c.p50_on).limit(1)
+    statement = (
+        select(*_columns(dealer_id, as_of, top))
+        .where(top.c.place == 1, top.c.p50_on > as_of)
+        .order_by(top.c.p50_on)
+        .limit(1)
+    )
     row = (await connection.execute(statement)).one_or_none()
     return None if row is None else _row(row)
 
@@ -145,6 +157,16 @@ async def attention(
     )
     rows = await connection.execute(statement)
     return [ItemRow(row[0], row[1], row[2], DueState(row[3]), row[4], row[5], row[6]) for row in rows]
+
+
+def _columns(dealer_id: int, as_of: dt.date, top: Subquery) -> list[ColumnElement[Any]]:
+    recorded = exists().where(
+        service_records.c.dealer_id == dealer_id,
+        service_records.c.vehicle_id == top.c.vehicle_id,
+        service_records.c.item == top.c.item,
+        service_records.c.done_on <= as_of,
+    )
+    return [*[column for column in top.c if column.name not in ("place", "rank")], recorded]
 
 
 def _row(values: Sequence[Any]) -> WorkListRow:

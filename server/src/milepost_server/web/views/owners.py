@@ -287,7 +287,8 @@ def _why(row: WorkListRow) -> str:
         return ""
     if row.state is DueState.UNKNOWN:
         return "No service is on record; ask when it was last done."
-    return words.sentence(items.limit_words(row.item, row.basis, row.limit_text))
+    limit = words.sentence(items.limit_words(row.item, row.basis, row.limit_text))
+    return limit if row.has_record or row.basis == "wear" else f"{limit} No service on record: ask."
 
 
 def _dates(row: WorkListRow, as_of: dt.date) -> tuple[str, str]:
