@@ -107,6 +107,13 @@ def test_labels_of_services_do_not_cover_each_other() -> None:
     assert texts(drawn).count("Engine oil and filter + 2") == 1
 
 
+def test_a_long_label_is_cut_to_its_number_before_it_covers_the_fan() -> None:
+    assert CHART.due is not None
+    long = replace(CHART, due=replace(CHART.due, label="Roadworthiness inspection"))
+    assert "Roadworthiness inspection at 63,000 km" in texts(odometer.draw(long, WIDE))
+    assert "63,000 km" in texts(odometer.draw(long, NARROW))
+
+
 def test_an_item_due_by_time_has_a_span_and_no_line() -> None:
     assert CHART.due is not None
     drawn = odometer.draw(replace(CHART, due=replace(CHART.due, limit_m=None)))

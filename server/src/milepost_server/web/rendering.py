@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from milepost_server.people.roles import Action, may
 from milepost_server.web import words
@@ -43,6 +44,7 @@ def environment() -> Environment:
     made.globals.update(static=static_url, may=may, Action=Action)
     made.filters.update(words.FILTERS)
     made.filters.update(PICTURES)
+    made.filters["breakable"] = breakable
     return made
 
 
@@ -51,6 +53,11 @@ def static_url(name: str) -> str:
     """The address of a static file; it changes with the content, so browsers may keep it for ever."""
     content = resources.files("milepost_server.web").joinpath("static", name).read_bytes()
     return f"/static/{name}?v={hashlib.sha256(content).hexdigest()[:VERSION_CHARS]}"
+
+
+def breakable(address: str) -> Markup:
+    """A mail address that may be broken after its ``@``, where a column is narrow."""
+    return escape(address).replace("@", Markup("@<wbr>"))
 
 
 def render(

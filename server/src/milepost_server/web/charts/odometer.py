@@ -178,7 +178,10 @@ def _due(frame: _Frame, chart: OdometerChart) -> Iterator[Markup]:
     if due.limit_m is not None:
         y = frame.y(due.limit_m)
         yield svg.line((LEFT, y), (frame.width - RIGHT, y), "due-limit")
-        label = f"{due.label} at {words.number(due.limit_m / words.METRES_PER_KM)} km"
+        limit = f"{words.number(due.limit_m / words.METRES_PER_KM)} km"
+        label = f"{due.label} at {limit}"
+        if LEFT + 6 + len(label) * GLYPH_WIDTH > frame.day(chart.as_of):
+            label = limit  # the fan is not to be written over
         yield svg.text(label, LEFT + 6, y - 6, class_="chart-note")
     yield svg.line((frame.day(due.p10_on), base), (frame.day(due.p90_on), base), "due-bar")
     middle = frame.day(due.p50_on)
