@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +14,7 @@ from milepost_simulator.car.models import MODELS, Powertrain
 from milepost_simulator.car.physics import Activity, CarStart, SimulatedCar
 from milepost_simulator.car.route import COMMUTER, Driver
 from milepost_simulator.car.trouble import Fault
-from milepost_simulator.car.wear import Durability, Wear, oil_ageing
+from milepost_simulator.car.wear import Durability, Wear, oil_ageing, pack_health
 from support.cars import START_S, VIN
 
 if TYPE_CHECKING:
@@ -211,3 +212,12 @@ def test_a_service_renews_what_it_names(make_car: MakeCar) -> None:
     assert car.wear.oil_used == 0.0
     assert car.wear.tread_mm == (8.0,) * 4
     assert car.wear.pad_used == (0.8,) * 4
+
+
+def test_a_used_car_is_worn_and_its_pack_as_old_as_it_is() -> None:
+    used = Wear.of_used_car(Durability(), odometer_m=120e6, age_years=8.0, rng=Random(3))
+    assert 0.0 < used.oil_used < 1.0
+    assert all(0.0 < pad < 1.0 for pad in used.pad_used)
+    assert all(2.5 < tread < 8.1 for tread in used.tread_mm)
+    assert 0.80 < used.pack_health < 0.87
+    assert pack_health(0.0, 0.0) == 1.0

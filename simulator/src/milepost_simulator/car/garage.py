@@ -14,6 +14,7 @@ from milepost_simulator.car.physics import CarStart, SimulatedCar
 from milepost_simulator.car.recorded import RecordedCar, load_drive
 from milepost_simulator.car.route import COMMUTER, ERRAND, SHUTTLE, Habits
 from milepost_simulator.car.trouble import Fault, encode_code
+from milepost_simulator.car.wear import USUAL_DURABILITY, Wear
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,14 +28,15 @@ VIN_LETTERS = "ABCDEFGHJKLMNPRSTUVWXYZ0123456789"
 MAKER = "XMP"
 ODOMETER_KM = (4_000.0, 140_000.0)
 BATTERY_HEALTH = (0.6, 1.0)
+METRES_PER_YEAR = 14e6
 
 
 @dataclass(frozen=True, slots=True)
 class CarChoice:
     """What one may choose of a car; the rest follows from the seed.
 
-    ``vin`` and ``odometer_km`` are drawn by the seed where they are None; ``faults`` are codes that the
-    car shows in every driving cycle from its first.
+    ``vin`` and ``odometer_km`` are drawn by the seed where they are None, the age follows from the odometer;
+    ``faults`` are codes that the car shows in every driving cycle from its first.
     """
 
     seed: int = 1
@@ -44,6 +46,7 @@ class CarChoice:
     protocol: int = 6
     vin: str | None = None
     odometer_km: float | None = None
+    age_years: float | None = None
     faults: tuple[str, ...] = ()
     two_units: bool = False
     clears_codes: bool = False
@@ -64,10 +67,13 @@ def simulated_car(choice: CarChoice, now_s: float) -> SimulatedCar:
         encode_code(code)
     rng = Random(choice.seed)
     vin, odometer_km, health = make_vin(rng), rng.uniform(*ODOMETER_KM), rng.uniform(*BATTERY_HEALTH)
+    odometer_m = 1000 * (odometer_km if choice.odometer_km is None else choice.odometer_km)
+    age_years = odometer_m / METRES_PER_YEAR if choice.age_years is None else choice.age_years
     start = CarStart(
         vin=choice.vin or vin,
-        odometer_m=1000 * (odometer_km if choice.odometer_km is None else choice.odometer_km),
+        odometer_m=odometer_m,
         battery_health=health,
+        wear=Wear.of_used_car(USUAL_DURABILITY, odometer_m, age_years, rng),
     )
     return SimulatedCar(
         rng,

@@ -51,6 +51,8 @@ class CarStart(NamedTuple):
     fuel: float = 0.7
     first_departure_s: float = 5.0
     temperature_c: float | None = None
+    wear: Wear | None = None
+    """None: all of it new."""
 
 
 class SimulatedCar:
@@ -64,7 +66,7 @@ class SimulatedCar:
         habits: when and how long it is driven.
         driver: how it is driven.
         climate: the weather around it.
-        durability: how fast it wears.
+        durability: how fast it wears, where ``start`` brings no wear of its own.
         faults: what will break.
     """
 
@@ -91,7 +93,7 @@ class SimulatedCar:
         self.speed_m_s = 0.0
         self.activity = Activity.PARKED
         self.battery = Battery(charge=0.95 * start.battery_health, health=start.battery_health)
-        self.wear = Wear(durability)
+        self.wear = start.wear or Wear(durability)
         self.trouble = TroubleMemory()
         self._rng = rng
         self._now_s = now_s

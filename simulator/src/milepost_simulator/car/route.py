@@ -86,7 +86,7 @@ SHUTTLE = Habits(
     phases=((Road.URBAN, (60, 150)), (Road.RURAL, (60, 150)), (Road.URBAN, (30, 90))),
     skip=0.0,
 )
-ERRAND = Habits(parked_s=(8.0, 12.0), phases=((Road.URBAN, (25, 35)),), skip=0.0)
+ERRAND = Habits(parked_s=(8.0, 12.0), phases=((Road.URBAN, (10, 20)),), skip=0.0)
 
 
 def plan_trip(habits: Habits, rng: Random) -> list[Phase]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from random import Random
 
 WHEELS = ("Row1.Left", "Row1.Right", "Row2.Left", "Row2.Right")
 OIL_REVOLUTIONS = 32e6
@@ -20,6 +23,7 @@ PRESSURE_LOSS_KPA_PER_DAY = 0.09
 KELVIN = 273.15
 PACK_LOSS_PER_YEAR = 0.018
 PACK_LOSS_PER_MWH = 0.0006
+PACK_KWH_PER_KM = 0.17
 
 
 class Durability(NamedTuple):
@@ -43,6 +47,19 @@ class Wear:
     tread_mm: tuple[float, ...] = (TREAD_NEW_MM,) * 4
     pressure_loss_kpa: tuple[float, ...] = (0.0,) * 4
     pack_health: float = 1.0
+
+    @classmethod
+    def of_used_car(cls, durability: Durability, odometer_m: float, age_years: float, rng: Random) -> Wear:
+        """Somewhere in the lives of oil, pads and tyres, the pack as old as the car."""
+        pads = tuple(rng.uniform(0.05, 0.85) for _ in range(2))
+        tread = TREAD_NEW_MM - rng.uniform(0.2, 5.0)
+        return cls(
+            durability,
+            oil_used=rng.uniform(0.05, 0.9),
+            pad_used=(pads[0], 0.95 * pads[0], pads[1], 0.97 * pads[1]),
+            tread_mm=(tread, tread, min(TREAD_NEW_MM, tread + 0.8), min(TREAD_NEW_MM, tread + 0.8)),
+            pack_health=pack_health(odometer_m, age_years),
+        )
 
     def revolve(self, revolutions: float, oil_c: float) -> None:
         """The engine turned: oil ages with revolutions, faster hot, and faster cold too."""
@@ -79,6 +96,12 @@ class Wear:
         """Gauge pressure by wheel: follows the air's temperature."""
         ratio = (ambient_c + KELVIN) / (20.0 + KELVIN)
         return tuple((PRESSURE_KPA - loss + 100.0) * ratio - 100.0 for loss in self.pressure_loss_kpa)
+
+
+def pack_health(odometer_m: float, age_years: float) -> float:
+    """What years and kilometres leave of a traction battery, as a share of new."""
+    throughput_mwh = odometer_m / 1000 * PACK_KWH_PER_KM / 1000
+    return max(0.5, 1.0 - PACK_LOSS_PER_YEAR * age_years - PACK_LOSS_PER_MWH * throughput_mwh)
 
 
 def oil_ageing(oil_c: float) -> float:

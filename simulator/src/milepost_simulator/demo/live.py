@@ -19,6 +19,7 @@ from milepost_simulator.car.short_drive import make_short_drive
 from milepost_simulator.clock import RunningClock
 from milepost_simulator.demo.processes import Child, program, running
 from milepost_simulator.demo.server import HOST
+from milepost_simulator.fleet.population import YEAR_DAYS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -65,6 +66,7 @@ class LiveCar:
             habits="errand" if plan.once else "shuttle",
             vin=self.vehicle.vin,
             odometer_km=self.odometer_m / 1000,
+            age_years=(self.vehicle.block.plan.as_of_day - self.vehicle.registered_day) / YEAR_DAYS,
             faults=self.faults,
         )
 

@@ -112,7 +112,12 @@ async def run_to_end(name: str, command: Sequence[str], log: Path) -> str:
         process = await asyncio.create_subprocess_exec(
             *command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=errors
         )
-        output, _ = await process.communicate()
+        try:
+            output, _ = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
     if process.returncode != 0:
         raise Child(name, process, log)._failure(f"ended with status {process.returncode}")
     return output.decode()

@@ -202,6 +202,7 @@ class Demo:
 
 def _how_agents_are(agents: list[LiveAgent]) -> str:
     stored = receipted = connected = 0
+    resident_mb = 0.0
     for agent in agents:
         try:
             status = agent.status()
@@ -213,7 +214,9 @@ def _how_agents_are(agents: list[LiveAgent]) -> str:
         stored += buffer.get("stored_seq", 0)
         receipted += buffer.get("receipted_seq", 0)
         connected += bool(uplink["is_connected"])
-    return f"Agents: {connected} connected, {stored:,} samples stored, {receipted:,} receipted."
+        resident_mb = max(resident_mb, float(str(status["resident_mb"] or 0)))
+    counts = f"{stored:,} samples stored, {receipted:,} receipted"
+    return f"Agents: {connected} connected, {counts}; the largest takes {resident_mb:.0f} MB of memory."
 
 
 def _due_words(status: dict[str, Any]) -> str:

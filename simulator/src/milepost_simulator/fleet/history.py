@@ -9,9 +9,10 @@ import numpy as np
 from milepost_simulator.car.battery import RESISTANCE_OHM, STARTER_A
 from milepost_simulator.car.climate import TEMPERATE
 from milepost_simulator.car.models import Powertrain
-from milepost_simulator.car.wear import PRESSURE_KPA, PRESSURE_LOSS_KPA_PER_DAY
+from milepost_simulator.car.wear import PRESSURE_KPA, PRESSURE_LOSS_KPA_PER_DAY, pack_health
 from milepost_simulator.fleet.blocks import Stream, generator
 from milepost_simulator.fleet.items import TREAD_LIMIT_MM, TREAD_NEW_MM, Channel
+from milepost_simulator.fleet.population import YEAR_DAYS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,6 +72,7 @@ def history(vehicle: FleetVehicle, *, with_counters: bool = True) -> list[Row]:
         *_wear(vehicle, evening_ms),
         *_pressures(morning_ms),
         *_battery(rng, vehicle, morning_ms),
+        *_pack(vehicle, evening_ms),
         *_faults(vehicle, evening_ms),
     ]
     return sorted(rows, key=lambda row: row.time_ms)
@@ -185,6 +187,19 @@ def _battery(rng: np.random.Generator, vehicle: FleetVehicle, morning_ms: NDArra
             yield Row(
                 f"{MILEPOST}Battery.CrankingMinimum", round(float(dip_v[index]), 2), at_ms + HOUR_MS // 60
             )
+
+
+def _pack(vehicle: FleetVehicle, evening_ms: NDArray[np.int64]) -> Iterator[Row]:
+    """State of health of the traction battery, once in four weeks."""
+    if vehicle.model.powertrain is Powertrain.COMBUSTION:
+        return
+    odometer_km, first_day = vehicle.odometer_km(), vehicle.block.plan.first_day
+    for index in range(0, len(evening_ms), 4 * WEEK_DAYS):
+        age_years = (first_day + index - vehicle.registered_day) / YEAR_DAYS
+        percent = 100 * pack_health(1000 * float(odometer_km[index]), age_years)
+        yield Row(
+            "Vehicle.Powertrain.TractionBattery.StateOfHealth", round(percent, 1), int(evening_ms[index])
+        )
 
 
 def _faults(vehicle: FleetVehicle, evening_ms: NDArray[np.int64]) -> Iterator[Row]:
