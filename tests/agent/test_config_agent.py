@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -42,8 +43,15 @@ def test_defaults_are_within_their_own_bounds() -> None:
         (with_setting("uplink", tls=1), "uplink.tls: is 1; it must be true or false"),
         (with_setting("uplink", port=True), "uplink.port: is True; it must be a whole number"),
         (with_setting("uplink", port=70_000), "uplink.port: is 70000; it must be from 1 to 65,535"),
-        (with_setting("buffer", commit_interval_s=0), "is 0.0; it must be from 0.05 to 3,600 s"),
+        (with_setting("buffer", commit_interval_s=0), "is 0; it must be from 0.05 to 3,600 s"),
         (with_setting("buffer", commit_interval_s=float("nan")), "buffer.commit_interval_s: is nan"),
+        (with_setting("vehicle", mass_kg=10**400), "vehicle.mass_kg: is 1000"),
+        (with_setting("uplink", host=""), "uplink.host: is ''; it must be from 1 to 253 characters"),
+        (with_setting("uplink", host="mqtt://broker"), "the name or address alone"),
+        (with_setting("uplink", host="broker.example:1883"), "the name or address alone"),
+        (with_setting("buffer", path=""), "buffer.path: is ''; it must be from 1"),
+        (with_setting("buffer", path="/data/a\0b"), "must be one line of characters that print"),
+        (with_setting("health", socket="/run/" + 99 * "x"), "it must be from 1 to 103 characters"),
         (with_setting("device", id="gw 17"), "device.id"),
         (with_setting("vehicle", vin="1M8GDM9AXKP04278"), "vehicle.vin"),
         (with_setting("uplink", cert_file="a.pem", tls=True), "uplink.cert_file"),
@@ -51,10 +59,13 @@ def test_defaults_are_within_their_own_bounds() -> None:
         (with_setting("uplink", reconnect_s_min=500.0), "uplink.reconnect_s_max: is below"),
         (with_setting("log", level="loud"), "log.level"),
         (LEAST | {"source": {"kind": "elm327"}}, "source: must be written as [[source]]"),
+        (LEAST | {"source": 2 * [{"kind": "elm327", "port": "/dev/ttyUSB0"}]}, "2 tables with port"),
         (LEAST | {"device": "gw"}, "device: must be a table"),
         (LEAST | {"profile": {"Vehicle.Sped": {}}}, "is no signal of the catalogue"),
         (LEAST | {"profile": {"Vehicle.Speed": {"interval_min_s": 1}}}, "did you mean"),
         (LEAST | {"profile": {"Vehicle.Speed": {"every": 1}}}, "must be true or false"),
+        (LEAST | {"profile": {"Vehicle.Speed": {"deadband": math.nan}}}, "must be a number, 0 or more"),
+        (LEAST | {"profile": {"Vehicle.Speed": {"interval_s_min": math.inf}}}, "must be a number, 0 or more"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_named_with_what_to_do(document: dict[str, Any], message: str) -> None:
@@ -84,6 +95,11 @@ def test_what_show_prints_is_the_same_configuration() -> None:
     assert parse(tomllib.loads(as_toml(config))) == config
 
 
+@pytest.mark.parametrize("host", ["broker", "10.0.0.1", "::1", "fe80::1%eth0"])
+def test_names_and_addresses_are_hosts(host: str) -> None:
+    assert parse(with_setting("uplink", host=host)).uplink.host == host
+
+
 def test_the_documentation_lists_the_settings_as_they_are() -> None:
     assert DOCS.read_text() == as_markdown(), (
         "run: milepost-agent config show --markdown > docs/agent-settings.md"
@@ -93,9 +109,10 @@ def test_the_documentation_lists_the_settings_as_they_are() -> None:
 def test_a_file_that_is_absent_or_no_toml_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
         load(tmp_path / "none.toml")
-    (tmp_path / "bad.toml").write_text("device = [")
-    with pytest.raises(ConfigError, match="is not TOML"):
-        load(tmp_path / "bad.toml")
+    for content in (b"device = [", b"x = " + 5000 * b"9", b"x = " + 5000 * b"[", b"\xff\xfe"):
+        (tmp_path / "bad.toml").write_bytes(content)
+        with pytest.raises(ConfigError, match="is not TOML"):
+            load(tmp_path / "bad.toml")
 
 
 @pytest.mark.parametrize(("mode", "refused"), [(0o600, False), (0o400, False), (0o640, True), (0o604, True)])

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import math
 import stat
 import tomllib
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from milepost_agent.errors import ConfigError
@@ -18,15 +20,16 @@ from milepost_protocol.signals import catalogue
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+    from types import UnionType
 
     from milepost_agent.settings import Setting
 
 SECRET_BYTES_MAX: Final = 1024
 SOURCES_MAX: Final = 16
-KINDS: Final[Mapping[str, tuple[type, str]]] = {
+KINDS: Final[Mapping[str, tuple[type | UnionType, str]]] = {
     "str": (str, 'a text in "quotes"'),
     "int": (int, "a whole number"),
-    "float": (float, "a number"),
+    "float": (int | float, "a number"),
     "bool": (bool, "true or false"),
 }
 
@@ -43,7 +46,8 @@ def load(path: Path) -> Config:
         raise ConfigError(
             str(path), f"cannot be read: {error.strerror}; name the file with --config"
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
+        # Beside its own error the parser lets through those of numbers too long and tables too deep.
         raise ConfigError(str(path), f"is not TOML: {error}") from error
     return parse(document)
 
@@ -77,15 +81,17 @@ def _section(section: str, table: Mapping[str, Any]) -> dict[str, Any]:
 def _value(setting: Setting, value: Any) -> Any:
     if setting.kind == "str" and isinstance(value, datetime.date):
         value = value.isoformat()  # TOML has dates of its own; a datetime is one of them, too
-    if setting.kind == "float" and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
     wanted, words = KINDS[setting.kind]
-    if not isinstance(value, wanted) or (wanted is not bool and isinstance(value, bool)):
+    is_wanted = isinstance(value, wanted) and (wanted is bool or not isinstance(value, bool))
+    if not is_wanted:
         raise ConfigError(setting.key, f"is {value!r}; it must be {words}")
-    if isinstance(value, int | float) and not setting.low <= value <= setting.high:
+    if isinstance(value, str) and not value.isprintable():
+        raise ConfigError(setting.key, f"is {value!r}; it must be one line of characters that print")
+    size = len(value) if isinstance(value, str) else value
+    if not setting.low <= size <= setting.high:
         bounds = f"{plain(setting.low)} to {plain(setting.high)} {setting.unit}".rstrip()
-        raise ConfigError(setting.key, f"is {value}; it must be from {bounds}")
-    return value
+        raise ConfigError(setting.key, f"is {value!r:.64}; it must be from {bounds}")
+    return float(value) if setting.kind == "float" else value
 
 
 def _check_whole(config: Config) -> None:
@@ -99,6 +105,11 @@ def _check_whole(config: Config) -> None:
             check_vin(config.vehicle.vin)
     except ProtocolError as error:
         raise ConfigError("vehicle.vin", str(error)) from error
+    if not _is_host(config.uplink.host):
+        raise ConfigError(
+            "uplink.host",
+            f"is {config.uplink.host!r}; it must be the name or address alone; its port is uplink.port",
+        )
     if config.uplink.reconnect_s_max < config.uplink.reconnect_s_min:
         raise ConfigError("uplink.reconnect_s_max", "is below uplink.reconnect_s_min")
     if bool(config.uplink.cert_file) != bool(config.uplink.key_file):
@@ -109,12 +120,22 @@ def _check_whole(config: Config) -> None:
         raise ConfigError("log.level", f"is {config.log.level!r}; it must be one of {', '.join(LOG_LEVELS)}")
 
 
+def _is_host(text: str) -> bool:
+    """Whether ``text`` may be a name or address, not an URL or a name with its port."""
+    has_port = text.count(":") == 1
+    return not has_port and not set(text) & set("/@ ")
+
+
 def _sources(document: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
     tables = document.get("source", [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         raise ConfigError("source", "must be written as [[source]], once for each source")
     if len(tables) > SOURCES_MAX:
         raise ConfigError("source", f"has {len(tables)} tables; at most {SOURCES_MAX}")
+    ports = Counter(str(table["port"]) for table in tables if "port" in table)
+    for port, count in ports.items():
+        if count > 1:
+            raise ConfigError("source", f"has {count} tables with port {port!r}; one adapter has one reader")
     return tuple(tables)
 
 
@@ -133,7 +154,8 @@ def _rule(signal: str, table: Any) -> Rule:
         if name not in defaults:
             raise _unknown(f"{key}.{name}", [f"{key}.{known}" for known in defaults])
         is_switch = isinstance(defaults[name], bool)
-        if isinstance(value, bool) is not is_switch or not isinstance(value, int | float) or value < 0:
+        is_number = isinstance(value, int | float) and 0 <= value < math.inf
+        if isinstance(value, bool) is not is_switch or not is_number:
             raise ConfigError(
                 f"{key}.{name}", "must be true or false" if is_switch else "must be a number, 0 or more"
             )

@@ -31,11 +31,9 @@ def _toml_lines(config: Config) -> Iterator[str]:
                 continue
             value = getattr(table, setting.name)
             unit = f", {setting.unit}" if setting.unit else ""
-            default = (
-                ""
-                if setting.is_required or value == setting.default
-                else f"; default {_toml(setting.default)}"
-            )
+            is_default = setting.is_required or value == setting.default
+            usual = "not set" if setting.default is None else _toml(setting.default)
+            default = "" if is_default else f"; default {usual}"
             line = f"{setting.name} = {_toml(value)}" if value is not None else f"# {setting.name} is not set"
             yield f"{line}  # {setting.help}{unit}{default}"
         yield ""

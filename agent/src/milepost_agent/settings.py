@@ -11,12 +11,16 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from milepost_agent.derive.brakes import MASS_KG
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from milepost_agent.sampler import Rule
 
 MIB: Final = 1024 * 1024
+SOCKET_PATH_CHARACTERS_MAX: Final = 103
+"""The shortest room for the name of a Unix socket among the systems that have them, less its final zero."""
 
 
 def _setting(
@@ -26,7 +30,10 @@ def _setting(
     low: float = -math.inf,
     high: float = math.inf,
 ) -> Any:
-    """A field of a section; without a default it must be given. Bounds are inclusive."""
+    """A field of a section; without a default it must be given.
+
+    Bounds are inclusive; those of a text are on its number of characters.
+    """
     return field(default=default, metadata={"help": help_text, "unit": unit, "low": low, "high": high})
 
 
@@ -54,7 +61,7 @@ class Vehicle:
     anchor_sigma_m: float = _setting(
         "how far that reading may be off, one standard deviation", 1_000.0, "m", 0, 1e6
     )
-    mass_kg: float = _setting("mass of the car with its load, for brake energy", 1_600.0, "kg", 100, 60_000)
+    mass_kg: float = _setting("mass of the car with its load, for brake energy", MASS_KG, "kg", 100, 60_000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +69,11 @@ class Buffer:
     """[buffer]: what is kept on flash until the server has it."""
 
     path: str = _setting(
-        "the buffer file; its folder is made where it is missing", "/var/lib/milepost/buffer.db"
+        "the buffer file; its folder is made where it is missing",
+        "/var/lib/milepost/buffer.db",
+        "characters",
+        1,
+        4000,
     )
     commit_interval_s: float = _setting("samples wait at most this long for a commit", 10.0, "s", 0.05, 3600)
     commit_samples_max: int = _setting("this many samples are committed at once", 1_000, "samples", 1, 4096)
@@ -97,7 +108,7 @@ class Buffer:
 class Uplink:
     """[uplink]: the broker, and how much may be under way to it."""
 
-    host: str = _setting("host name or address of the MQTT broker")
+    host: str = _setting("host name or address of the MQTT broker", unit="characters", low=1, high=253)
     port: int = _setting("its port; brokers use 1883, with TLS 8883", 1883, "", 1, 65535)
     tls: bool = _setting("encrypt the connection and check the broker's certificate", False)
     ca_file: str = _setting("certificates (PEM) to trust instead of the system's", "")
@@ -133,7 +144,13 @@ class Uplink:
 class Health:
     """[health]: how to look at the running agent."""
 
-    socket: str = _setting("Unix socket for `milepost-agent status`", "/run/milepost/agent.sock")
+    socket: str = _setting(
+        "Unix socket for `milepost-agent status`",
+        "/run/milepost/agent.sock",
+        "characters",
+        1,
+        SOCKET_PATH_CHARACTERS_MAX,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -79,7 +79,7 @@ def ask(path: Path) -> dict[str, Any]:
             with channel.makefile("rb") as stream:
                 answer = json.loads(stream.read(DOCUMENT_BYTES_MAX))
         except OSError as error:
-            raise StatusError(str(path), error.strerror or "no answer in time") from error
+            raise StatusError(str(path), error.strerror or str(error)) from error
         except ValueError as error:
             raise StatusError(str(path), "its answer is cut off") from error
     if not isinstance(answer, dict):
