@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python3.14; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && command -v "$$p" && break; done)
-VENV := .venv
+VENV ?= .venv
 BIN := $(VENV)/bin
 MEMBERS := protocol agent server simulator
 REQUIREMENTS := deploy/requirements

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +16,9 @@ from bench.figures import ROOT
 from support import postgres
 from support.killing import drive_through
 from support.ports import free_port
-from support.road import Road, RuledMosquitto, Verdict, write_busy_drive
+from support.road import Road, RuledMosquitto, Verdict, simulated_car, write_busy_drive
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from support.road import AgentProcess
 
 SEED = 1
@@ -69,7 +66,11 @@ def _import_s() -> float:
 
 def _resident_mb() -> tuple[float, float]:
     """(resident memory after the hour, its peak), in MB of 10^6 bytes, of one agent with two sources."""
-    with tempfile.TemporaryDirectory() as folder, Road(Path(folder)) as road, _car(Path(folder)) as port:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Road(Path(folder)) as road,
+        simulated_car(Path(folder) / "obd") as port,
+    ):
         road.register(1)
         drive = Path(folder) / "hour.csv"
         write_busy_drive(drive, HOUR_S, SEED)
@@ -82,22 +83,6 @@ def _resident_mb() -> tuple[float, float]:
         agent.start()
         _wait_for_the_hour(agent)
         return _status_mb(agent, "VmRSS"), _status_mb(agent, "VmHWM")
-
-
-@contextmanager
-def _car(folder: Path) -> Iterator[Path]:
-    link = folder / "obd"
-    command = [str(Path(sys.executable).with_name("milepost-sim")), "car", "--pty", str(link), "--seed", "1"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    try:
-        deadline_s = time.monotonic() + WAIT_S_MAX
-        while not link.exists():
-            assert time.monotonic() < deadline_s, "the simulated car does not start"
-            time.sleep(0.1)
-        yield link
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def _wait_for_the_hour(agent: AgentProcess) -> None:

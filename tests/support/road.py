@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from milepost_protocol.signals import Value
 
 AGENT = [str(Path(sys.executable).with_name("milepost-agent"))]
+SIMULATOR = [str(Path(sys.executable).with_name("milepost-sim"))]
+START_S_MAX = 60.0
 STOP_S_MAX = 30.0
 DRAIN_S_MAX = 120.0
 LOOK_S = 0.1
@@ -287,6 +289,22 @@ class Road:
             query = joined.add_columns(readings.c.seq).join(readings, readings.c.stream_id == streams.c.id)
             counted = Counter((device, epoch, seq) for device, epoch, seq in connection.execute(query))
         return archived, counted
+
+
+@contextlib.contextmanager
+def simulated_car(link: Path, *choices: str) -> Iterator[Path]:
+    """A ``milepost-sim car`` behind a pseudo-terminal that ``link`` leads to."""
+    process = subprocess.Popen([*SIMULATOR, "car", "--pty", str(link), *choices], stdout=subprocess.DEVNULL)
+    try:
+        deadline_s = time.monotonic() + START_S_MAX
+        while not link.exists():
+            assert process.poll() is None, "the simulated car ended"
+            assert time.monotonic() < deadline_s, "the simulated car does not start"
+            time.sleep(LOOK_S)
+        yield link
+    finally:
+        process.terminate()
+        process.wait(STOP_S_MAX)
 
 
 class RuledMosquitto(Mosquitto):
