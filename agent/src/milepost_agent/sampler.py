@@ -9,7 +9,7 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -62,7 +62,7 @@ class Rules:
 @cache
 def shipped_rules() -> Rules:
     """The rules that this version ships."""
-    text = resources.files(__package__).joinpath("sampler.toml").read_text(encoding="utf-8")
+    text = Path(__file__).with_name("sampler.toml").read_text(encoding="utf-8")
     document = tomllib.loads(text)
     by_signal = {catalogue()[path].path: Rule(**row) for path, row in document["signal"].items()}
     by_class = {SignalClass(name): Rule(**row) for name, row in document["class"].items()}

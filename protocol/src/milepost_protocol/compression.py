@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from functools import cache
-from importlib import resources
+from pathlib import Path
 
 import zstandard
 
@@ -80,5 +80,5 @@ def _decompressor(encoding: Encoding) -> zstandard.ZstdDecompressor:
 def _dictionary(encoding: Encoding) -> zstandard.ZstdCompressionDict | None:
     if encoding is not Encoding.ZSTD_DICTIONARY_1:
         return None
-    content = resources.files(__package__).joinpath(DICTIONARY_1_FILE).read_bytes()
+    content = Path(__file__).with_name(DICTIONARY_1_FILE).read_bytes()
     return zstandard.ZstdCompressionDict(content, dict_type=zstandard.DICT_TYPE_FULLDICT)

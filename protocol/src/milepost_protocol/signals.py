@@ -10,7 +10,7 @@ import math
 import tomllib
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -126,7 +126,7 @@ class Catalogue:
 @cache
 def catalogue() -> Catalogue:
     """The catalogue that this version of the protocol ships."""
-    text = resources.files(__package__).joinpath("catalogue.toml").read_text(encoding="utf-8")
+    text = Path(__file__).with_name("catalogue.toml").read_text(encoding="utf-8")
     document = tomllib.loads(text)
     signals = {row["path"]: _signal(row) for row in document["signal"]}
     return Catalogue(vss=document["vss"], signals=MappingProxyType(signals))

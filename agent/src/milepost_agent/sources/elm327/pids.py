@@ -6,7 +6,7 @@ import enum
 import tomllib
 from dataclasses import dataclass, replace
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from milepost_agent.errors import ReplyError
@@ -126,7 +126,7 @@ def supported_pids(base: int, messages: Iterable[Message]) -> frozenset[int]:
 @cache
 def requests() -> tuple[Request, ...]:
     """All requests, most urgent first."""
-    text = resources.files(__package__).joinpath("pids.toml").read_text(encoding="utf-8")
+    text = Path(__file__).with_name("pids.toml").read_text(encoding="utf-8")
     return tuple(_request(row) for row in tomllib.loads(text)["request"])
 
 
