@@ -66,6 +66,13 @@ class Broker:
     def pid(self) -> int:
         return int((self.settings.data_dir / "broker" / "nats.pid").read_text())
 
+    def started(self, before: int) -> int:
+        """The id of the newest child; ``before`` while there is no newer one."""
+        try:
+            return self.pid
+        except (FileNotFoundError, ValueError):
+            return before
+
     @asynccontextmanager
     async def ingest(self) -> AsyncIterator[aiomqtt.Client]:
         """The ingest's client; what it hears is kept in ``seen``."""
@@ -134,6 +141,22 @@ async def test_others_are_refused(broker: Broker, device_id: str, secret: str, a
         assert set(broker.answers) == {answer}
 
 
+@pytest.mark.parametrize("client_id", ["gw-2", "gw-1-again", None])
+async def test_a_device_takes_nobody_elses_client_id(broker: Broker, client_id: str | None) -> None:
+    async with connected(broker.port, "gw-2", broker.two.secret) as other:
+        with pytest.raises(aiomqtt.MqttError):
+            async with aiomqtt.Client(
+                "127.0.0.1",
+                broker.port,
+                identifier=client_id,
+                username="gw-1",
+                password=broker.one.secret,
+            ):
+                pass
+        await other.send(b"still here")
+    assert broker.answers == {"granted": 1, "client-id": 1}
+
+
 async def test_nobody_gets_in_without_a_name(broker: Broker) -> None:
     with pytest.raises(aiomqtt.MqttError):
         async with aiomqtt.Client("127.0.0.1", broker.port):
@@ -189,6 +212,20 @@ async def test_a_broker_that_was_killed_comes_back(broker: Broker) -> None:
     await until(lambda: not broker.service.ready.is_set(), "the end to be noticed")
     await asyncio.wait_for(broker.service.ready.wait(), 20)
     assert broker.pid != first
+    async with broker.ingest(), connected(broker.port, "gw-1", broker.one.secret) as device:
+        await device.send(b"again")
+        await until(lambda: broker.seen, "the payload")
+
+
+async def test_a_broker_that_is_killed_while_it_starts_is_one_more_restart(broker: Broker) -> None:
+    broker.service._settings = broker.settings.model_copy(update={"broker_restarts_max": 100})
+    pid = broker.pid
+    for _ in range(4):
+        os.kill(pid, signal.SIGKILL)
+        async with asyncio.timeout(20):
+            while pid == (pid := broker.started(pid)):
+                await asyncio.sleep(0.001)
+    await asyncio.wait_for(broker.service.ready.wait(), 20)
     async with broker.ingest(), connected(broker.port, "gw-1", broker.one.secret) as device:
         await device.send(b"again")
         await until(lambda: broker.seen, "the payload")

@@ -91,6 +91,10 @@ class Callout:
             check_device_id(request.user)
         except TopicError:
             return "bad-id"
+        if request.client_id != request.user:
+            # A broker ends the connection that held a client id before: another's id would throw it out.
+            # And each id may leave a session behind, on the broker's disk.
+            return "client-id"
         try:
             async with self._store.read() as connection:
                 stored = await devices.credential(connection, request.user)

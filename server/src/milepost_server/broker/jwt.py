@@ -27,6 +27,7 @@ class CalloutRequest:
     server_id: str
     user_nkey: str
     kind: str
+    client_id: str
     user: str
     password: str
 
@@ -43,10 +44,12 @@ def read_request(token: bytes) -> CalloutRequest:
         body = token.split(b".")[1]
         claims = json.loads(base64.urlsafe_b64decode(body + b"=" * (-len(body) % 4)))["nats"]
         options = claims["connect_opts"]
+        client = claims.get("client_info", {})
         return CalloutRequest(
             server_id=str(claims["server_id"]["id"]),
             user_nkey=str(claims["user_nkey"]),
-            kind=str(claims.get("client_info", {}).get("type", "")),
+            kind=str(client.get("type", "")),
+            client_id=str(client.get("mqtt_id", "")),
             user=str(options.get("user", "")),
             password=str(options.get("pass", "")),
         )

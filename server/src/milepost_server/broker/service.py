@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import nats
+import nats.errors
 import nkeys
 import structlog
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 RESTART_WINDOW_S = 600.0
 RESTART_PAUSE_S = 1.0
+END_S_MAX = 2.0
 
 log = structlog.get_logger(__name__)
 
@@ -64,59 +67,82 @@ class BrokerService:
         """
         clock = asyncio.get_running_loop().time
         ends: list[float] = []
+        has_listened = False
         while True:
             child = self._child()
             try:
                 await child.start(self._settings.broker_start_s_max)
-                code = await self._serve(child)
+                has_listened = True
+                why = f"code {await self._serve(child)}"
+            except BrokerError as error:
+                if not has_listened:
+                    raise  # a setting or the machine is wrong: another try would tell the same
+                why = str(error)
             finally:
                 self.ready.clear()
                 await child.stop()
             ends = [*(end for end in ends if end > clock() - RESTART_WINDOW_S), clock()]
-            log.error("broker_ended", code=code, ends=len(ends))
+            log.error("broker_ended", why=why, ends=len(ends))
             if len(ends) > self._settings.broker_restarts_max:
-                raise BrokerError(f"the broker ended {len(ends)} times in ten minutes, last with code {code}")
+                raise BrokerError(f"the broker ended {len(ends)} times in ten minutes, last with {why}")
             await asyncio.sleep(RESTART_PAUSE_S)
 
     async def _serve(self, child: EmbeddedBroker) -> int:
-        """Serve one life of the child; return its exit code."""
+        """Serve one life of the child; return its exit code.
+
+        Raises:
+            BrokerError: the connection to it is lost, whether it still runs or not.
+        """
         settings = self._settings
         key = nkeys.from_seed(secret_files.read(settings.secrets_dir / secret_files.ACCOUNT_SEED).encode())
-        callout = await self._connect(rules.CALLOUT_USER, secret_files.CALLOUT_PASSWORD)
-        control = await self._connect(rules.CONTROL_USER, secret_files.CONTROL_PASSWORD)
-        revocation = Revocation(self._store, control, settings.broker_revocation_interval_s)
-        tasks = [
-            asyncio.create_task(Callout(self._store, key, self._on_answer).serve(callout)),
-            asyncio.create_task(through_outages("revocation", revocation.run)),
-        ]
-        ended = asyncio.create_task(child.ended())
-        self.ready.set()
-        try:
-            await asyncio.wait([ended, *tasks], return_when=asyncio.FIRST_COMPLETED)
-            if not ended.done():
+        async with AsyncExitStack() as links:
+            callout = await self._connect(links, rules.CALLOUT_USER, secret_files.CALLOUT_PASSWORD)
+            control = await self._connect(links, rules.CONTROL_USER, secret_files.CONTROL_PASSWORD)
+            revocation = Revocation(self._store, control, settings.broker_revocation_interval_s)
+            tasks = [
+                asyncio.create_task(Callout(self._store, key, self._on_answer).serve(callout)),
+                asyncio.create_task(through_outages("revocation", revocation.run)),
+            ]
+            ended = asyncio.create_task(child.ended())
+            self.ready.set()
+            try:
+                await asyncio.wait([ended, *tasks], return_when=asyncio.FIRST_COMPLETED)
+                # The links of a child that was killed may end before its end is known.
+                await asyncio.wait([ended], timeout=END_S_MAX)
+                if ended.done():
+                    return ended.result()
                 for task in tasks:
                     if task.done():
-                        task.result()
-            return await ended
-        finally:
-            for waiting in (*tasks, ended):
-                waiting.cancel()
-            await asyncio.gather(*tasks, ended, return_exceptions=True)
-            await callout.close()
-            await control.close()
+                        _check_failure(task.exception())
+                raise BrokerError("its connection to the server was lost")
+            finally:
+                for waiting in (*tasks, ended):
+                    waiting.cancel()
+                await asyncio.gather(*tasks, ended, return_exceptions=True)
 
-    async def _connect(self, user: str, password_file: str) -> Client:
+    async def _connect(self, links: AsyncExitStack, user: str, password_file: str) -> Client:
+        """Connect to the child until ``links`` are closed.
+
+        Raises:
+            BrokerError: it does not answer; most likely it has just ended.
+        """
+
         async def on_error(error: Exception) -> None:
             log.warning("broker_connection", user=user, error=str(error) or type(error).__name__)
 
-        return await nats.connect(
-            f"nats://127.0.0.1:{self._settings.broker_control_port}",
-            user=user,
-            password=secret_files.read(self._settings.secrets_dir / password_file),
-            name=user,
-            allow_reconnect=False,
-            error_cb=on_error,
-        )
+        try:
+            client = await nats.connect(
+                f"nats://127.0.0.1:{self._settings.broker_control_port}",
+                user=user,
+                password=secret_files.read(self._settings.secrets_dir / password_file),
+                name=user,
+                allow_reconnect=False,
+                error_cb=on_error,
+            )
+        except (nats.errors.Error, OSError) as error:
+            raise BrokerError(f"no connection as {user}: {error or type(error).__name__}") from error
+        links.push_async_callback(client.close)
+        return client
 
     def _child(self) -> EmbeddedBroker:
         settings = self._settings
@@ -150,3 +176,11 @@ class BrokerService:
 def reachable(host: str) -> str:
     """An address of this machine by which a listener on ``host`` is reached."""
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+
+
+def _check_failure(error: BaseException | None) -> None:
+    """Raise what a task failed of, unless that is no more than the loss of its connection."""
+    if isinstance(error, BaseExceptionGroup):
+        error = error.split((nats.errors.Error, OSError))[1]
+    if error is not None and not isinstance(error, (nats.errors.Error, OSError)):
+        raise error
