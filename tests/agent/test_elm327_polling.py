@@ -6,12 +6,9 @@ import itertools
 from collections import Counter
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from milepost_agent import paths
 from milepost_agent.readings import Reading
-from milepost_agent.sources.backoff import Backoff
 from milepost_agent.sources.elm327.activity import (
     PROBE_S_MAX,
     PROBE_S_MIN,
@@ -151,15 +148,3 @@ def test_a_charger_that_stays_on_calls_for_ever_fewer() -> None:
 
 def test_an_adapter_that_cannot_tell_calls_for_a_probe_now_and_then() -> None:
     assert probes([None] * 100) == [300.0, 600.0, 900.0]
-
-
-@given(st.lists(st.floats(0, 0.999999), min_size=1, max_size=30))
-def test_backoff_grows_within_its_bounds_and_begins_anew(jitters: list[float]) -> None:
-    draws = iter(jitters)
-    backoff = Backoff(lambda: next(draws), 1.0, 60.0)
-    for n in range(len(jitters)):
-        full_s = min(2.0**n, 60.0)
-        assert full_s / 2 <= backoff.next_s() <= full_s
-    backoff.reset()
-    draws = iter([0.0])
-    assert backoff.next_s() == 1.0

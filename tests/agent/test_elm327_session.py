@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from milepost_agent import paths
+from milepost_agent.backoff import Backoff
 from milepost_agent.edge import Edge
 from milepost_agent.errors import PortError
 from milepost_agent.sources import open_source
-from milepost_agent.sources.backoff import Backoff
 from milepost_agent.sources.elm327.activity import ParkingLimits
 from milepost_agent.sources.elm327.adapter import AdapterTimes
 from milepost_agent.sources.elm327.port import port_opener

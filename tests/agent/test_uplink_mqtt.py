@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import aiomqtt
 import pytest
 
+from milepost_agent.backoff import Backoff
 from milepost_agent.buffer.recorder import Recorder, RecorderLimits, Surroundings
-from milepost_agent.sources.backoff import Backoff
 from milepost_agent.uplink.mqtt import Broker, Uplink
 from milepost_agent.uplink.session import SessionLimits
 from milepost_protocol import topics

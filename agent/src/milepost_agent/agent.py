@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from milepost_agent.backoff import Backoff
 from milepost_agent.buffer import disk
 from milepost_agent.buffer.policy import BufferLimits
 from milepost_agent.buffer.recorder import Recorder, RecorderLimits, Surroundings
@@ -28,7 +29,6 @@ from milepost_agent.health.sdnotify import notify
 from milepost_agent.paths import VIN
 from milepost_agent.readings import Reading
 from milepost_agent.sources import open_source
-from milepost_agent.sources.backoff import Backoff
 from milepost_agent.tasks import OnFailure, Task, run_all
 from milepost_agent.uplink.mqtt import Broker, Uplink
 from milepost_agent.uplink.session import SessionLimits

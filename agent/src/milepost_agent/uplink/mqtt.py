@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Sequence
 
+    from milepost_agent.backoff import Backoff
     from milepost_agent.buffer.cutting import Cut
     from milepost_agent.buffer.recorder import Recorder
     from milepost_agent.buffer.store import BufferStore, Stream
     from milepost_agent.clock import ClockReading
-    from milepost_agent.sources.backoff import Backoff
     from milepost_protocol.receipt import Receipt
 
 CONNECT_TIMEOUT_S: Final = 20.0

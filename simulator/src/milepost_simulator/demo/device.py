@@ -8,13 +8,13 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from milepost_agent.backoff import Backoff
 from milepost_agent.buffer import disk
 from milepost_agent.buffer.policy import BufferLimits, DiskFacts
 from milepost_agent.buffer.recorder import Recorder, RecorderLimits, Surroundings
 from milepost_agent.buffer.store import BufferStore
 from milepost_agent.clock import SystemClock
 from milepost_agent.readings import Reading
-from milepost_agent.sources.backoff import Backoff
 from milepost_agent.uplink.mqtt import Broker, Uplink
 from milepost_agent.uplink.session import SessionLimits
 from milepost_simulator.demo.plan import DRAIN_S_MAX, POLL_S, ROWS_PER_COMMIT

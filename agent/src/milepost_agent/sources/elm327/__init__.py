@@ -16,8 +16,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from milepost_agent.backoff import Backoff
 from milepost_agent.errors import SourceConfigError
-from milepost_agent.sources.backoff import Backoff
 from milepost_agent.sources.elm327.port import port_opener
 from milepost_agent.sources.elm327.session import Elm327Source, SessionOptions
 

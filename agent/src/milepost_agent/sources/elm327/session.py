@@ -22,7 +22,7 @@ from milepost_agent.sources.elm327.status import Status
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
-    from milepost_agent.sources.backoff import Backoff
+    from milepost_agent.backoff import Backoff
     from milepost_agent.sources.elm327.pids import Request
     from milepost_agent.sources.elm327.port import Port
     from milepost_protocol.signals import Value
