@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +17,6 @@ from support.adapters import collect_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     Writer = Callable[[str], Path]
 
@@ -128,3 +128,16 @@ def test_a_source_that_cannot_be_names_the_setting_at_fault(config: dict[str, ob
         open_source(config)
     assert caught.value.setting == setting
     assert setting in str(caught.value)
+
+
+async def test_a_replay_that_is_given_up_lets_go_of_its_file(write: Writer) -> None:
+    file = write(GOOD)
+    readings = ReplaySource(file).readings()
+    await anext(readings)
+    assert file in open_files()
+    await readings.aclose()
+    assert file not in open_files()
+
+
+def open_files() -> set[Path]:
+    return {link.resolve() for link in Path("/proc/self/fd").iterdir()}

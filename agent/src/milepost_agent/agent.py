@@ -132,7 +132,7 @@ class Agent:
             self._feed(Reading(VIN, self._config.vehicle.vin, time.monotonic()))
 
     async def _read(self, source: Source) -> None:
-        async with contextlib.aclosing(source.readings()) as readings:  # type: ignore[type-var]
+        async with contextlib.aclosing(source.readings()) as readings:
             async for reading in readings:
                 self._feed(reading)
 

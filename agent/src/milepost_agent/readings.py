@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncGenerator, Mapping
 
     from milepost_protocol.signals import Value
 
@@ -29,7 +29,7 @@ class Source(Protocol):
         """A short name for logs and status, unique within the agent."""
         ...
 
-    def readings(self) -> AsyncIterator[Reading]:
+    def readings(self) -> AsyncGenerator[Reading, None]:
         """All readings from now on, in the order in which they were read."""
         ...
 

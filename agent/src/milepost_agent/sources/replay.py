@@ -12,6 +12,7 @@ times in seconds that never fall, empty cells where nothing was read. Booleans a
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import csv
 import math
 import time
@@ -26,7 +27,7 @@ from milepost_protocol.errors import ValueRefusedError
 from milepost_protocol.signals import catalogue
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+    from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 
     from milepost_protocol.signals import Value
 
@@ -130,7 +131,7 @@ class ReplaySource:
         self._readings = 0
         self._rounds = 0
 
-    async def readings(self) -> AsyncIterator[Reading]:
+    async def readings(self) -> AsyncGenerator[Reading, None]:
         """All readings of the file, in the order of its rows and columns.
 
         Raises:
@@ -140,14 +141,15 @@ class ReplaySource:
         first_s, last_s = _span_s(self._file)
         start_s = self._clock()
         while True:
-            async for reading in self._round(start_s, first_s, last_s):
-                yield reading
+            async with contextlib.aclosing(self._round(start_s, first_s, last_s)) as round_readings:
+                async for reading in round_readings:
+                    yield reading
             self._rounds += 1
             if not self._repeat:
                 await asyncio.Event().wait()
             start_s = max(start_s + last_s - first_s, self._clock())
 
-    async def _round(self, start_s: float, first_s: float, last_s: float) -> AsyncIterator[Reading]:
+    async def _round(self, start_s: float, first_s: float, last_s: float) -> AsyncGenerator[Reading, None]:
         dated_back_s = max(0.0, (last_s - first_s) * (1 - 1 / self._speed))
         for row in read_rows(self._file):
             wait_s = start_s + (row.time_s - first_s) / self._speed - self._clock()
