@@ -209,3 +209,30 @@ def test_an_old_epoch_goes_when_its_last_sample_is_receipted(path: Path, entropy
     assert [stream.epoch for stream in store.streams] == [store.current.epoch]
     assert store.facts().waiting == 5
     store.close()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE stream SET state = '[1'",
+        "UPDATE stream SET state = '[1]'",
+        "UPDATE stream SET epoch = 'no such epoch at'",
+        "UPDATE stream SET receipted = next_seq",
+        "UPDATE span SET counts = 'fault 100'",
+        "UPDATE span SET reason = 'mislaid', payload = NULL WHERE key % 2",
+    ],
+)
+def test_rows_that_make_no_sense_are_salvaged_instead_of_raising_for_ever(
+    path: Path, entropy: Entropy, damage: str
+) -> None:
+    filled(path, entropy)
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute(damage)
+    store = open_store(path, entropy=entropy)
+    assert len(salvage.corrupt_files(path)) == 1
+    assert store.state() in (None, {})
+    for stream in store.streams:
+        all_batches(store, stream.epoch)
+    store.facts()
+    commit(store, readings(10, DTC))
+    store.close()

@@ -58,8 +58,9 @@ def corrupt_files(path: Path) -> list[Path]:
     return sorted(found, key=lambda file: int(file.name.rpartition("-")[2]))
 
 
-def set_aside(path: Path) -> None:
+def set_aside(path: Path, why: str) -> None:
     """Give the damaged file its waiting name, its log after it."""
+    _LOG.error("%s; taking over what can be read", why)
     path.rename(waiting_name(path))
     _move_log(path, waiting_name(path))
     sync_folder(path)
@@ -93,9 +94,19 @@ def put_away(path: Path) -> None:
     _move_log(waiting, final)
     waiting.rename(final)
     sync_folder(path)
-    _LOG.error(
-        "the buffer was damaged; what could be read was taken over, the file is kept as %s", final.name
-    )
+    _LOG.error("what could be read of the buffer was taken over, the file is kept as %s", final.name)
+    _remove_oldest(path)
+
+
+def set_foreign_aside(path: Path) -> None:
+    """Keep a file that somebody put in the place of the open buffer; nothing is taken over from it."""
+    final = _next_corrupt_name(path)
+    path.rename(final)
+    _LOG.error("another file was put in the place of the buffer; it is kept as %s", final.name)
+    _remove_oldest(path)
+
+
+def _remove_oldest(path: Path) -> None:
     for oldest in corrupt_files(path)[:-CORRUPT_FILES_MAX]:
         _LOG.warning("more than %d damaged buffers: removing %s", CORRUPT_FILES_MAX, oldest.name)
         oldest.unlink()

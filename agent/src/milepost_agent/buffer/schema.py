@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from milepost_agent.buffer.policy import WAL_BYTES_MAX
 from milepost_agent.errors import StoreDamagedError, StoreError, StoreFullError, StoreIoError
+from milepost_protocol.samples import GapReason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,6 +48,13 @@ _TABLES: Final = (
     f"PRAGMA application_id = {APPLICATION_ID}",
     f"PRAGMA user_version = {SCHEMA_VERSION}",
 )
+
+_STREAMS_SOUND: Final = """
+    SELECT count(*) FROM stream WHERE length(epoch) = 16 AND epoch NOT GLOB '*[^0-9a-f]*'
+    AND receipted BETWEEN 0 AND next_seq - 1 AND (state IS NULL OR (json_valid(state) AND state LIKE '{%'))"""
+_SPANS_UNSOUND: Final = """
+    SELECT count(*) FROM span WHERE NOT (json_valid(counts) AND counts LIKE '{%')"""
+_REASONS: Final = "SELECT DISTINCT reason FROM span WHERE reason IS NOT NULL"
 
 _FULL: Final = {sqlite3.SQLITE_FULL}
 _DAMAGED: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_ERROR}
@@ -172,5 +180,14 @@ def check(path: Path, db: sqlite3.Connection) -> None:
     verdict = db.execute("PRAGMA quick_check(1)").fetchone()[0]
     if verdict != "ok":
         raise StoreDamagedError(str(path), f"fails its check: {verdict}")
-    if db.execute("SELECT count(*) FROM stream").fetchone()[0] == 0:
+    streams = db.execute("SELECT count(*) FROM stream").fetchone()[0]
+    if streams == 0:
         raise StoreDamagedError(str(path), "names no epoch")
+    # What is well-formed for SQLite may still be nonsense; not seen here, it would raise again and again.
+    is_sound = (
+        db.execute(_STREAMS_SOUND).fetchone()[0] == streams
+        and db.execute(_SPANS_UNSOUND).fetchone()[0] == 0
+        and {reason for (reason,) in db.execute(_REASONS)} <= set(GapReason)
+    )
+    if not is_sound:
+        raise StoreDamagedError(str(path), "holds rows that make no sense")

@@ -14,11 +14,11 @@ import contextlib
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from milepost_agent.buffer import blocks, cutting, policy, salvage, schema
+from milepost_agent.buffer import blocks, cutting, place, policy, salvage, schema
 from milepost_agent.buffer.eviction import Evictor
 from milepost_agent.buffer.lock import BufferLock
 from milepost_agent.buffer.spans import Span, Spans
-from milepost_agent.errors import StoreDamagedError, StoreDeviceError, StoreFullError
+from milepost_agent.errors import StoreDamagedError, StoreDeviceError, StoreFullError, StoreIoError
 from milepost_protocol.identity import EPOCH_BYTES, format_epoch
 from milepost_protocol.limits import BATCH_SAMPLES_MAX
 from milepost_protocol.samples import UNKNOWN_CLASS, GapReason, TimeTrust
@@ -78,6 +78,7 @@ class BufferStore:
         self._path = path
         self._db = db
         self._lock = lock
+        self._file = place.identity(path)
         self._entropy = entropy
         self._spans = Spans(db)
         self._evictor = Evictor(path, db, self._spans, limits)
@@ -291,6 +292,7 @@ class BufferStore:
         is_done = False
         try:
             with schema.translated(self._path):
+                self._look_at_place()
                 self._db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
                 self._db.execute("BEGIN IMMEDIATE")
                 yield
@@ -302,6 +304,14 @@ class BufferStore:
                 if self._db.in_transaction:
                     with schema.translated(self._path):
                         self._db.execute("ROLLBACK")
+
+    def _look_at_place(self) -> None:
+        if place.identity(self._path) == self._file:
+            return
+        place.put_back(self._path, self._db)
+        raise StoreIoError(
+            str(self._path), "was removed or replaced while in use, and is put back; find out by whom"
+        )
 
     def _save(self, stream: Stream, state: str | None = None) -> None:
         self._db.execute(
@@ -325,8 +335,8 @@ def _prepare(
     if path.exists() and not salvage.waiting_name(path).exists():
         try:
             return _connect_checked(path)
-        except StoreDamagedError:
-            salvage.set_aside(path)
+        except StoreDamagedError as damage:
+            salvage.set_aside(path, str(damage))
     if not path.exists():
         _make(path, device, limits, entropy, disk)
     if salvage.waiting_name(path).exists():

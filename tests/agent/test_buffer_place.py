@@ -1,0 +1,67 @@
+"""The buffer's file removed, moved away or replaced while it is open: noticed, put back, nothing lost."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from milepost_agent.buffer.salvage import corrupt_files
+from milepost_agent.errors import StoreIoError
+from support.stores import DTC, all_batches, commit, crash_image, open_store, readings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+def remove(path: Path) -> None:
+    path.unlink()
+
+
+def remove_folder(path: Path) -> None:
+    shutil.rmtree(path.parent)
+
+
+def move_away(path: Path) -> None:
+    path.rename(path.with_name("elsewhere.db"))
+
+
+def replace_by_garbage(path: Path) -> None:
+    other = path.with_name("other")
+    other.write_bytes(b"\xa5" * 8192)
+    other.replace(path)
+
+
+@pytest.mark.parametrize("happens", [remove, remove_folder, move_away, replace_by_garbage])
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_what_was_stored_is_put_back_and_goes_on(
+    tmp_path: Path, happens: Callable[[Path], None], is_killed: bool
+) -> None:
+    path = tmp_path / "buffer" / "buffer.db"
+    store = open_store(path)
+    epoch = store.current.epoch
+    commit(store, readings(100, DTC))
+    happens(path)
+    with pytest.raises(StoreIoError, match="removed or replaced"):
+        commit(store, readings(100, DTC, start=100))
+    if is_killed:
+        path = crash_image(path, tmp_path / "killed")
+    else:
+        store.close()
+    again = open_store(path)
+    assert commit(again, readings(100, DTC, start=100)) == 200
+    samples = [row for batch in all_batches(again, epoch) for row in batch.samples()]
+    assert [row.value for row in samples] == [f"P{n:04d} pending" for n in range(200)]
+    again.close()
+
+
+def test_the_other_file_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "buffer.db"
+    store = open_store(path)
+    replace_by_garbage(path)
+    with pytest.raises(StoreIoError):
+        commit(store, readings(1, DTC))
+    store.close()
+    assert [file.read_bytes() for file in corrupt_files(path)] == [b"\xa5" * 8192]
