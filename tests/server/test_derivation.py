@@ -16,7 +16,15 @@ from milepost_server.derivation.derive import Derivation, Report
 from milepost_server.derivation.runner import DerivationRunner
 from milepost_server.signals.faults import FaultStatus
 from milepost_server.signals.usage import PUBLISHED_RATE_M_PER_D, UsageRules
-from milepost_server.store import dealers, dirty, service_records, vehicles
+from milepost_server.store import (
+    dealers,
+    dirty,
+    owners,
+    ownerships,
+    service_records,
+    vehicles,
+    work_list,
+)
 from milepost_server.store.dealers import DealerRow
 from milepost_server.store.engine import Store
 from milepost_server.store.schema import (
@@ -31,6 +39,7 @@ from milepost_server.store.schema import (
     usage_priors,
     vehicle_usage,
 )
+from milepost_server.store.work_list import WorkListQuery
 
 ODOMETER = "Vehicle.TraveledDistance"
 DTC = "Vehicle.Milepost.Diagnostics.Dtc"
@@ -183,6 +192,8 @@ async def test_oil_is_due_at_the_first_of_distance_and_time(garage: Garage) -> N
     assert oil["limit_text"] == (
         "15,000 km or 12 months, whichever comes first, since the service on 1 November 2025"
     )
+    assert oil["rests_on"] == "record"
+    assert oil["limit_short"] == "15,000 km since the service on 1 November 2025"
     (record,) = await garage.rows(service_records.service_records)
     assert oil["evidence"] == {
         "readings": [
@@ -207,16 +218,53 @@ async def test_each_item_says_what_it_is_counted_from(garage: Garage) -> None:
     fluid = await garage.item(car, "brake-fluid")
     assert (fluid["p10_on"], fluid["p50_on"], fluid["p90_on"]) == (dt.date(2027, 1, 10),) * 3
     assert fluid["limit_text"] == (
-        "24 months, counted from first registration on 10 January 2025: no service on record"
+        "2 years, counted from first registration on 10 January 2025: no service on record"
     )
+    assert (fluid["rests_on"], fluid["limit_short"]) == ("registration", fluid["limit_text"])
     forgotten = await garage.item(old, "brake-fluid")
+    assert forgotten["rests_on"] == "nothing"
+    assert forgotten["limit_short"] == "no service on record: ask when it was last done"
     assert (forgotten["state"], forgotten["p50_on"], forgotten["p_30d"]) == (DueState.UNKNOWN, None, None)
     assert "ask the owner when it was last done" in forgotten["limit_text"]
     nothing = await garage.item(unknown, "brake-fluid")
     assert nothing["state"] == DueState.UNKNOWN
-    assert nothing["limit_text"] == (
-        "24 months, but neither a service nor the first registration is on record"
-    )
+    assert nothing["limit_text"] == ("2 years, but neither a service nor the first registration is on record")
+
+
+async def test_certain_work_is_called_for_before_what_is_only_asked(garage: Garage) -> None:
+    late = await garage.car(registered=TODAY - dt.timedelta(days=760))
+    known = await garage.car()
+    for each in (late, known):
+        await garage.drive(each, km_per_month=500, months=6)
+    await garage.serve(known, "brake-fluid", TODAY - dt.timedelta(days=715))
+    async with garage.store.write() as connection:
+        for car in (late, known):
+            owner = await owners.put(
+                connection,
+                garage.dealer.id,
+                name=f"Owner of {car}",
+                email=None,
+                phone=None,
+                external_id=None,
+                now=NOW,
+            )
+            await ownerships.add(
+                connection,
+                garage.dealer.id,
+                owner_id=owner.id,
+                vehicle_id=car,
+                start_on=TODAY - dt.timedelta(days=30),
+                end_on=None,
+            )
+    await garage.derivation().dealer(garage.dealer, TODAY)
+    query = WorkListQuery(as_of=TODAY, item="brake-fluid")
+    async with garage.store.read() as connection:
+        first, second = await work_list.page(connection, garage.dealer.id, query, offset=0, limit=10)
+    assert (first.vehicle_id, first.rests_on, first.state) == (known, "record", DueState.DUE)
+    assert (second.vehicle_id, second.rests_on, second.state) == (late, "registration", DueState.DUE)
+    assert second.p50_on is not None
+    assert first.p50_on is not None
+    assert second.p50_on < TODAY < first.p50_on, "by their dates alone they would stand the other way around"
 
 
 async def test_measured_pads_are_due_by_their_worst_position(garage: Garage) -> None:
@@ -234,9 +282,10 @@ async def test_measured_pads_are_due_by_their_worst_position(garage: Garage) -> 
     assert dt.date(2026, 4, 1) < pads["p50_on"] < dt.date(2026, 5, 20)
     assert pads["p10_on"] < pads["p50_on"] < pads["p90_on"]
     assert pads["limit_text"] == "pads 90 percent worn: measured, 89% of the way"
+    assert (pads["rests_on"], pads["limit_short"]) == ("measured", pads["limit_text"])
     assert [entry["signal"] for entry in pads["evidence"]["readings"]] == [ODOMETER, ODOMETER, PAD, PAD]
     unmeasured = await garage.item(car, "rear-pads")
-    assert unmeasured["worn"] is None
+    assert (unmeasured["worn"], unmeasured["rests_on"]) == (None, "usual")
     assert "not measured, usually after 25,000 to 120,000 km" in unmeasured["limit_text"]
 
 

@@ -163,10 +163,40 @@ def test_what_wear_usually_is_does_not_go_before_the_schedule() -> None:
     assert result.first_limit[0] == FirstLimit.DISTANCE
 
 
+def test_late_for_its_first_service_is_a_question_and_never_overdue() -> None:
+    oil = interval(km=15_000, months=12)
+    late = {"start": (-380.0, 0.0), "rows": [(-10.0, 12_000.0), (0.0, 12_400.0)]}
+    assert state(Car(**late, recorded=False).due(oil)) is State.DUE
+    assert state(Car(**late, recorded=True).due(oil)) is State.OVERDUE
+
+
+@pytest.mark.parametrize(
+    ("months", "age_d", "expected"),
+    [
+        pytest.param(12, 450, State.DUE, id="a quarter of a short interval late: one asks"),
+        pytest.param(12, 460, State.UNKNOWN, id="later: it was serviced somewhere"),
+        pytest.param(120, 10 * 365 + 150, State.DUE, id="ten years and a few months"),
+        pytest.param(120, 10 * 365 + 200, State.UNKNOWN, id="tyres of an old car: more than half a year"),
+    ],
+)
+def test_how_long_a_car_may_be_late_without_a_record(months: int, age_d: int, expected: State) -> None:
+    car = Car(start=(-age_d, 0), recorded=False, rows=[(-age_d, 0), (0, 9_000)])
+    assert state(car.due(interval(months=months))) is expected
+
+
+def test_a_distance_that_was_passed_long_ago_without_a_record_is_forgotten() -> None:
+    for km, expected in ((18_000, State.DUE), (19_000, State.UNKNOWN)):
+        car = Car(start=(-300, 0), recorded=False, rows=[(-300, 0), (0, km)])
+        assert state(car.due(interval(km=15_000))) is expected
+
+
+def test_measured_wear_may_be_overdue_without_any_record() -> None:
+    car = Car(start=(-3_000, 0), recorded=False, wear=worn_at(50_000))
+    assert state(car.due(pads())) is State.OVERDUE
+
+
 def test_without_any_record_nothing_is_said_of_an_old_car() -> None:
     oil = interval(km=15_000, months=12)
-    young = Car(start=(-380, 0), recorded=False, rows=[(-10, 12_000), (0, 12_400)])
-    assert state(young.due(oil)) is State.OVERDUE
     old = Car(start=(-3_000, 0), recorded=False)
     result = old.due(oil)
     assert state(result) is State.UNKNOWN

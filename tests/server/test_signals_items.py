@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from milepost_server.signals.errors import ScheduleError
-from milepost_server.signals.items import Schedule, parse_schedule, shipped, shipped_version
+from milepost_server.signals.items import Schedule, months_words, parse_schedule, shipped, shipped_version
 from milepost_server.store.schema import Powertrain
 
 HEAD = 'schema = 1\npowertrain = "ev"\ntitle = "A schedule for a test"\n'
@@ -33,6 +33,15 @@ def test_every_powertrain_has_a_schedule() -> None:
 def test_intervals_and_wear_read_as_people_say_them() -> None:
     items = {entry.key: entry for entry in shipped()["combustion"].item}
     assert items["engine-oil"].interval[0].words == "15,000 km or 12 months, whichever comes first"
+    said = [items[key].interval[0].words for key in ("tyres", "brake-fluid", "inspection")]
+    assert said == ["10 years", "2 years", "4 years"]
+    assert [months_words(months) for months in (1, 12, 18, 24, 30)] == [
+        "1 month",
+        "12 months",
+        "18 months",
+        "2 years",
+        "30 months",
+    ]
     wear = items["tyres"].wear
     assert wear is not None
     assert wear.words == "tread down to 3 mm"

@@ -8,7 +8,7 @@ import pytest
 
 from milepost_server.signals.faults import Fault, FaultStatus
 from milepost_server.store.condition import DueRow, GapRow
-from milepost_server.store.schema import DueState
+from milepost_server.store.schema import DueState, RestsOn
 from milepost_server.web import words
 from milepost_server.web.charts.gauge import Gauge
 from milepost_server.web.views import faults, freshness, items, wear
@@ -42,7 +42,9 @@ def due(state: DueState = DueState.OK, dates: tuple[str, str, str] | None = None
         "p_90d": 0.9,
         "worn": 0.8,
         "basis": "wear",
+        "rests_on": RestsOn.MEASURED,
         "limit_text": "pads 90 percent worn: measured, 80% of the way",
+        "limit_short": "pads 90 percent worn: measured, 80% of the way",
         "evidence": {},
         "config_version": "1",
         "derived_at": NOW,
@@ -104,7 +106,11 @@ def test_the_sentence_of_the_specification() -> None:
             ("2029-01-24", "2031-01-24", "2047-02-12"),
             "Not before 24 January 2029, most likely 24 January 2031.",
         ),
-        (DueState.UNKNOWN, None, "No date yet. Enter the last service, and this gets one."),
+        (
+            DueState.UNKNOWN,
+            None,
+            "No date: no service is on record. Ask when it was last done, and enter it.",
+        ),
     ],
 )
 def test_each_state_has_its_sentence(state: DueState, dates: tuple[str, str, str] | None, said: str) -> None:
@@ -112,7 +118,7 @@ def test_each_state_has_its_sentence(state: DueState, dates: tuple[str, str, str
 
 
 def test_what_nothing_measures_is_to_be_looked_at_and_never_promised() -> None:
-    row = due(DueState.DUE, ("2026-02-01", "2026-08-12", "2028-02-20"), worn=None)
+    row = due(DueState.DUE, ("2026-02-01", "2026-08-12", "2028-02-20"), worn=None, rests_on=RestsOn.USUAL)
     assert items.says(row, AS_OF, None).startswith("Time for a look: nothing measures it")
     assert "due within" not in finding([row], [], AS_OF)
     assert "to be looked at" in finding([row], [], AS_OF)
@@ -130,10 +136,18 @@ def test_the_limit_that_decides_is_named() -> None:
         "15,000 km or 12 months, whichever comes first, since the service on 3 January 2026; "
         "here the time comes first."
     )
-    assert items.limit_words("engine-oil", "time", row.limit_text) == (
-        "every 15,000 km or 12 months, whichever comes first"
+
+
+def test_what_has_no_record_is_asked_and_not_claimed() -> None:
+    dates = ("2026-12-20", "2027-01-03", "2027-01-20")
+    row = due(DueState.DUE, dates, basis="time", rests_on=RestsOn.REGISTRATION)
+    assert plain(items.says(row, AS_OF, None)) == (
+        "Ask when it was last done: counted from new, it was due on 3 January."
     )
-    assert items.limit_words("gone-item", "time", "whatever it said") == "whatever it said"
+    assert items.badge(row.state, row.rests_on, row.p50_on, AS_OF) == items.Badge("unknown", "Ask")
+    assert finding([row], [], AS_OF) == "Front brake pads to be asked about."
+    recorded = due(DueState.DUE, dates, basis="time", rests_on=RestsOn.RECORD)
+    assert items.badge(DueState.DUE, RestsOn.RECORD, recorded.p50_on, AS_OF) == items.Badge("due", "Due")
 
 
 def test_the_finding_answers_the_question_in_one_sentence() -> None:

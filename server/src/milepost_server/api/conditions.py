@@ -14,7 +14,7 @@ from milepost_server.api.facts import vehicle_facts, vehicles_of
 from milepost_server.api.services import Parts, Viewer
 from milepost_server.errors import NotFoundError
 from milepost_server.store import owners
-from milepost_server.store.schema import DueState
+from milepost_server.store.schema import DueState, RestsOn
 
 if TYPE_CHECKING:
     from milepost_server.api.facts import VehicleFacts
@@ -38,7 +38,9 @@ class ItemAnswer(Answer):
     p_90d: float | None
     worn: float | None
     basis: str
+    rests_on: RestsOn
     limit_text: str
+    limit_short: str
     evidence: dict[str, list[dict[str, Any]]]
     config_version: str
     derived_at: dt.datetime

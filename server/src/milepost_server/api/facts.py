@@ -46,6 +46,7 @@ class VehicleFacts:
     gaps: Sequence[GapRow]
     installations: Sequence[InstallationView]
     last_word_ms: int | None
+    odometer_now_m: float | None  # projected from the last reading or record where that is old
 
 
 async def vehicles_of(
@@ -88,6 +89,7 @@ async def vehicle_facts(
         gaps=await condition.gaps_of(connection, dealer_id, vehicle_id, times.moment(until_ms)),
         installations=await installations.of_vehicle(connection, dealer_id, vehicle_id),
         last_word_ms=last.get(vehicle_id),
+        odometer_now_m=results.odometer_on(usage, as_of),
     )
 
 

@@ -11,7 +11,7 @@ from milepost_server.api.answers import Answer, Items
 from milepost_server.api.lists import PAGE_ITEMS, Limit
 from milepost_server.api.services import Parts, Viewer
 from milepost_server.store import dealer_quarantine, intake_counts, work_list
-from milepost_server.store.schema import DueState
+from milepost_server.store.schema import DueState, RestsOn
 from milepost_server.store.work_list import Sort, WorkListQuery
 
 router = APIRouter(tags=["status"])
@@ -53,8 +53,8 @@ class WorkAnswer(Answer):
     p90_on: dt.date | None
     p50_odometer_m: float | None
     basis: str | None
-    limit_text: str | None
-    has_record: bool
+    rests_on: RestsOn | None
+    limit_short: str | None
 
 
 @router.get("/status")

@@ -12,7 +12,7 @@ from milepost_server.signals.odometer import OdometerRules
 from milepost_server.signals.usage import UsageRules
 from milepost_server.signals.wear import WearRules
 
-METHOD = "1"
+METHOD = "2"
 """Counts up when the same rules and schedules give other results."""
 
 
@@ -28,7 +28,7 @@ class Configuration:
 
     @cached_property
     def version(self) -> str:
-        """For example ``1.3f9a0c12.73dc52a3``: method, rules, schedules."""
+        """For example ``2.3f9a0c12.73dc52a3``: method, rules, schedules."""
         rules = repr((self.odometer, self.usage, self.wear, self.due))
         if self.schedules is shipped():
             schedules = shipped_version()

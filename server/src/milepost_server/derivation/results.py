@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
 FAULT_EVENTS_MAX = 5_000
+FRESH_DAYS_MAX = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,18 @@ async def faults_of(
         for text, time_ms, trust, plausible in reversed(rows)
     )
     return current_faults(event for event in events if event is not None)
+
+
+def odometer_on(usage: VehicleUsage | None, day: dt.date) -> float | None:
+    """Where the odometer most likely is on ``day``, metres: the last one known, or what has come on since.
+
+    The last one known is a reading of the car or of a service record; a day later it still says enough.
+    """
+    if usage is None or usage.last_at is None or usage.last_odometer_m is None:
+        return None
+    if (day - usage.last_at.date()).days <= FRESH_DAYS_MAX:
+        return usage.last_odometer_m
+    return fan_of(usage, day, points=2)[-1].p50_m
 
 
 def fan_of(usage: VehicleUsage, until: dt.date, *, points: int = 24) -> list[FanPoint]:

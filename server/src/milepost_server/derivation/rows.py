@@ -8,7 +8,7 @@ import numpy as np
 
 from milepost_server.derivation import times
 from milepost_server.derivation.signal_paths import ODOMETER
-from milepost_server.derivation.wording import limit_text
+from milepost_server.derivation.wording import limit_short, limit_text, rests_on
 from milepost_server.signals.due import FirstLimit, State
 from milepost_server.signals.flat import owners_of
 from milepost_server.signals.odometer import Verdict
@@ -72,7 +72,9 @@ def due_rows(chunk: Chunk, derived: Derived) -> Iterator[Row]:
                 "vehicle_id": vehicle.id,
                 "item": result.item.key,
                 **_numbers(result, row),
+                "rests_on": rests_on(result, row).value,
                 "limit_text": limit_text(result, row, vehicle.first_registered_on),
+                "limit_short": limit_short(result, row, vehicle.first_registered_on),
                 "evidence": _evidence(result, row, odometer[place]),
             }
 

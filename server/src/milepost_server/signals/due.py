@@ -59,6 +59,7 @@ class Limits:
     wear_variance: Floats  # (K) relative, of the rate of wear
     time_at_d: Floats  # (K)
     inspected: Bools  # (K) False where wear is only what is usual: it can be due for a look, never overdue
+    recorded: Bools  # (K) False where counting begins at first registration: due to be asked, never overdue
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +89,15 @@ def due(history: History, ahead: Ahead, limits: Limits, as_of_d: float, rules: D
         odometer_m=_odometers(history, ahead, limits),
         p_30d=_odds(ahead, limits, time_d[1], as_of_d + 30),
         p_90d=_odds(ahead, limits, time_d[1], as_of_d + 90),
-        state=_states(time_d[1], limits.inspected | (first != FirstLimit.WEAR), as_of_d, rules),
+        state=_states(time_d[1], _may_be_overdue(limits, first), as_of_d, rules),
         first_limit=np.where(known, first, FirstLimit.NONE),
     )
+
+
+def _may_be_overdue(limits: Limits, first: Ints) -> Bools:
+    """Whether (K) the first limit rests on something that somebody has measured or noted down."""
+    may: Bools = np.where(first == FirstLimit.WEAR, limits.inspected, limits.recorded)
+    return may
 
 
 def _states(median_d: Floats, may_be_overdue: Bools, as_of_d: float, rules: DueRules) -> Ints:

@@ -30,6 +30,14 @@ Kilometres = Annotated[float, Field(gt=0, le=1_000_000)]
 Months = Annotated[int, Field(gt=0, le=240)]
 
 
+def months_words(months: int) -> str:
+    """``12 months``, ``18 months``, ``10 years``: from two years on, whole years are said as years."""
+    years, rest = divmod(months, 12)
+    if months == 1:
+        return "1 month"
+    return f"{months} months" if rest or years < 2 else f"{years} years"
+
+
 class _Table(BaseModel):
     """A table of the file: unknown keys are errors, nothing changes after loading."""
 
@@ -60,7 +68,7 @@ class Band(_Table):
         if self.distance_km is not None:
             parts.append(f"{self.distance_km:,.0f} km")
         if self.time_months is not None:
-            parts.append(f"{self.time_months} months")
+            parts.append(months_words(self.time_months))
         return " or ".join(parts) + (", whichever comes first" if len(parts) == 2 else "")
 
 

@@ -16,8 +16,13 @@ if TYPE_CHECKING:
     from milepost_server.signals.items import Item
     from milepost_server.signals.wear import WearLimit
 
-INTERVALS_WITHOUT_RECORD_MAX = 2.0
-"""A car whose first registration is longer ago than this has been serviced somewhere: nothing is known."""
+INTERVALS_WITHOUT_RECORD_MAX = 1.25
+"""A car that has come further than this since it was new, without a record, has been serviced somewhere:
+nothing is known, and one asks. Up to here it may be late for its first service, and one asks too."""
+LATE_WITHOUT_RECORD_D_MAX = 183.0
+"""By time, that is at most half a year after the first limit: a quarter of ten years would be no news."""
+LIVES_WITHOUT_RECORD_MAX = 2.0
+"""The same for wear that nobody measures: in usual lives of the part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,7 @@ class ItemLimits:
 
     limits: Limits
     band: Ints  # (Q) which interval of the item applies, -1 none
-    forgotten: Bools  # (Q) more than two intervals since first registration, and no service on record
+    forgotten: Bools  # (Q) long past the first limit since first registration, and no service on record
 
 
 def add_months(day: Floats, months: Floats) -> Floats:
@@ -68,7 +73,7 @@ def item_limits(item: Item, starts: Starts, wear: WearLimit | None, as_of_d: flo
     silent = anchorless | (~measured & np.isfinite(distance_m))
     wear_at_m = np.full(len(band), np.nan) if wear is None else np.where(silent, np.nan, wear.at_m)
     lives_m = np.where(measured, np.nan, wear_at_m - starts.odometer_m)
-    forgotten = ~starts.recorded & _is_forgotten(starts, (distance_m, lives_m), months, as_of_d)
+    forgotten = ~starts.recorded & _is_forgotten(starts, distance_m, lives_m, months, as_of_d)
     hidden = np.where(forgotten, np.nan, 0.0)
     limits = Limits(
         vehicle=starts.vehicle,
@@ -80,6 +85,7 @@ def item_limits(item: Item, starts: Starts, wear: WearLimit | None, as_of_d: flo
         wear_variance=np.zeros(len(band)) if wear is None else wear.variance,
         time_at_d=add_months(starts.time_d, months) + hidden,
         inspected=measured,
+        recorded=starts.recorded,
     )
     return ItemLimits(limits, band, forgotten)
 
@@ -98,10 +104,11 @@ def _intervals(item: Item, starts: Starts) -> tuple[Ints, Floats, Floats]:
 
 
 def _is_forgotten(
-    starts: Starts, distances_m: tuple[Floats, Floats], months: Floats, as_of_d: float
+    starts: Starts, distance_m: Floats, lives_m: Floats, months: Floats, as_of_d: float
 ) -> Bools:
-    most = INTERVALS_WITHOUT_RECORD_MAX
-    forgotten: Bools = as_of_d - starts.time_d > most * months * DAYS_PER_MONTH
-    for distance_m in distances_m:
-        forgotten = forgotten | (starts.anchor_m - starts.odometer_m > most * distance_m)
-    return forgotten
+    interval_d = months * DAYS_PER_MONTH
+    late_d = np.minimum((INTERVALS_WITHOUT_RECORD_MAX - 1) * interval_d, LATE_WITHOUT_RECORD_D_MAX)
+    gone_m = starts.anchor_m - starts.odometer_m
+    by_time: Bools = as_of_d - starts.time_d > interval_d + late_d
+    by_distance: Bools = gone_m > INTERVALS_WITHOUT_RECORD_MAX * distance_m
+    return by_time | by_distance | (gone_m > LIVES_WITHOUT_RECORD_MAX * lives_m)

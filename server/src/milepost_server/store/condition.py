@@ -12,6 +12,7 @@ from sqlalchemy import and_, func, or_, select
 
 from milepost_server.store.schema import (
     DueState,
+    RestsOn,
     gaps,
     odometer_judgements,
     readings,
@@ -51,7 +52,9 @@ class DueRow:
     p_90d: float | None
     worn: float | None  # measured wear: 0 new, 1 at its limit
     basis: str
+    rests_on: RestsOn
     limit_text: str
+    limit_short: str
     evidence: dict[str, list[dict[str, Any]]]
     config_version: str
     derived_at: dt.datetime
@@ -110,7 +113,10 @@ async def due_items(
         .order_by(service_due.c.item)
     )
     rows = (await connection.execute(query)).mappings()
-    return [DueRow(**{**row, "state": DueState(row["state"])}) for row in rows]
+    return [
+        DueRow(**{**row, "state": DueState(row["state"]), "rests_on": RestsOn(row["rests_on"])})
+        for row in rows
+    ]
 
 
 async def odometers(

@@ -1,4 +1,5 @@
-"""The work list: each owner once, with the item that needs attention first.
+"""The work list: each owner once, with the item that needs attention first; in each state, what is measured
+or on record comes before what is only counted from first registration or usual.
 
 Ranked in the database, so that a page of a large dealer's list costs no more than a page.
 """
@@ -9,14 +10,14 @@ import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, case, exists, func, or_, select
+from sqlalchemy import and_, case, func, or_, select
 
 from milepost_server.store.schema import (
     DueState,
+    RestsOn,
     owners,
     ownerships,
     service_due,
-    service_records,
     vehicles,
 )
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 # The order in which states need attention; an owner without any derived item comes last.
 STATE_ORDER = (DueState.OVERDUE, DueState.DUE, DueState.UPCOMING, DueState.OK, DueState.UNKNOWN)
+
+SURE = (RestsOn.MEASURED, RestsOn.RECORD)
 
 
 class Sort(enum.StrEnum):
@@ -73,8 +76,8 @@ class WorkListRow:
     p90_on: dt.date | None
     p50_odometer_m: float | None
     basis: str | None
-    limit_text: str | None
-    has_record: bool  # whether any service of this item is on record
+    rests_on: RestsOn | None
+    limit_short: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,7 @@ class ItemRow:
     p10_on: dt.date | None
     p50_on: dt.date | None
     p90_on: dt.date | None
+    rests_on: RestsOn
 
 
 async def page(
@@ -95,7 +99,7 @@ async def page(
 ) -> Sequence[WorkListRow]:
     """At most ``limit`` owners from ``offset`` on, in the order of ``query``."""
     top = _top_rows(dealer_id, query)
-    statement = select(*_columns(dealer_id, query.as_of, top))
+    statement = select(*_columns(top))
     if query.state is not None:
         statement = statement.where(top.c.state == query.state.value)
     statement = statement.where(top.c.place == 1).order_by(*_order(top, query)).offset(offset).limit(limit)
@@ -115,10 +119,7 @@ async def next_after(connection: AsyncConnection, dealer_id: int, as_of: dt.date
     query = WorkListQuery(as_of=as_of, sort=Sort.DUE)
     top = _top_rows(dealer_id, query)
     statement = (
-        select(*_columns(dealer_id, as_of, top))
-        .where(top.c.place == 1, top.c.p50_on > as_of)
-        .order_by(top.c.p50_on)
-        .limit(1)
+        select(*_columns(top)).where(top.c.place == 1, top.c.p50_on > as_of).order_by(top.c.p50_on).limit(1)
     )
     row = (await connection.execute(statement)).one_or_none()
     return None if row is None else _row(row)
@@ -138,6 +139,7 @@ async def attention(
             service_due.c.p10_on,
             service_due.c.p50_on,
             service_due.c.p90_on,
+            service_due.c.rests_on,
         )
         .join(latest, _is_latest(latest))
         .join(
@@ -153,25 +155,20 @@ async def attention(
             ownerships.c.owner_id.in_(owner_ids),
             service_due.c.state.in_([state.value for state in STATE_ORDER[:3]]),
         )
-        .order_by(_rank(), service_due.c.p50_on, service_due.c.vehicle_id, service_due.c.item)
+        .order_by(_rank(), _is_guess(), service_due.c.p50_on, service_due.c.vehicle_id, service_due.c.item)
     )
     rows = await connection.execute(statement)
-    return [ItemRow(row[0], row[1], row[2], DueState(row[3]), row[4], row[5], row[6]) for row in rows]
+    return [ItemRow(*row[:3], DueState(row[3]), *row[4:7], RestsOn(row[7])) for row in rows]
 
 
-def _columns(dealer_id: int, as_of: dt.date, top: Subquery) -> list[ColumnElement[Any]]:
-    recorded = exists().where(
-        service_records.c.dealer_id == dealer_id,
-        service_records.c.vehicle_id == top.c.vehicle_id,
-        service_records.c.item == top.c.item,
-        service_records.c.done_on <= as_of,
-    )
-    return [*[column for column in top.c if column.name not in ("place", "rank")], recorded]
+def _columns(top: Subquery) -> list[ColumnElement[Any]]:
+    return [column for column in top.c if column.name not in ("place", "rank", "guess")]
 
 
 def _row(values: Sequence[Any]) -> WorkListRow:
     cells = list(values)
     cells[11] = DueState(cells[11])
+    cells[17] = None if cells[17] is None else RestsOn(cells[17])
     return WorkListRow(*cells)
 
 
@@ -203,13 +200,16 @@ def _top_rows(dealer_id: int, query: WorkListQuery) -> Subquery:
             service_due.c.p90_on,
             service_due.c.p50_odometer_m,
             service_due.c.basis,
-            service_due.c.limit_text,
+            service_due.c.rests_on,
+            service_due.c.limit_short,
             _rank().label("rank"),
+            _is_guess().label("guess"),
             func.row_number()
             .over(
                 partition_by=owners.c.id,
                 order_by=(
                     _rank(),
+                    _is_guess(),
                     service_due.c.p50_on.is_(None),
                     service_due.c.p50_on,
                     ownerships.c.vehicle_id,
@@ -266,6 +266,11 @@ def _rank() -> ColumnElement[int]:
     return case(places, value=service_due.c.state, else_=len(STATE_ORDER))
 
 
+def _is_guess() -> ColumnElement[int]:
+    """0 for what is measured or on record, 1 for what is not."""
+    return case((service_due.c.rests_on.in_([word.value for word in SURE]), 0), else_=1)
+
+
 def _matches(search: str) -> ColumnElement[bool]:
     """Every word stands somewhere in the owner's name or contact, or in the car's names."""
     places = (
@@ -285,7 +290,7 @@ def _matches(search: str) -> ColumnElement[bool]:
 def _order(top: Subquery, query: WorkListQuery) -> list[ColumnElement[Any]]:
     without_date = top.c.p50_on.is_(None)
     keys: dict[Sort, list[ColumnElement[Any]]] = {
-        Sort.URGENCY: [top.c.rank, top.c.p50_on],
+        Sort.URGENCY: [top.c.rank, top.c.guess, top.c.p50_on],
         Sort.NAME: [func.lower(top.c.name)],
         Sort.CAR: [func.lower(top.c.make), func.lower(top.c.model), top.c.model_year],
         Sort.DUE: [top.c.p50_on],

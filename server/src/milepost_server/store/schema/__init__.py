@@ -26,7 +26,13 @@ from milepost_server.store.schema.derived import (
 )
 from milepost_server.store.schema.fleet import devices, installations, ownerships, vehicles, vin_conflicts
 from milepost_server.store.schema.people import dealers, owners, sessions, staff
-from milepost_server.store.schema.words import DueState, Powertrain, QuarantineState, Role
+from milepost_server.store.schema.words import (
+    DueState,
+    Powertrain,
+    QuarantineState,
+    RestsOn,
+    Role,
+)
 
 GLOBAL_TABLES = frozenset({dealers.name})
 TENANT_TABLES = tuple(table for table in metadata.sorted_tables if table.name not in GLOBAL_TABLES)
@@ -37,6 +43,7 @@ __all__ = [
     "DueState",
     "Powertrain",
     "QuarantineState",
+    "RestsOn",
     "Role",
     "batches",
     "dealers",

@@ -17,7 +17,7 @@ from sqlalchemy import (
 )
 
 from milepost_server.store.schema.columns import dealer_column, metadata, one_of, same_dealer
-from milepost_server.store.schema.words import DueState
+from milepost_server.store.schema.words import DueState, RestsOn
 from milepost_server.store.types import BigId, Json, UtcDateTime
 
 service_records = Table(
@@ -72,12 +72,15 @@ service_due = Table(
     Column("p_90d", Double),
     Column("worn", Double),  # measured wear: 0 new, 1 at its limit
     Column("basis", String(32), nullable=False),  # which limit comes first: distance, time, wear, ...
-    Column("limit_text", Text, nullable=False),
+    Column("rests_on", String(16), nullable=False),
+    Column("limit_text", Text, nullable=False),  # all limits, and what they are counted from
+    Column("limit_short", Text, nullable=False),  # the one that decides, as a list says it
     Column("evidence", Json, nullable=False),  # readings and records that the numbers rest on
     Column("config_version", String(64), nullable=False),
     Column("derived_at", UtcDateTime, nullable=False),
     PrimaryKeyConstraint("vehicle_id", "item", "as_of"),
     one_of("state", DueState),
+    one_of("rests_on", RestsOn),
     same_dealer("vehicle_id", "vehicles"),
     Index(None, "dealer_id", "as_of", "p50_on"),
 )

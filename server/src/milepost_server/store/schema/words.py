@@ -30,6 +30,16 @@ class QuarantineState(enum.StrEnum):
     DISCARDED = "discarded"
 
 
+class RestsOn(enum.StrEnum):
+    """What an item's dates rest on, the surest first: one does not call an owner for a guess."""
+
+    MEASURED = "measured"  # the car's own readings of wear
+    RECORD = "record"  # the last service on record
+    REGISTRATION = "registration"  # no service on record: counted from when the car was new
+    USUAL = "usual"  # what is usual for such parts
+    NOTHING = "nothing"  # no date: one asks
+
+
 class DueState(enum.StrEnum):
     """Where an item stands on the way to its due date."""
 

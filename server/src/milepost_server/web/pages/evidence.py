@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 
 from milepost_server.api.bodies import PathId
 from milepost_server.api.services import Parts, Viewer
+from milepost_server.derivation import results
 from milepost_server.derivation.times import AsOf
 from milepost_server.errors import NotFoundError
 from milepost_server.store import condition, ownerships, service_records, vehicles
@@ -45,10 +46,8 @@ async def item_page(
         readings = await condition.readings_at(connection, who.dealer_id, vehicle_id, places)
         ids = {entry["id"] for entry in row.evidence.get("service_records", ())}
         records = await service_records.some(connection, who.dealer_id, vehicle_id, ids)
-        until_ms = AsOf.of(day, who.timezone).end_ms
-        odometers = await condition.latest_odometers(connection, who.dealer_id, [vehicle_id], until_ms)
+        usage = await results.usage_of(connection, who.dealer_id, vehicle_id, day)
         owner_id = await _owner_id(connection, who, vehicle_id, day)
-    known = odometers.get(vehicle_id)
     context = {
         "title": evidence.title(item),
         "car": vehicle_name(vehicle.make, vehicle.model, vehicle.model_year),
@@ -57,13 +56,13 @@ async def item_page(
         "as_of": day,
         "is_past": day != today,
         "row": row,
-        "state_words": items.STATE_WORDS[row.state],
-        "says": items.says(row, day, known[1] if known else None),
+        "badge": items.badge(row.state, row.rests_on, row.p50_on, day),
+        "says": items.says(row, day, results.odometer_on(usage, day)),
         "why": items.why(row),
-        "chances": evidence.chances(row),
+        "chances": evidence.chances(row, day),
         "sources": evidence.sources(items.item_of(item, vehicle.powertrain), row),
         "readings": evidence.reading_views(row, readings, who.timezone),
-        "records": [(items.title_of(record.item), record) for record in records],
+        "records": evidence.record_views(row, records),
         "timezone": who.timezone,
     }
     return render(request, "evidence.html", context)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from milepost_server.signals.items import Item
     from milepost_server.store.condition import DueRow, OdometerRow, ReadingRow
+    from milepost_server.store.service_records import ServiceRecordRow
 
 TRUST_WORDS = MappingProxyType(
     {
@@ -28,6 +30,9 @@ TRUST_WORDS = MappingProxyType(
 )
 ROLE_WORDS = MappingProxyType(
     {"first": "First used", "latest": "Latest", "start": "Counted from here", "anchor": "Counted from here"}
+)
+RECORD_ROLE_WORDS = MappingProxyType(
+    {"start": "Counted from here", "first": "First odometer used", "latest": "Latest odometer"}
 )
 # Words of ``signals.odometer.Verdict``.
 CLEANING_WORDS = MappingProxyType(
@@ -68,9 +73,10 @@ class OdometerView:
     kept: bool
 
 
-def chances(row: DueRow) -> str:
-    """The probabilities in words: of 100 cars like this one."""
-    if row.p_30d is None or row.p_90d is None or row.state is DueState.UNKNOWN:
+def chances(row: DueRow, as_of: dt.date) -> str:
+    """The probabilities in words: of 100 cars like this one; nothing where the date has come."""
+    has_come = row.p50_on is not None and row.p50_on <= as_of
+    if row.p_30d is None or row.p_90d is None or row.state is DueState.UNKNOWN or has_come:
         return ""
     within_30, within_90 = (round(chance * 100) for chance in (row.p_30d, row.p_90d))
     return f"Of 100 cars like this one, {within_30} are due within 30 days, {within_90} within 90 days."
@@ -80,7 +86,8 @@ def sources(item: Item | None, row: DueRow) -> list[str]:
     """Where the limits that count come from, as the schedule names it."""
     if item is None:
         return []
-    found = [band.source for band in item.interval if band.words in row.limit_text]
+    parts = re.split(r"; |, since|, counted|, but|[.] No service", row.limit_text)
+    found = [band.source for band in item.interval if band.words in parts]
     if item.wear is not None and (row.worn is not None or row.basis == "wear"):
         found.append(item.wear.source)
     return found
@@ -102,6 +109,13 @@ def reading_views(row: DueRow, found: Sequence[ReadingRow], timezone: str) -> li
         )
         for reading in found
     ]
+
+
+def record_views(row: DueRow, found: Sequence[ServiceRecordRow]) -> list[tuple[str, str, ServiceRecordRow]]:
+    """(role, what was done, record) of the service records that an item's dates rest on, the start first."""
+    roles = {entry["id"]: str(entry["role"]) for entry in row.evidence.get("service_records", ())}
+    views = [(RECORD_ROLE_WORDS[roles[record.id]], items.title_of(record.item), record) for record in found]
+    return sorted(views, key=lambda view: view[0])
 
 
 def odometer_views(rows: Sequence[OdometerRow], timezone: str) -> list[OdometerView]:

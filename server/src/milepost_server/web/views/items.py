@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from milepost_server.signals.items import shipped
-from milepost_server.store.schema import DueState
+from milepost_server.store.schema import DueState, RestsOn
 from milepost_server.web import words
 
 if TYPE_CHECKING:
     from milepost_server.signals.items import Item
     from milepost_server.store.condition import DueRow
 
+# What can be due but never overdue, because nobody has noted or measured it, is no claim but a question.
+QUESTIONS = MappingProxyType({RestsOn.REGISTRATION: "Ask", RestsOn.USUAL: "Look"})
+ASKS = MappingProxyType(
+    {
+        "Ask": "Ask when it was last done: counted from new, it was due on {day}.",
+        "Look": "Time for a look: nothing measures it, and most cars are due by this distance.",
+    }
+)
 STATE_WORDS = MappingProxyType(
     {
         DueState.OVERDUE: "Overdue",
@@ -28,6 +37,14 @@ FIRST_WORDS = MappingProxyType(
 )
 # The derivation foretells no further than twenty years; what it puts there is "not in this car's life".
 FAR_DAYS = 15 * 365
+
+
+@dataclass(frozen=True, slots=True)
+class Badge:
+    """A shape and colour by name, and the word in it."""
+
+    kind: str
+    words: str
 
 
 def item_of(key: str, powertrain: str) -> Item | None:
@@ -55,7 +72,19 @@ def all_titles() -> list[tuple[str, str]]:
     return sorted(merged.items(), key=lambda pair: pair[1].lower())
 
 
-def when(state: DueState, dates: Dates, as_of: dt.date) -> str:
+def question(state: DueState, rests_on: RestsOn | None, p50_on: dt.date | None, as_of: dt.date) -> str:
+    """``Ask`` or ``Look`` for an item whose date has come but rests on nothing sure; else empty."""
+    has_come = state is DueState.DUE and p50_on is not None and p50_on <= as_of
+    return QUESTIONS.get(rests_on, "") if has_come and rests_on is not None else ""
+
+
+def badge(state: DueState, rests_on: RestsOn | None, p50_on: dt.date | None, as_of: dt.date) -> Badge:
+    """An item's state as its badge shows it."""
+    asks = question(state, rests_on, p50_on, as_of)
+    return Badge("unknown", asks) if asks else Badge(state.value, STATE_WORDS[state])
+
+
+def when(state: DueState, dates: Dates, as_of: dt.date, rests_on: RestsOn | None = RestsOn.RECORD) -> str:
     """When an item is due, as a part of a sentence: ``between 14 March and 2 May, most likely 4 April``."""
     p10, p50, p90 = dates
     if p10 is None or p50 is None or p90 is None:
@@ -63,7 +92,8 @@ def when(state: DueState, dates: Dates, as_of: dt.date) -> str:
     if state is DueState.OVERDUE:
         return f"overdue since {words.day_near(p50, as_of)}"
     if p50 <= as_of:
-        return "due now"
+        asks = question(state, rests_on, p50, as_of)
+        return {"Ask": "ask when it was last done", "Look": "time for a look"}.get(asks, "due now")
     if (p10 - as_of).days > FAR_DAYS:
         return f"not before {p10.year}"
     return _interval(p10, p50, p90, as_of)
@@ -80,26 +110,22 @@ def _interval(p10: dt.date, p50: dt.date, p90: dt.date, as_of: dt.date) -> str:
     return f"{words.days_between(p10, p90, as_of)}, most likely {middle}"
 
 
-def is_guess(row: DueRow) -> bool:
-    """Whether the date rests on nothing but what is usual: then one looks, and nothing is overdue."""
-    return row.basis == "wear" and row.worn is None
-
-
 def says(row: DueRow, as_of: dt.date, odometer_m: float | None) -> str:
     """The whole sentence about an item's date, with the distance from now where one is known."""
     dates = (row.p10_on, row.p50_on, row.p90_on)
     if row.state is DueState.UNKNOWN or row.p50_on is None:
-        return "No date yet. Enter the last service, and this gets one."
-    if is_guess(row) and row.p50_on <= as_of:
-        return "Time for a look: nothing measures it, and most cars are due by this distance."
+        return "No date: no service is on record. Ask when it was last done, and enter it."
+    asks = question(row.state, row.rests_on, row.p50_on, as_of)
+    if asks:
+        return ASKS[asks].format(day=words.day_near(row.p50_on, as_of))
     sentence = when(row.state, dates, as_of)
     if odometer_m is None or row.p50_odometer_m is None or (row.p50_on - as_of).days > FAR_DAYS:
         return words.sentence(sentence)
     left_m = row.p50_odometer_m - odometer_m
     if left_m > 0 and row.p50_on > as_of:
-        return words.sentence(f"{sentence} ({words.about_km(left_m)} from now)")
-    if left_m < 0 and row.state is DueState.OVERDUE:
-        return words.sentence(f"{sentence} ({words.about_km(-left_m)} ago)")
+        sentence += f" ({words.about_km(left_m)} from now)"
+    elif left_m < 0 and row.state is DueState.OVERDUE:
+        sentence += f" ({words.about_km(-left_m)} ago)"
     return words.sentence(sentence)
 
 
@@ -109,20 +135,6 @@ def why(row: DueRow) -> str:
     if first is None or row.state is DueState.UNKNOWN or "whichever" not in row.limit_text:
         return words.sentence(row.limit_text)
     return words.sentence(f"{row.limit_text.rstrip('.')}; here {first}")
-
-
-def limit_words(key: str, basis: str, limit_text: str) -> str:
-    """The one limit that decides, as short as it goes: ``15,000 km or 12 months, whichever comes first``."""
-    for schedule in shipped().values():
-        item = next((one for one in schedule.item if one.key == key), None)
-        if item is None:
-            continue
-        if basis == "wear" and item.wear is not None:
-            return item.wear.words
-        band = next((band.words for band in item.interval if band.words in limit_text), None)
-        if band is not None:
-            return f"every {band}"
-    return limit_text
 
 
 Dates = tuple[dt.date | None, dt.date | None, dt.date | None]

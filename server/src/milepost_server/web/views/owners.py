@@ -106,8 +106,7 @@ class OtherItem:
     """Another item of the same owner that needs attention."""
 
     title: str
-    state: DueState
-    state_words: str
+    badge: items.Badge
     when: str
 
 
@@ -122,8 +121,7 @@ class Row:
     car: str
     plate: str | None
     odometer_m: float | None
-    state: DueState
-    state_words: str
+    badge: items.Badge
     title: str
     why: str
     when: str
@@ -261,8 +259,7 @@ def _row(
         car=vehicle_name(row.make or "", row.model or "", row.model_year) if has_car else "No car at present",
         plate=row.plate,
         odometer_m=odometer_m,
-        state=row.state,
-        state_words=items.STATE_WORDS[row.state],
+        badge=items.badge(row.state, row.rests_on, row.p50_on, as_of),
         title=items.title_of(row.item) if row.item else "",
         why=_why(row),
         when=when,
@@ -272,9 +269,8 @@ def _row(
         others=[
             OtherItem(
                 items.title_of(item.item),
-                item.state,
-                items.STATE_WORDS[item.state],
-                items.when(item.state, (item.p10_on, item.p50_on, item.p90_on), as_of),
+                items.badge(item.state, item.rests_on, item.p50_on, as_of),
+                items.when(item.state, (item.p10_on, item.p50_on, item.p90_on), as_of, item.rests_on),
             )
             for item in others
             if (item.vehicle_id, item.item) != (row.vehicle_id, row.item)
@@ -283,12 +279,7 @@ def _row(
 
 
 def _why(row: WorkListRow) -> str:
-    if row.item is None or row.limit_text is None or row.basis is None:
-        return ""
-    if row.state is DueState.UNKNOWN:
-        return "No service is on record; ask when it was last done."
-    limit = words.sentence(items.limit_words(row.item, row.basis, row.limit_text))
-    return limit if row.has_record or row.basis == "wear" else f"{limit} No service on record: ask."
+    return "" if row.limit_short is None else words.sentence(row.limit_short)
 
 
 def _dates(row: WorkListRow, as_of: dt.date) -> tuple[str, str]:
@@ -298,7 +289,9 @@ def _dates(row: WorkListRow, as_of: dt.date) -> tuple[str, str]:
     if row.state is DueState.OVERDUE:
         return f"since {words.short_day(row.p50_on, as_of)}", ""
     if row.p50_on <= as_of:
-        return "now", ""
+        asked = items.question(row.state, row.rests_on, row.p50_on, as_of)
+        dates = (row.p10_on, row.p50_on, row.p90_on)
+        return items.when(row.state, dates, as_of, row.rests_on) if asked else "now", ""
     if (row.p10_on - as_of).days > items.FAR_DAYS:
         return f"not before {row.p10_on.year}", ""
     if row.p10_on == row.p90_on:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from milepost_server.signals.faults import FaultStatus
 from milepost_server.store.schema import DueState
-from milepost_server.store.work_list import STATE_ORDER
+from milepost_server.store.work_list import STATE_ORDER, SURE
 from milepost_server.web import words
 from milepost_server.web.charts import odometer as chart
 from milepost_server.web.views import faults, freshness, items, wear
@@ -35,7 +35,7 @@ class ItemView:
     key: str
     title: str
     state: DueState
-    state_words: str
+    badge: items.Badge
     says: str
     why: str
     gauge: Gauge | None
@@ -111,7 +111,7 @@ def vehicle_view(facts: VehicleFacts) -> VehicleView:
         heard=freshness.heard(last_on, as_of),
         odometer_m=odometer_m,
         odometer_on=words.day_of_ms(last.time_ms, facts.timezone) if last else None,
-        items=[_item_view(item, facts, odometer_m) for item in shown],
+        items=[_item_view(item, facts) for item in shown],
         chart=_chart(facts, shown),
         faults=faults.fault_views(facts.faults, facts.timezone, as_of),
         services=_visits(facts.records)[:SERVICES_SHOWN_MAX],
@@ -123,11 +123,12 @@ def vehicle_view(facts: VehicleFacts) -> VehicleView:
 
 def finding(shown: Sequence[DueRow], reported: Sequence[Fault], as_of: dt.date) -> str:
     """What the car needs, in one sentence: the answer to the question that the page is opened with."""
-    due = [item for item in shown if item.state is DueState.DUE]
+    due = [(item, _question(item, as_of)) for item in shown if item.state is DueState.DUE]
     named = {
         "overdue": [item for item in shown if item.state is DueState.OVERDUE],
-        "due within 30 days": [item for item in due if not items.is_guess(item)],
-        "to be looked at": [item for item in due if items.is_guess(item)],
+        "due within 30 days": [item for item, asks in due if not asks],
+        "to be looked at": [item for item, asks in due if asks == "Look"],
+        "to be asked about": [item for item, asks in due if asks == "Ask"],
     }
     parts = [
         f"{words.listed([_low(_title(item)) for item in some])} {state}"
@@ -147,6 +148,10 @@ def finding(shown: Sequence[DueRow], reported: Sequence[Fault], as_of: dt.date) 
     return f"Nothing is due. Next: {_low(_title(first))}, {items.when(first.state, dates, as_of)}."
 
 
+def _question(item: DueRow, as_of: dt.date) -> str:
+    return items.question(item.state, item.rests_on, item.p50_on, as_of)
+
+
 def _title(item: DueRow) -> str:
     return items.title_of(item.item)
 
@@ -156,23 +161,23 @@ def _low(title: str) -> str:
     return title[:1].lower() + title[1:] if title[1:2].islower() else title
 
 
-def _urgency(item: DueRow) -> tuple[int, dt.date, str]:
-    return STATE_ORDER.index(item.state), item.p50_on or dt.date.max, _title(item)
+def _urgency(item: DueRow) -> tuple[int, bool, dt.date, str]:
+    return STATE_ORDER.index(item.state), item.rests_on not in SURE, item.p50_on or dt.date.max, _title(item)
 
 
-def _item_view(item: DueRow, facts: VehicleFacts, odometer_m: float | None) -> ItemView:
+def _item_view(item: DueRow, facts: VehicleFacts) -> ItemView:
     return ItemView(
         key=item.item,
         title=_title(item),
         state=item.state,
-        state_words=items.STATE_WORDS[item.state],
-        says=items.says(item, facts.as_of, odometer_m),
+        badge=items.badge(item.state, item.rests_on, item.p50_on, facts.as_of),
+        says=items.says(item, facts.as_of, facts.odometer_now_m),
         why=items.why(item),
-        gauge=_gauge(item, facts, odometer_m),
+        gauge=_gauge(item, facts),
     )
 
 
-def _gauge(item: DueRow, facts: VehicleFacts, odometer_m: float | None) -> Gauge | None:
+def _gauge(item: DueRow, facts: VehicleFacts) -> Gauge | None:
     scheduled = items.item_of(item.item, facts.vehicle.powertrain)
     if scheduled is None or item.state is DueState.UNKNOWN:
         return None
@@ -183,7 +188,7 @@ def _gauge(item: DueRow, facts: VehicleFacts, odometer_m: float | None) -> Gauge
         started_on=record.done_on if record else born,
         started_m=record.odometer_m if record else 0.0,
         born_on=born,
-        odometer_m=odometer_m,
+        odometer_m=facts.odometer_now_m,
         wear=facts.wear,
     )
     return wear.gauge_of(scheduled, item.basis, item.state, since)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from milepost_protocol.signals import catalogue
+from milepost_server.signals.items import months_words
 from milepost_server.web import words
 from milepost_server.web.charts.gauge import Gauge
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from milepost_server.store.schema import DueState
 
 DAYS_PER_MONTH = 365.25 / 12
+MONTHS_PER_YEAR = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,8 @@ def _by_time(band: Band | None, state: DueState, since: Since) -> Gauge | None:
         return None
     used = max((since.as_of - since.started_on).days, 0) / DAYS_PER_MONTH
     text = f"{int(used)} of {band.time_months} months"
+    if months_words(band.time_months).endswith("years"):
+        text = f"{used / MONTHS_PER_YEAR:.1f} of {months_words(band.time_months)}"
     return Gauge(used, float(band.time_months), text, state.value)
 
 
