@@ -21,6 +21,7 @@ from milepost_simulator.car.recorded import load_drive
 if TYPE_CHECKING:
     from pathlib import Path
 
+ENTERED_VIN, TOLD_VIN, OTHER_VIN = "1M8GDM9AXKP042788", "WVWZZZ1JZXW000001", "WVWZZZ1JZXW000002"
 COUNTERS = (paths.DISTANCE, paths.ENGINE_HOURS, paths.REVOLUTIONS, paths.OIL_WEIGHTED_REVOLUTIONS)
 
 
@@ -90,6 +91,39 @@ def test_an_anchor_makes_an_odometer_where_the_car_has_none() -> None:
     assert found[paths.ODOMETER] == pytest.approx(5_029_800, abs=30)
     assert found[paths.ODOMETER_SOURCE] == "anchored"
     assert 500 < float(str(found[paths.ODOMETER_UNCERTAINTY])) < 700
+
+
+def restarted(edge: Edge, config: EdgeConfig) -> Edge:
+    again = Edge(config)
+    again.restore(json.loads(json.dumps(edge.state())))
+    return again
+
+
+def test_an_entered_vin_is_told_once_and_another_one_again() -> None:
+    edge = Edge(EdgeConfig(vin=ENTERED_VIN))
+    assert [sample.value for sample in edge.begin(0.0)] == [ENTERED_VIN]
+    edge = restarted(edge, EdgeConfig(vin=ENTERED_VIN))
+    assert edge.begin(0.0) == []
+    edge = restarted(edge, EdgeConfig(vin=OTHER_VIN))
+    assert [sample.value for sample in edge.begin(0.0)] == [OTHER_VIN]
+    assert Edge().begin(0.0) == []
+
+
+def test_the_cars_own_vin_overrules_the_entered_one_for_good() -> None:
+    config = EdgeConfig(vin=ENTERED_VIN, anchor_odometer_m=5e6, anchor_at="2026-03-01")
+    edge = Edge(config)
+    edge.begin(0.0)
+    assert [sample.value for sample in edge.feed(Reading(paths.VIN, TOLD_VIN, 1.0))] == [TOLD_VIN]
+    edge.feed(Reading(paths.ODOMETER, 5_000_000, 2.0))
+    edge.feed(Reading(paths.DTC_CONFIRMED, "P0301", 3.0))
+    before = edge.state()
+    for _ in range(3):
+        edge = restarted(edge, config)
+        assert edge.begin(0.0) == []
+        assert edge.feed(Reading(paths.VIN, TOLD_VIN, 1.0)) == []
+        assert (edge.state()["distance"], edge.state()["faults"]) == (before["distance"], before["faults"])
+    edge = restarted(edge, EdgeConfig(vin=OTHER_VIN))
+    assert [sample.value for sample in edge.begin(0.0)] == [OTHER_VIN], "somebody entered another car's"
 
 
 def test_values_that_no_car_has_are_refused_and_counted() -> None:

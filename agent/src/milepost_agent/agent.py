@@ -26,18 +26,17 @@ from milepost_agent.errors import ConfigError, EdgeStateError, StoreDamagedError
 from milepost_agent.health.document import status_document
 from milepost_agent.health.endpoint import StatusServer
 from milepost_agent.health.sdnotify import notify
-from milepost_agent.paths import VIN
-from milepost_agent.readings import Reading
 from milepost_agent.sources import open_source
 from milepost_agent.tasks import OnFailure, Task, run_all
 from milepost_agent.uplink.mqtt import Broker, Uplink
 from milepost_agent.uplink.session import SessionLimits
+from milepost_protocol.identity import check_vin
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from milepost_agent.readings import Source
+    from milepost_agent.readings import Reading, Source
     from milepost_agent.settings import Config
 
 TICK_S: Final = 1.0
@@ -128,8 +127,7 @@ class Agent:
             _LOG.error("%s", error)
             self.edge_state_error = str(error)
             self.edge = Edge(edge_config(self._config))
-        if self._config.vehicle.vin:
-            self._feed(Reading(VIN, self._config.vehicle.vin, time.monotonic()))
+        self.recorder.add(self.edge.begin(time.monotonic()))
 
     async def _read(self, source: Source) -> None:
         async with contextlib.aclosing(source.readings()) as readings:
@@ -185,6 +183,7 @@ def edge_config(config: Config) -> EdgeConfig:
         anchor_at=vehicle.anchor_at,
         anchor_sigma_m=vehicle.anchor_sigma_m,
         mass_kg=vehicle.mass_kg,
+        vin=check_vin(vehicle.vin) if vehicle.vin else "",
         profile=config.profile,
     )
 

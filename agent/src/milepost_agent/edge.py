@@ -15,13 +15,13 @@ from milepost_agent.derive.starts import Starts
 from milepost_agent.derive.trips import Trips
 from milepost_agent.derive.voltage import REST_S, Voltage
 from milepost_agent.errors import EdgeStateError
+from milepost_agent.readings import Reading
 from milepost_agent.sampler import Rule, Sampler, shipped_rules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from milepost_agent.derive.accumulator import Accumulator
-    from milepost_agent.readings import Reading
 
 STATE_VERSION: Final = 1
 DERIVED_FROM_OWN_NAME: Final = frozenset({paths.ODOMETER})
@@ -34,6 +34,7 @@ class EdgeConfig:
 
     ``anchor_odometer_m`` is the odometer reading that a person entered last, ``anchor_at`` says when (any
     text; another reading or another time anchors anew), ``anchor_sigma_m`` how far it may be off by now.
+    ``vin`` is the VIN that a person entered, "" for none.
     ``profile`` holds the sampling rules of the collection profile that the owner agreed to; none by default.
     """
 
@@ -42,6 +43,7 @@ class EdgeConfig:
     anchor_sigma_m: float = 1_000.0
     mass_kg: float = MASS_KG
     rest_s: float = REST_S
+    vin: str = ""
     profile: Mapping[str, Rule] = field(default_factory=lambda: MappingProxyType({}))
 
 
@@ -67,6 +69,8 @@ class Edge:
             for signal in frozenset().union(*(a.inputs for a in self._accumulators))
         }
         self._sampler = Sampler(shipped_rules().with_profile(config.profile))
+        self._entered_vin = config.vin
+        self._overruled_vin = ""
 
     @property
     def refused(self) -> Mapping[str, int]:
@@ -78,8 +82,23 @@ class Edge:
         """Readings that stay in the car because no collection profile names them."""
         return self._sampler.withheld
 
+    def begin(self, mono_s: float) -> list[Reading]:
+        """What is to be stored because of what a person entered; call it once, after ``restore``.
+
+        An entered VIN counts until the car tells one of its own: two that differ would be taken for two cars
+        at each start, and the anchor and the codes be thrown away.
+        """
+        if self._entered_vin in ("", self._overruled_vin):
+            return []
+        return self._take(Reading(paths.VIN, self._entered_vin, mono_s))
+
     def feed(self, reading: Reading) -> list[Reading]:
-        """What is to be stored because of ``reading``."""
+        """What is to be stored because of ``reading``, which was read from the car."""
+        if reading.signal == paths.VIN:
+            self._overruled_vin = self._entered_vin
+        return self._take(reading)
+
+    def _take(self, reading: Reading) -> list[Reading]:
         derived = [d for a in self._by_input.get(reading.signal, ()) for d in a.feed(reading)]
         if reading.signal in DERIVED_FROM_OWN_NAME:
             return self._sample(derived, reading.mono_s)
@@ -100,6 +119,7 @@ class Edge:
         return {
             "version": STATE_VERSION,
             "sampled": self._sampler.state(),
+            "overruled_vin": self._overruled_vin,
             **{a.name: a.state() for a in self._accumulators},
         }
 
@@ -117,6 +137,7 @@ class Edge:
         for accumulator in self._accumulators:
             accumulator.restore(_part(state, accumulator.name))
         self._sampler.restore(_part(state, "sampled"))
+        self._overruled_vin = str(state.get("overruled_vin", ""))
 
 
 def _part(state: Mapping[str, object], name: str) -> Mapping[str, object]:

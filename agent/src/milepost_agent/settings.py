@@ -51,7 +51,7 @@ class Device:
 class Vehicle:
     """[vehicle]: what the car cannot tell by itself."""
 
-    vin: str = _setting("VIN, where the car does not report it", "")
+    vin: str = _setting("VIN, until the car reports one of its own", "")
     anchor_odometer_m: float | None = _setting(
         "odometer as last read by a person, for cars that do not report it", None, "m", 0, 4_294_967_295
     )
