@@ -42,6 +42,27 @@ def test_a_dip_between_two_readings_is_missed_and_counted() -> None:
     assert voltage.missed == 1
 
 
+@pytest.mark.parametrize(
+    "volts",
+    [
+        (12.2, 12.2, 14.3, 14.4),  # the converter takes over before the engine is turned
+        (14.4, 14.4, 13.2, 13.3),  # the converter regulates
+        (12.4, 12.3, 12.4),  # the engine is turned by the traction battery
+    ],
+)
+def test_a_hybrid_without_a_starter_has_no_cranking_minimum(volts: tuple[float, ...]) -> None:
+    voltage = Voltage()
+    assert start(voltage, *volts) == []
+    assert voltage.missed == 1
+
+
+@pytest.mark.parametrize("volts", [(14.4, 14.3, 10.9), (11.9, 12.5, 11.0, 11.8), (12.2, 11.9, 11.3, 14.2)])
+def test_a_fall_below_what_the_battery_had_is_a_dip_whatever_comes_around_it(
+    volts: tuple[float, ...],
+) -> None:
+    assert start(Voltage(), *volts) == [(paths.CRANKING_MINIMUM, min(volts))]
+
+
 def test_a_dip_long_before_the_start_belongs_to_something_else() -> None:
     voltage = Voltage()
     feed(voltage, (paths.RPM, 0.0, 0.0), (paths.VOLTAGE, 9.8, 1.0), (paths.VOLTAGE, 12.5, 20.0))

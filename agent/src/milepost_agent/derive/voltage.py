@@ -8,6 +8,7 @@ it says nothing about the battery, and is counted as missed.
 from __future__ import annotations
 
 from collections import deque
+from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
 from milepost_agent import paths
@@ -16,7 +17,7 @@ from milepost_agent.derive.engine import RUNNING_RPM_MIN
 from milepost_agent.readings import Reading
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from milepost_agent.derive.accumulator import State
 
@@ -25,6 +26,8 @@ CRANK_S_MAX: Final = 10.0
 CRANK_READINGS_MAX: Final = 256
 DIP_V_MIN: Final = 0.8
 """Lamps, pumps and glow plugs pull less than this; a starter pulls more."""
+BATTERY_V_MAX: Final = 12.9
+"""No battery rests higher: what is above comes from a charger or a converter, whose end is no dip."""
 REST_S: Final = 1_800.0
 
 
@@ -80,13 +83,25 @@ class Voltage:
         self._before_start.clear()
         if was is not False:
             return []
-        if not volts or max(volts) - min(volts) < DIP_V_MIN:
+        minimum_v = _dip_v(volts)
+        if minimum_v is None:
             self._missed += 1
             return []
-        return [Reading(paths.CRANKING_MINIMUM, min(volts), mono_s)]
+        return [Reading(paths.CRANKING_MINIMUM, minimum_v, mono_s)]
 
     def state(self) -> State:
         return {"missed": self._missed}
 
     def restore(self, state: Mapping[str, object]) -> None:
         self._missed = int(saved_number(self.name, state, "missed"))
+
+
+def _dip_v(volts: Sequence[float]) -> float | None:
+    """The lowest of ``volts``, in the order in which they were read, that lies far below one before it.
+
+    None if none does: a hybrid's engine is turned by its traction battery, and the converter that takes the
+    12 V system over lifts it. A rise is no dip.
+    """
+    before = accumulate((min(v, BATTERY_V_MAX) for v in volts), max)
+    dips = [v for v, before_v in zip(volts, before, strict=True) if before_v - v >= DIP_V_MIN]
+    return min(dips, default=None)
