@@ -25,7 +25,7 @@ def with_setting(section: str, **values: Any) -> dict[str, Any]:
 
 def test_defaults_are_within_their_own_bounds() -> None:
     config = parse(LEAST)
-    assert config.buffer.commit_interval_s == 10.0
+    assert config.buffer.commit_interval_s == 30.0
     again = {"device": {"id": "x"}, "uplink": {"host": "y"}}
     for setting in settings():
         if not setting.is_required and setting.default is not None:
