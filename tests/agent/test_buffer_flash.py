@@ -39,7 +39,7 @@ def test_a_car_that_never_stops_stays_within_half_of_what_flash_bears(tmp_path: 
 
 
 def drive_an_hour(store: BufferStore, interval_s: int) -> int:
-    """At 72 km/h, one reading of each kind a second, a receipt after each commit; how many commits it took."""
+    """At 72 km/h, one reading of each kind a second, a receipt after each commit; how many commits."""
     edge, samples, commits = Edge(), [], 0
     for second in range(1, HOUR_S + 1):
         for signal, value in ((paths.RPM, 2000.0), (paths.SPEED, 72.0), (paths.VOLTAGE, 14.2)):
