@@ -231,6 +231,18 @@ async def test_each_item_says_what_it_is_counted_from(garage: Garage) -> None:
     assert nothing["limit_text"] == ("2 years, but neither a service nor the first registration is on record")
 
 
+async def test_a_silent_car_has_gone_on_most_likely(garage: Garage) -> None:
+    car = await garage.car()
+    await garage.drive(car, km_per_month=1_000)
+    later = TODAY + dt.timedelta(days=91)
+    await garage.derivation(NOW + dt.timedelta(days=91)).dealer(garage.dealer, later)
+    async with garage.store.read() as connection:
+        usage = await results.usage_of(connection, garage.dealer.id, car, later)
+    assert results.odometer_on(usage, TODAY) == 50_000 * KM
+    assert results.odometer_on(usage, later) == pytest.approx(53_000 * KM, rel=0.01)
+    assert results.odometer_on(None, later) is None
+
+
 async def test_certain_work_is_called_for_before_what_is_only_asked(garage: Garage) -> None:
     late = await garage.car(registered=TODAY - dt.timedelta(days=760))
     known = await garage.car()

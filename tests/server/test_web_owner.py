@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING
 
 import pytest
 
+from milepost_server.store import devices, readings, streams
 from support import showroom
 from support.html import Page
 
@@ -78,6 +80,68 @@ async def test_gaps_and_doubted_readings_are_told(page: httpx.AsyncClient) -> No
     assert "3,912,000 km" in doubted.text
     assert "Not used: further than a car can go in that time." in doubted.lines
     assert "Not used: lower than readings before it that later ones confirm." in doubted.lines
+
+
+async def test_what_was_refused_is_told_with_what_to_do(site: Site) -> None:
+    async with site.store.write() as connection:
+        for signal, reason, samples, detail in (
+            ("Vehicle.Powertrain.Flux", "unknown-signal", 31, "the catalogue has no such signal"),
+            (showroom.ODOMETER, "unit", 1, f"{showroom.ODOMETER} came in 'km', the catalogue has it in 'm'"),
+        ):
+            await readings.count_refusal(
+                connection,
+                site.dealer_id,
+                "car-0001-0",
+                signal=signal,
+                reason=reason,
+                samples=samples,
+                detail=detail,
+                now=showroom.NOW - dt.timedelta(days=2),
+            )
+    async with site.client(showroom.ADVISOR) as advisor:
+        golf = await read(advisor, GOLF)
+        assert (
+            "31 values of Vehicle.Powertrain.Flux from device car-0001-0 were not used "
+            "(last on 18 November): this server does not know the signal; a newer server may. Kept in the archive; the last one: "
+            "The catalogue has no such signal." in golf.lines
+        )
+        assert "1 value of Odometer reading from device car-0001-0 was not used" in golf.text
+        assert "Flux" not in (await read(advisor, SILENT)).text
+        told = (await advisor.get("/api/v1/vehicles/1")).json()["refused"]
+        assert [(row["reason"], row["samples"]) for row in told] == [("unknown-signal", 31), ("unit", 1)]
+
+
+async def test_another_vin_is_said_before_everything_else(site: Site) -> None:
+    async with site.store.write() as connection:
+        await readings.note_vin_conflict(
+            connection,
+            site.dealer_id,
+            "car-0003-0",
+            vehicle_id=4,
+            vin_reported="1M8GDM9AXKP042788",
+            now=showroom.NOW,
+        )
+    async with site.client(showroom.ADVISOR) as advisor:
+        silent = await read(advisor, SILENT)
+        told = [line for line in silent.lines if "says that its VIN is 1M8GDM9AXKP042788, not WVW" in line]
+        assert len(told) == 2, "as a notice, and in the list of what is wrong with the data"
+        assert silent.lines.index(told[0]) < silent.lines.index("What it needs, and when")
+        assert (await advisor.get("/api/v1/vehicles/4")).json()["vin_conflicts"][0][
+            "device_id"
+        ] == "car-0003-0"
+
+
+async def test_devices_without_a_car_are_named(site: Site) -> None:
+    async with site.store.write() as connection:
+        for device in ("gw-lost", "gw-quiet"):
+            await devices.add(connection, site.dealer_id, device, credential="none", now=showroom.NOW)
+        await streams.lock(connection, [(site.dealer_id, "gw-lost", "00" * 8)], now=showroom.NOW)
+    async with site.client(showroom.ADVISOR) as advisor:
+        page = await read(advisor, "/quarantine")
+        assert "Devices that send and sit in no car" in page.lines
+        assert "gw-lost" in page.text
+        assert "gw-quiet" not in page.text
+        assert "milepost-server quarantine list" in page.text
 
 
 async def test_the_picture_has_a_finding_and_a_table_behind_it(page: httpx.AsyncClient) -> None:

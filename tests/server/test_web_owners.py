@@ -69,6 +69,12 @@ async def test_a_silent_car_and_more_items_are_said(page: httpx.AsyncClient) -> 
     assert "Overdue Engine oil and filter, overdue since 6 October" in more.lines
 
 
+async def test_a_confirmed_fault_is_said_in_the_list(page: httpx.AsyncClient) -> None:
+    whole = await read(page, "/owners")
+    assert whole.text.count("1 confirmed fault: P0401.") == 1
+    assert "1 confirmed fault: P0401." in (await read(page, "/owners?q=maximilian")).text
+
+
 async def test_a_date_that_rests_on_no_record_says_so(page: httpx.AsyncClient) -> None:
     nothing = await read(page, "/owners?q=fischer")
     assert "No service on record: ask when it was last done." in nothing.text

@@ -6,7 +6,16 @@ import datetime as dt
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Path
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    field_validator,
+)
 
 from milepost_protocol.errors import ProtocolError
 from milepost_protocol.identity import check_device_id, check_vin
@@ -15,6 +24,15 @@ from milepost_server.store.schema import Powertrain
 BULK_ITEMS_MAX = 500
 ODOMETER_M_MAX = 4_294_967_295
 ID_MAX = 2**63 - 1
+# Wide enough for every car and its future, and far from where calendars and time zones overflow.
+DAY_MIN = dt.date(1950, 1, 1)
+DAY_MAX = dt.date(2199, 12, 31)
+MOMENT_MIN = dt.datetime(1950, 1, 1, tzinfo=dt.UTC)
+MOMENT_MAX = dt.datetime(2199, 12, 31, tzinfo=dt.UTC)
+NUL = "\0"
+
+
+T = TypeVar("T")
 
 
 def _vin(value: str) -> str:
@@ -31,11 +49,17 @@ def _device_id(value: str) -> str:
         raise ValueError(str(error)) from None
 
 
+def without_nul(value: T) -> T:
+    """Return ``value``; a NUL, which PostgreSQL does not keep in a text, is a mistake."""
+    if isinstance(value, str) and NUL in value:
+        raise ValueError("has a NUL character; leave it out")
+    return value
+
+
 def _many_or_one(value: Any) -> str:
     return "many" if isinstance(value, list) else "one"
 
 
-T = TypeVar("T")
 # The thing itself, or a list of them. The tags keep the places in error messages short: ``3.vin``.
 OneOrMany = Annotated[
     Annotated[T, Tag("one")] | Annotated[list[T], Field(max_length=BULK_ITEMS_MAX), Tag("many")],
@@ -45,6 +69,8 @@ Vin = Annotated[str, AfterValidator(_vin), Field(max_length=64, examples=["WVWZZ
 DeviceId = Annotated[str, AfterValidator(_device_id), Field(max_length=256, examples=["car-0001"])]
 Id = Annotated[int, Field(ge=1, le=ID_MAX)]
 PathId = Annotated[int, Path(ge=1, le=ID_MAX)]
+Day = Annotated[dt.date, Field(ge=DAY_MIN, le=DAY_MAX)]
+Moment = Annotated[AwareDatetime, Field(ge=MOMENT_MIN, le=MOMENT_MAX)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Word = Annotated[str, Field(min_length=1, max_length=64)]
 
@@ -53,6 +79,8 @@ class Body(BaseModel):
     """A typo in a field's name is an error, not a silence."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    _no_nul = field_validator("*")(without_nul)
 
 
 class LoginBody(Body):
@@ -80,7 +108,7 @@ class VehicleBody(Body):
     model_year: Annotated[int, Field(ge=1950, le=2100)]
     powertrain: Powertrain
     plate: Annotated[str | None, Field(max_length=16)] = None
-    first_registered_on: dt.date | None = None
+    first_registered_on: Day | None = None
 
 
 class OwnershipBody(Body):
@@ -88,8 +116,8 @@ class OwnershipBody(Body):
 
     owner_id: Id
     vehicle_id: Id
-    start_on: dt.date
-    end_on: dt.date | None = None
+    start_on: Day
+    end_on: Day | None = None
 
 
 class DeviceBody(Body):
@@ -103,7 +131,7 @@ class InstallationBody(Body):
 
     device_id: DeviceId
     vehicle_id: Id
-    start_at: AwareDatetime
+    start_at: Moment
 
 
 class ServiceRecordBody(Body):
@@ -111,6 +139,6 @@ class ServiceRecordBody(Body):
 
     vehicle_id: Id
     item: Word
-    done_on: dt.date
+    done_on: Day
     odometer_m: Annotated[int | None, Field(ge=0, le=ODOMETER_M_MAX)] = None
     source: Annotated[str, Field(min_length=1, max_length=32)] = "api"

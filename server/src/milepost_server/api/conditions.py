@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from milepost_server.api.answers import Answer, OwnerAnswer, ServiceRecordAnswer, VehicleAnswer
-from milepost_server.api.bodies import PathId
+from milepost_server.api.bodies import Day, PathId
 from milepost_server.api.facts import vehicle_facts, vehicles_of
 from milepost_server.api.services import Parts, Viewer
 from milepost_server.errors import NotFoundError
@@ -74,6 +74,27 @@ class GapAnswer(Answer):
     received_at: dt.datetime
 
 
+class RefusedAnswer(Answer):
+    """Samples of one signal that came and were not used, and why."""
+
+    device_id: str
+    signal: str
+    reason: str
+    samples: int
+    detail: str
+    first_at: dt.datetime
+    last_at: dt.datetime
+
+
+class VinConflictAnswer(Answer):
+    """Another VIN than the vehicle's, as its device has read it from the car."""
+
+    device_id: str
+    vin_reported: str
+    first_at: dt.datetime
+    last_at: dt.datetime
+
+
 class ConditionAnswer(BaseModel):
     """All that is known of one vehicle as of one day."""
 
@@ -84,6 +105,8 @@ class ConditionAnswer(BaseModel):
     items: list[ItemAnswer]
     faults: list[FaultAnswer]
     gaps: list[GapAnswer]
+    refused: list[RefusedAnswer]
+    vin_conflicts: list[VinConflictAnswer]
     service_records: list[ServiceRecordAnswer]
 
 
@@ -97,7 +120,7 @@ class OwnerConditionAnswer(BaseModel):
 
 @router.get("/owners/{owner_id}")
 async def owner_condition(
-    owner_id: PathId, who: Viewer, parts: Parts, as_of: dt.date | None = None
+    owner_id: PathId, who: Viewer, parts: Parts, as_of: Day | None = None
 ) -> OwnerConditionAnswer:
     """An owner and what their vehicles need."""
     day = as_of or parts.today(who)
@@ -113,7 +136,7 @@ async def owner_condition(
 
 @router.get("/vehicles/{vehicle_id}")
 async def vehicle_condition(
-    vehicle_id: PathId, who: Viewer, parts: Parts, as_of: dt.date | None = None
+    vehicle_id: PathId, who: Viewer, parts: Parts, as_of: Day | None = None
 ) -> ConditionAnswer:
     """A vehicle and what it needs."""
     async with parts.store.read() as connection:
@@ -139,6 +162,8 @@ def _condition(facts: VehicleFacts) -> ConditionAnswer:
         items=[ItemAnswer.model_validate(item) for item in facts.items],
         faults=[FaultAnswer.model_validate(fault) for fault in facts.faults],
         gaps=[GapAnswer.model_validate(gap) for gap in facts.gaps],
+        refused=[RefusedAnswer.model_validate(row) for row in facts.refused],
+        vin_conflicts=[VinConflictAnswer.model_validate(row) for row in facts.vin_conflicts],
         service_records=[ServiceRecordAnswer.model_validate(record) for record in facts.records],
     )
 

@@ -28,7 +28,6 @@ async def register_devices(
 
     async def register(device: DeviceBody) -> NewDeviceAnswer:
         secret = credentials.new_secret()
-        secret = credentials.new_secret()
         credential = credentials.credential(secret)
         await devices.add(connection, who.dealer_id, device.id, credential=credential, now=parts.now())
         return NewDeviceAnswer(id=device.id, secret=secret)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from milepost_server.derivation import results, times
 from milepost_server.signals.items import shipped
-from milepost_server.store import condition, installations, ownerships, service_records, vehicles
+from milepost_server.store import condition, installations, missing, ownerships, service_records, vehicles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from milepost_server.signals.faults import Fault
     from milepost_server.store.condition import DueRow, GapRow, OdometerRow
     from milepost_server.store.installations import InstallationView
+    from milepost_server.store.missing import RefusedRow, VinConflictRow
     from milepost_server.store.service_records import ServiceRecordRow
     from milepost_server.store.vehicles import VehicleRow
 
@@ -46,6 +47,8 @@ class VehicleFacts:
     gaps: Sequence[GapRow]
     installations: Sequence[InstallationView]
     last_word_ms: int | None
+    refused: Sequence[RefusedRow]
+    vin_conflicts: Sequence[VinConflictRow]
     odometer_now_m: float | None  # projected from the last reading or record where that is old
 
 
@@ -67,6 +70,7 @@ async def vehicle_facts(
     if vehicle is None:
         return None
     until_ms = times.AsOf.of(as_of, who.timezone).end_ms
+    until = times.moment(until_ms)
     due = await condition.due_items(connection, dealer_id, vehicle_id, as_of)
     usage = await results.usage_of(connection, dealer_id, vehicle_id, as_of)
     signals = [path for item in shipped()[vehicle.powertrain].item if item.wear for path in item.wear.signals]
@@ -86,9 +90,11 @@ async def vehicle_facts(
             connection, dealer_id, vehicle_id, until=as_of, limit=RECORDS_SHOWN_MAX
         ),
         wear={path: float(row.value) for path, row in worn.items()},
-        gaps=await condition.gaps_of(connection, dealer_id, vehicle_id, times.moment(until_ms)),
+        gaps=await condition.gaps_of(connection, dealer_id, vehicle_id, until),
         installations=await installations.of_vehicle(connection, dealer_id, vehicle_id),
         last_word_ms=last.get(vehicle_id),
+        refused=await missing.refused_of(connection, dealer_id, vehicle_id, until),
+        vin_conflicts=await missing.vin_conflicts_of(connection, dealer_id, vehicle_id, until),
         odometer_now_m=results.odometer_on(usage, as_of),
     )
 

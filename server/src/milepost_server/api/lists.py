@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 from fastapi import Query
 
 from milepost_server.api.answers import Items
+from milepost_server.api.bodies import ID_MAX
 from milepost_server.api.errors import InvalidError
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ PAGE_ITEMS_MAX = 500
 B = TypeVar("B")
 A = TypeVar("A")
 
-After = Annotated[int, Query(ge=0, description="The `next` of the page before.")]
+After = Annotated[int, Query(ge=0, le=ID_MAX, description="The `next` of the page before.")]
 Limit = Annotated[int, Query(ge=1, le=PAGE_ITEMS_MAX)]
 
 

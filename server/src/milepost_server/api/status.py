@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from milepost_server.api.answers import Answer, Items
+from milepost_server.api.bodies import Day
 from milepost_server.api.lists import PAGE_ITEMS, Limit
 from milepost_server.api.services import Parts, Viewer
 from milepost_server.store import dealer_quarantine, intake_counts, work_list
@@ -90,7 +91,7 @@ async def list_work(
     state: DueState | None = None,
     item: Annotated[str | None, Query(max_length=64)] = None,
     q: Annotated[str, Query(max_length=100)] = "",
-    as_of: dt.date | None = None,
+    as_of: Day | None = None,
     after: Annotated[int, Query(ge=0, le=OFFSET_MAX, description="How many to pass over.")] = 0,
     limit: Limit = PAGE_ITEMS,
 ) -> Items[WorkAnswer]:

@@ -17,11 +17,13 @@ from milepost_server.derivation import times
 from milepost_server.derivation.configuration import Configuration
 from milepost_server.derivation.signal_paths import DTC
 from milepost_server.signals.ahead import Ahead, fan
-from milepost_server.signals.faults import Fault, current_faults, parse_fault
+from milepost_server.signals.faults import Fault, FaultStatus, current_faults, parse_fault
 from milepost_server.signals.usage import Usage
 from milepost_server.store.schema import readings, vehicle_usage
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from sqlalchemy.ext.asyncio import AsyncConnection
 
 FAULT_EVENTS_MAX = 5_000
@@ -99,6 +101,21 @@ async def faults_of(
         for text, time_ms, trust, plausible in reversed(rows)
     )
     return current_faults(event for event in events if event is not None)
+
+
+async def confirmed_faults(
+    connection: AsyncConnection, dealer_id: int, vehicle_ids: Collection[int], until_ms: int
+) -> dict[int, list[str]]:
+    """Codes of confirmed faults by vehicle as they stood at a time; vehicles without any are left out."""
+    found = {}
+    for vehicle_id in sorted(vehicle_ids):
+        faults = await faults_of(connection, dealer_id, vehicle_id, until_ms)
+        codes = [
+            fault.code for fault in faults if fault.is_active and fault.status is not FaultStatus.PENDING
+        ]
+        if codes:
+            found[vehicle_id] = codes
+    return found
 
 
 def odometer_on(usage: VehicleUsage | None, day: dt.date) -> float | None:

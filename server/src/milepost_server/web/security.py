@@ -40,6 +40,9 @@ HSTS = "max-age=31536000"
 STATIC_PREFIX = "/static/"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 OWN_SITES = frozenset({"same-origin", "none"})
+# No name that we keep has one, and PostgreSQL refuses it in a text.
+NUL = "\0"
+NUL_IN_QUERY = b"%00"
 BODY_BYTES_MAX = 2 * 1024 * 1024
 
 
@@ -83,6 +86,8 @@ class SecurityMiddleware:
         app = self._app
         if scope["method"] not in SAFE_METHODS and made_by_another_site(headers):
             app = error_response(403, "cross_site", "Another site made this request; make it in Milepost.")
+        elif NUL in scope["path"] or NUL_IN_QUERY in scope["query_string"]:
+            app = error_response(400, "bad_request", "The address has a NUL character (%00); leave it out.")
         elif "transfer-encoding" in headers:
             app = error_response(411, "length_required", "Say how long the body is: send Content-Length.")
         elif int(headers.get("content-length") or 0) > BODY_BYTES_MAX:

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
+from pydantic import AfterValidator
 
+from milepost_server.api.bodies import without_nul
 from milepost_server.api.services import COOKIE, Parts, Who, address_of, token_of
 from milepost_server.people.errors import LoginRefusedError, NotLoggedInError, TooManyAttemptsError
 from milepost_server.people.sessions import SESSION_AGE_MAX
@@ -21,7 +23,7 @@ PATH_CHARS_MAX = 1000
 open_router = APIRouter(include_in_schema=False)
 router = APIRouter()
 
-Field = Annotated[str, Form(max_length=256)]
+Field = Annotated[str, AfterValidator(without_nul), Form(max_length=256)]
 Next = Annotated[str, Query(alias="next", max_length=PATH_CHARS_MAX)]
 
 

@@ -7,10 +7,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from milepost_server.api.bodies import PathId
+from milepost_server.api.bodies import DAY_MAX, DAY_MIN, PathId
 from milepost_server.api.facts import vehicles_of
 from milepost_server.api.services import Parts, Viewer
-from milepost_server.derivation import times
+from milepost_server.derivation import results, times
 from milepost_server.errors import NotFoundError
 from milepost_server.store import condition, owners, work_list
 from milepost_server.store.schema import DueState
@@ -50,11 +50,12 @@ def list_state(
 
 
 def day_or_none(text: str) -> dt.date | None:
-    """The day of a URL; None where it is not one."""
+    """The day of a URL; None where it is not one that can be asked for."""
     try:
-        return dt.date.fromisoformat(text)
+        day = dt.date.fromisoformat(text)
     except ValueError:
         return None
+    return day if DAY_MIN <= day <= DAY_MAX else None
 
 
 @router.get("/owners")
@@ -75,6 +76,7 @@ async def owners_list(
         until_ms = times.AsOf.of(query.as_of, who.timezone).end_ms
         odometers = await condition.latest_odometers(connection, who.dealer_id, cars, until_ms)
         last_words = await condition.last_words(connection, who.dealer_id, cars, until_ms)
+        faults = await results.confirmed_faults(connection, who.dealer_id, cars, until_ms)
         following = None if found else await work_list.next_after(connection, who.dealer_id, query.as_of)
     total = sum(counts.values()) if state.state is None else counts[state.state]
     rows = view.rows(
@@ -82,6 +84,7 @@ async def owners_list(
         attention,
         odometers=odometers,
         last_words=last_words,
+        faults=faults,
         timezone=who.timezone,
         state=state,
         as_of=query.as_of,

@@ -13,7 +13,7 @@ from milepost_server.api.quarantine import settle
 from milepost_server.api.services import Parts, Services, Warden
 from milepost_server.errors import ConflictError, ReplayRefusedError
 from milepost_server.people.sessions import Principal
-from milepost_server.store import dealer_quarantine
+from milepost_server.store import dealer_quarantine, missing
 from milepost_server.store.schema import QuarantineState
 from milepost_server.web import words
 from milepost_server.web.rendering import render
@@ -21,6 +21,7 @@ from milepost_server.web.views.owners import Tab
 
 PATH = "/quarantine"
 PAYLOADS_A_PAGE = 50
+HOMELESS_SHOWN_MAX = 50
 STATE_WORDS = MappingProxyType(
     {
         QuarantineState.HELD: "Held",
@@ -107,6 +108,7 @@ async def _page(
         payloads = await dealer_quarantine.page(
             connection, who.dealer_id, state=shown, before_id=before, limit=PAYLOADS_A_PAGE
         )
+        homeless = await missing.homeless_devices(connection, who.dealer_id, HOMELESS_SHOWN_MAX)
     held = counts[QuarantineState.HELD]
     is_full = len(payloads) == PAYLOADS_A_PAGE
     context = {
@@ -120,6 +122,7 @@ async def _page(
         "older": f"{PATH}?state={shown.value}&before={payloads[-1].id}" if is_full else "",
         "reasons": REASONS,
         "empty": EMPTY[shown],
+        "homeless": homeless,
         "problem": problem,
         "done": done,
     }

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from milepost_protocol.signals import catalogue
 from milepost_server.store.schema import DueState
 from milepost_server.web import words
-from milepost_server.web.views import items
+from milepost_server.web.views import freshness, items
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,7 +101,7 @@ def reading_views(row: DueRow, found: Sequence[ReadingRow], timezone: str) -> li
     return [
         ReadingView(
             role=ROLE_WORDS.get(role := roles.get((reading.stream_id, reading.seq), ""), role.capitalize()),
-            what=signal_words(reading.signal),
+            what=freshness.signal_words(reading.signal),
             value=value_words(reading),
             at=words.moment(_moment(reading.time_ms), timezone),
             device_id=reading.device_id,
@@ -138,16 +138,6 @@ def cleaning_words(row: OdometerRow) -> str:
     if row.reason is None:
         return "Used as read." if row.kept else "Not used."
     return CLEANING_WORDS.get(row.reason, words.sentence(row.reason.replace("-", " ")))
-
-
-def signal_words(path: str) -> str:
-    """What a signal measures, in words, with the place on the car that its path names."""
-    if path not in catalogue():
-        return path
-    what = catalogue()[path].description.partition(":")[0].rstrip(".")
-    places = {"Row1": "front", "Row2": "rear", "Left": "left", "Right": "right"}
-    where = [word for part, word in places.items() if f".{part}." in f"{path}."]
-    return f"{what}, {' '.join(where)}" if where else what
 
 
 def value_words(reading: ReadingRow) -> str:

@@ -128,6 +128,7 @@ class Row:
     likely: str
     heard: str
     is_stale: bool
+    faults: str
     others: Sequence[OtherItem]
 
 
@@ -214,6 +215,7 @@ def rows(
     *,
     odometers: Mapping[int, tuple[int, float]],
     last_words: Mapping[int, int],
+    faults: Mapping[int, Sequence[str]],
     timezone: str,
     state: ListState,
     as_of: dt.date,
@@ -229,6 +231,7 @@ def rows(
             url=f"{PATH}/{row.owner_id}" + (f"?as_of={state.as_of}" if state.as_of else ""),
             odometer_m=odometers.get(row.vehicle_id or 0, (0, None))[1],
             last_on=_day(row, last_words, timezone),
+            faults=faults.get(row.vehicle_id or 0, ()),
             others=others.get(row.owner_id, []),
         )
         for row in found
@@ -247,6 +250,7 @@ def _row(
     url: str,
     odometer_m: float | None,
     last_on: dt.date | None,
+    faults: Sequence[str],
     others: Sequence[ItemRow],
 ) -> Row:
     when, likely = _dates(row, as_of)
@@ -266,6 +270,7 @@ def _row(
         likely=likely,
         heard=freshness.heard(last_on, as_of) if has_car else "",
         is_stale=has_car and freshness.is_stale(last_on, as_of),
+        faults=_faults(faults),
         others=[
             OtherItem(
                 items.title_of(item.item),
@@ -276,6 +281,12 @@ def _row(
             if (item.vehicle_id, item.item) != (row.vehicle_id, row.item)
         ],
     )
+
+
+def _faults(codes: Sequence[str]) -> str:
+    if not codes:
+        return ""
+    return f"{words.count(len(codes), 'confirmed fault', 'confirmed faults')}: {words.listed(codes)}."
 
 
 def _why(row: WorkListRow) -> str:

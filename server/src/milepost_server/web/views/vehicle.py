@@ -83,7 +83,8 @@ class VehicleView:
     chart: chart.OdometerChart | None
     faults: Sequence[faults.FaultView]
     services: Sequence[ServiceView]
-    gaps: Sequence[str]
+    wrong_car: str  # what is to be said before everything else; empty where the VIN is right
+    missing: Sequence[str]  # what was dropped or refused
     rejected: int
     device_id: str | None
 
@@ -102,6 +103,10 @@ def vehicle_view(facts: VehicleFacts) -> VehicleView:
     last_on = None if facts.last_word_ms is None else words.day_of_ms(facts.last_word_ms, facts.timezone)
     shown = sorted(facts.items, key=_urgency)
     sitting = [place for place in facts.installations if place.end_at is None]
+    conflicts = [
+        (row.device_id, freshness.vin_sentence(row, vehicle.vin, facts.timezone, as_of))
+        for row in facts.vin_conflicts
+    ]
     return VehicleView(
         vehicle=vehicle,
         name=vehicle_name(vehicle.make, vehicle.model, vehicle.model_year),
@@ -115,7 +120,12 @@ def vehicle_view(facts: VehicleFacts) -> VehicleView:
         chart=_chart(facts, shown),
         faults=faults.fault_views(facts.faults, facts.timezone, as_of),
         services=_visits(facts.records)[:SERVICES_SHOWN_MAX],
-        gaps=[freshness.gap_sentence(gap, facts.timezone, as_of) for gap in facts.gaps],
+        wrong_car=next(
+            (text for device, text in conflicts if sitting and device == sitting[0].device_id), ""
+        ),
+        missing=[text for _, text in conflicts]
+        + [freshness.gap_sentence(gap, facts.timezone, as_of) for gap in facts.gaps]
+        + [freshness.refusal_sentence(row, facts.timezone, as_of) for row in facts.refused],
         rejected=len(facts.readings) - len(kept),
         device_id=sitting[0].device_id if sitting else None,
     )
