@@ -102,7 +102,8 @@ async def test_what_was_refused_is_told_with_what_to_do(site: Site) -> None:
         golf = await read(advisor, GOLF)
         assert (
             "31 values of Vehicle.Powertrain.Flux from device car-0001-0 were not used "
-            "(last on 18 November): this server does not know the signal; a newer server may. Kept in the archive; the last one: "
+            "(last on 18 November): this server does not know the signal; a newer server may. "
+            "Kept in the archive; the last one: "
             "The catalogue has no such signal." in golf.lines
         )
         assert "1 value of Odometer reading from device car-0001-0 was not used" in golf.text
