@@ -53,9 +53,16 @@ def test_order_changes_nothing(taken: list[tuple[int, int]], random: object) -> 
     assert build(taken)[0] == build(shuffled)[0]
 
 
-def test_a_receipt_names_the_lowest_ranges_only() -> None:
+def test_a_receipt_names_what_it_answers_then_the_lowest_ranges() -> None:
     coverage, _ = build([(2 * number, 2 * number) for number in range(5, 50)])
-    receipt = coverage.receipt("9f3a1c77e0b24d51")
+    receipt = coverage.receipt("9f3a1c77e0b24d51", [(70, 70), (90, 93)])
     assert decode_receipt(encode_receipt(receipt)) == receipt
     assert len(receipt.above) == RECEIPT_RANGES_MAX
-    assert receipt.above[0] == (10, 10)
+    assert receipt.above[:2] == ((10, 10), (12, 12))
+    assert receipt.above[-3:] == ((70, 70), (90, 90), (92, 92))
+
+
+def test_of_many_answered_ranges_a_receipt_names_the_highest() -> None:
+    coverage, _ = build([(2 * number, 2 * number) for number in range(5, 50)])
+    receipt = coverage.receipt("9f3a1c77e0b24d51", [(1, 1000)])
+    assert receipt.above == coverage.ranges[-RECEIPT_RANGES_MAX:]

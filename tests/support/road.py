@@ -154,9 +154,16 @@ socket = "{self.folder / "agent.sock"}"
 
     def waiting(self) -> int | None:
         """Stored samples without a receipt; None while the agent does not answer."""
+        return self._buffer_fact("waiting")
+
+    def receipted(self) -> int | None:
+        """Up to which seq the agent knows of a receipt; None while it does not answer."""
+        return self._buffer_fact("receipted_seq")
+
+    def _buffer_fact(self, name: str) -> int | None:
         command = [*AGENT, "status", "--json", "--config", str(self.folder / "agent.toml")]
         asked = subprocess.run(command, capture_output=True, text=True, check=False, timeout=STOP_S_MAX)
-        return int(json.loads(asked.stdout)["buffer"]["waiting"]) if asked.returncode == 0 else None
+        return int(json.loads(asked.stdout)["buffer"][name]) if asked.returncode == 0 else None
 
 
 class Verdict(NamedTuple):

@@ -19,3 +19,11 @@ async def until(condition: Callable[[], object], what: str, wait_s_max: float = 
     while not condition():
         assert time.monotonic() < deadline_s, f"waited {wait_s_max:g} s in vain: {what}"
         await asyncio.sleep(LOOK_S)
+
+
+def poll(condition: Callable[[], object], what: str, wait_s_max: float = WAIT_S_MAX) -> None:
+    """The same for a test without an event loop."""
+    deadline_s = time.monotonic() + wait_s_max
+    while not condition():
+        assert time.monotonic() < deadline_s, f"waited {wait_s_max:g} s in vain: {what}"
+        time.sleep(LOOK_S)

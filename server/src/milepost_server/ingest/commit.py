@@ -75,10 +75,7 @@ class GroupCommit:
                 await stream.write(self._connection, self._now, writes)
             self._count(stream)
         await writes.flush(self._connection, self._now)
-        self._outcome.receipts = [
-            (stream.row.device_id, stream.coverage.receipt(stream.row.epoch))
-            for stream in self._streams.values()
-        ]
+        self._outcome.receipts = [(stream.row.device_id, stream.receipt) for stream in self._streams.values()]
         return self._outcome
 
     async def _lock(self, group: Sequence[Opened]) -> None:
@@ -124,6 +121,7 @@ class GroupCommit:
         """Take a payload whose seqs are known, so that a receipt can pass it whatever becomes of it."""
         header = opened.header
         assert header, "checked by the caller"
+        stream.asked.append((header.first, header.last))
         spans = list(stream.coverage.uncovered(header.first, header.last))
         trouble = opened.trouble
         stored: list[Batch] = []

@@ -9,7 +9,7 @@ from milepost_protocol.limits import RECEIPT_RANGES_MAX
 from milepost_protocol.receipt import Receipt
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 Span = tuple[int, int]
 """First and last seq, both inclusive."""
@@ -59,6 +59,20 @@ class Coverage:
             watermark = max(watermark, merged.pop(0)[1])
         return Coverage(watermark, tuple(merged))
 
-    def receipt(self, epoch: str) -> Receipt:
-        """What the device is told; of many ranges the lowest, which close first."""
-        return Receipt(epoch, self.watermark, self.ranges[:RECEIPT_RANGES_MAX])
+    def receipt(self, epoch: str, asked: Sequence[Span] = ()) -> Receipt:
+        """What the device is told that sent ``asked``.
+
+        Of more ranges than a receipt has room for: those that hold what was asked, the highest of them, so
+        that a device which knows of a higher watermark sees that this one was told later; then the lowest,
+        which close first.
+        """
+        if len(self.ranges) <= RECEIPT_RANGES_MAX:
+            return Receipt(epoch, self.watermark, self.ranges)
+        answered = {
+            (low, high)
+            for low, high in self.ranges
+            if any(first <= high and low <= last for first, last in asked)
+        }
+        told = sorted(answered)[-RECEIPT_RANGES_MAX:]
+        told += [span for span in self.ranges if span not in answered][: RECEIPT_RANGES_MAX - len(told)]
+        return Receipt(epoch, self.watermark, tuple(sorted(told)))

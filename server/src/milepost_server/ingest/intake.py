@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from milepost_protocol.batch import Batch
+    from milepost_protocol.receipt import Receipt
     from milepost_server.ingest.coverage import Coverage, Span
     from milepost_server.ingest.writes import Writes
     from milepost_server.store.devices import InstallationRow
@@ -39,11 +40,18 @@ class StreamIntake:
     coverage: Coverage
     installations: Sequence[InstallationRow]
     accepted: list[Accepted] = field(default_factory=list)
+    asked: list[Span] = field(default_factory=list)
+    """What the transaction's payloads cover, whatever became of them: the receipt answers to it."""
 
     @property
     def changed(self) -> bool:
         """Whether anything is to be written."""
         return (self.coverage.watermark, self.coverage.ranges) != (self.row.watermark, self.row.ranges)
+
+    @property
+    def receipt(self) -> Receipt:
+        """What the device is told once the transaction is committed."""
+        return self.coverage.receipt(self.row.epoch, self.asked)
 
     def near(self, first: int, last: int) -> list[ArchivedBatch]:
         """What was accepted in this transaction and covers a seq from ``first`` to ``last``."""
