@@ -134,6 +134,15 @@ def test_an_entered_reading_may_disagree_by_a_day_s_drive() -> None:
     assert clean.odometer_m.tolist() == [10_000 * KM, 11_000 * KM, 11_000 * KM, 11_100 * KM]
 
 
+def test_a_tenth_that_falls_within_the_tolerance_is_levelled() -> None:
+    clean = clean_odometer(
+        readings([(20_000, 0), (20_049, 31_355), (20_049, 209_148), (20_243, 313_348), (20_243, 313_548)]),
+        AS_OF_D,
+        RULES,
+    )
+    assert (np.diff(clean.continuous_m()) >= 0).all()
+
+
 def test_two_odometers_at_one_time_keep_their_order_in_the_stream() -> None:
     clean = clean_odometer(readings([(20_000, 10_000), (20_000, 10_050)]), AS_OF_D, RULES)
     assert clean.row.tolist() == [0, 1]

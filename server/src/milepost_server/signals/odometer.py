@@ -96,7 +96,7 @@ class CleanOdometer:
         swap = (owner[1:] == owner[:-1]) & (self.segment[1:] != self.segment[:-1])
         step[:-1][swap] = (self.odometer_m[1:] - self.odometer_m[:-1])[swap]
         to_end = np.append(np.cumsum(step[::-1])[::-1], 0.0)
-        continuous: Floats = self.odometer_m + to_end[:-1] - to_end[self.offsets[owner + 1]]
+        continuous: Floats = self.odometer_m + (to_end[:-1] - to_end[self.offsets[owner + 1]])
         return continuous
 
 

@@ -86,9 +86,9 @@ class Bench:
         self.slip[row[tenth]] = Slip.TENFOLD
 
         used = np.where(tenth, value / 10, value)
-        fell = fits & known & (used < base_m)
-        self.slip[row[fell]] = Slip.LEVELLED
         taken = fits | tenth
+        fell = taken & known & (used < base_m)
+        self.slip[row[fell & ~tenth]] = Slip.LEVELLED
         self.value_m[row[taken]] = np.where(fell, base_m, used)[taken]
         self.segment[row] = state.segment[active]
         # After a fall the tolerance that allowed it goes on, for the values that follow fell as well.
