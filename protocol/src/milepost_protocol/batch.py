@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from heapq import merge
 from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
@@ -106,15 +107,17 @@ class Batch:
 
 
 def _covered(rows: Sequence[Sample], gaps: Sequence[Gap]) -> tuple[int, int]:
-    spans = sorted([(row.seq, row.seq) for row in rows] + [(gap.first, gap.last) for gap in gaps])
-    if not spans:
+    spans = merge(((row.seq, row.seq) for row in rows), ((gap.first, gap.last) for gap in gaps))
+    start = next(spans, None)
+    if start is None:
         raise LimitError("a batch needs at least one sample or gap")
-    expected = spans[0][0]
+    covered = start
     for first, last in spans:
+        expected = covered[1] + 1
         if first != expected:
             raise LimitError(f"seq {min(first, expected)} is {'missing' if first > expected else 'doubled'}")
-        expected = last + 1
-    return spans[0][0], expected - 1
+        covered = (start[0], last)
+    return covered
 
 
 def _runs(trusts: Iterable[TimeTrust]) -> list[tuple[TimeTrust, int]]:
