@@ -32,7 +32,8 @@ SEQ_MAX: Final = 2**SEQ_BITS - 1
 """Seqs of one stream: at 10,000 samples a second, 890 years."""
 PAGE_BYTES: Final = 4096
 WAL_PAGES_MAX: Final = 64
-CACHE_KIB: Final = 512
+CACHE_KIB: Final = 128
+"""Rows are written in order and read in order: a larger cache only holds what nobody asks for again."""
 
 _TABLES: Final = (
     """
