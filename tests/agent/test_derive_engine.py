@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from milepost_agent import paths
 from milepost_agent.derive.accumulator import Step
-from milepost_agent.derive.brakes import Brakes, braking_j
+from milepost_agent.derive.brakes import J_PER_KWH, Brakes, beyond_coasting_j
 from milepost_agent.derive.engine import GAP_S_MAX, Engine
 from milepost_agent.derive.oil import WEIGHT_MAX, WEIGHT_MIN, oil_weight
 from milepost_agent.derive.starts import COOLANT_AGE_S_MAX, Starts
@@ -188,7 +188,11 @@ def test_braking_over_a_gap_is_not_guessed() -> None:
 
 @given(st.floats(0, 70), st.floats(0, 70), st.floats(0.1, 3))
 def test_brakes_never_take_out_more_than_there_is(before: float, after: float, seconds: float) -> None:
-    assert 0 <= braking_j(Step(before, after, seconds), 1500) <= max(0.0, 750 * (before**2 - after**2)) + 1e-6
+    kinetic_j = 750 * (before**2 - after**2)
+    assert beyond_coasting_j(Step(before, after, seconds), 1500) <= kinetic_j + 1e-6
+    brakes = Brakes(1500)
+    feed(brakes, (paths.SPEED, before * 3.6, 0.0), (paths.SPEED, after * 3.6, seconds))
+    assert 0 <= brakes.state()["energy_j"] <= max(0.0, kinetic_j) + 1
 
 
 def test_a_trip_begins_with_the_engine_and_ends_with_the_ignition() -> None:
