@@ -158,12 +158,31 @@ def test_ignition_off_between_two_runs_makes_two_starts() -> None:
     assert last(found)[paths.STARTS] == 2
 
 
+def test_a_start_while_nobody_listened_is_told_by_the_run_time() -> None:
+    starts = Starts()
+    found = feed(starts, (paths.RPM, 0.0, 0.0), (paths.RPM, 800.0, 5.0), (paths.RUN_TIME, 30.0, 35.0))
+    found += feed(starts, (paths.RPM, 900.0, 2000.0), (paths.RUN_TIME, 12.0, 2001.0))
+    found += feed(starts, (paths.RPM, 900.0, 2002.0), (paths.RUN_TIME, 42.0, 2031.0))
+    assert last(found)[paths.STARTS] == 2
+
+
+def test_the_run_time_of_a_stopped_engine_is_no_start() -> None:
+    starts = Starts()
+    found = feed(starts, (paths.RPM, 0.0, 0.0), (paths.RPM, 800.0, 5.0), (paths.RUN_TIME, 30.0, 35.0))
+    found += feed(starts, (paths.RPM, 0.0, 60.0), (paths.RUN_TIME, 0.0, 61.0), (paths.RPM, 800.0, 70.0))
+    assert last(found)[paths.STARTS] == 2
+
+
 def brake(from_kmh: float, to_kmh: float, seconds: int, mass_kg: float = 1500.0) -> float:
     """Joules taken out by an even deceleration, in whole km/h as a car reports it."""
     brakes = Brakes(mass_kg)
     for second in range(seconds + 1):
         kmh = int(from_kmh + (to_kmh - from_kmh) * second / seconds)
         feed(brakes, (paths.SPEED, kmh, float(second)))
+    return taken_out_j(brakes)
+
+
+def taken_out_j(brakes: Brakes) -> float:
     energy_j = brakes.state()["energy_j"]
     assert isinstance(energy_j, int | float)
     return energy_j
@@ -192,7 +211,7 @@ def test_brakes_never_take_out_more_than_there_is(before: float, after: float, s
     assert beyond_coasting_j(Step(before, after, seconds), 1500) <= kinetic_j + 1e-6
     brakes = Brakes(1500)
     feed(brakes, (paths.SPEED, before * 3.6, 0.0), (paths.SPEED, after * 3.6, seconds))
-    assert 0 <= brakes.state()["energy_j"] <= max(0.0, kinetic_j) + 1
+    assert 0 <= taken_out_j(brakes) <= max(0.0, kinetic_j) + 1
 
 
 def test_a_trip_begins_with_the_engine_and_ends_with_the_ignition() -> None:

@@ -68,12 +68,14 @@ class Starts:
 
     def _feed_run_time(self, run_time_s: float, mono_s: float) -> list[Reading]:
         last, self._run_time_s = self._run_time_s, run_time_s
-        if not self._ask_run_time:
+        is_first, self._ask_run_time = self._ask_run_time, False
+        if not self._running:
             return []
-        self._ask_run_time = False
-        if run_time_s < last if last is not None else run_time_s <= UNSEEN_RUN_TIME_S_MAX:
-            return self._started(mono_s)
-        return []
+        if last is None:
+            is_unseen = is_first and run_time_s <= UNSEEN_RUN_TIME_S_MAX
+        else:
+            is_unseen = run_time_s < last
+        return self._started(mono_s) if is_unseen else []
 
     def _started(self, mono_s: float) -> list[Reading]:
         self._starts += 1
