@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,6 @@ from support.stores import (
     ODOMETER,
     SPEED,
     TRIPS,
-    FakeClock,
     all_batches,
     commit,
     open_store,
@@ -142,10 +142,22 @@ def test_old_samples_go_by_class(path: Path) -> None:
     store.close()
 
 
-def test_an_untrusted_clock_makes_nothing_old(path: Path) -> None:
+@pytest.mark.parametrize("trust", [TimeTrust.UNTRUSTED, TimeTrust.RTC])
+def test_a_clock_that_is_not_synced_makes_nothing_old(path: Path, trust: TimeTrust) -> None:
     limits = BufferLimits(bytes_max=64 << 20, free_bytes_min=0, free_inodes_min=0, age_ms_max=DAY_MS)
     store = open_store(path, limits)
     commit(store, readings(5, SPEED))
-    commit(store, readings(1), clock=FakeClock(wall_ms=2**41, trust=TimeTrust.UNTRUSTED))
+    five_years_s = 5 * 365 * 86_400
+    commit(store, readings(1), clock=replace(CLOCK.later(five_years_s), trust=trust))
     assert store.facts().dropped == {}
+    store.close()
+
+
+def test_after_a_step_back_of_the_clock_age_is_looked_at_again(path: Path) -> None:
+    limits = BufferLimits(bytes_max=64 << 20, free_bytes_min=0, free_inodes_min=0, age_ms_max=100 * DAY_MS)
+    store = open_store(path, limits)
+    commit(store, readings(1), clock=CLOCK.later(300 * 86_400))
+    commit(store, readings(5, SPEED))
+    commit(store, readings(1), clock=CLOCK.later(30 * 86_400))
+    assert store.facts().dropped == {"series": 5}
     store.close()

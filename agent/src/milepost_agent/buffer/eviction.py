@@ -35,7 +35,7 @@ class Evictor:
         self._db = db
         self._spans = spans
         self._limits = limits
-        self._age_check_ms = 0
+        self._age_checked_ms = -AGE_CHECK_INTERVAL_MS
         self.tally: blocks.Counts = ()
 
     def file(self) -> policy.FileFacts:
@@ -84,8 +84,9 @@ class Evictor:
             key = schema.span_key(found[-1].ordinal, found[-1].last)
 
     def drop_aged(self, now_ms: int | None) -> None:
-        """Drop what is over the age cap, as far as both the block's clock and this one are trusted."""
-        if now_ms is None or now_ms < self._age_check_ms or not self._limits.age_ms_max:
+        """Drop what is over the age cap, as far as the block's clock is trusted and ``now_ms`` is synced."""
+        is_early = now_ms is not None and abs(now_ms - self._age_checked_ms) < AGE_CHECK_INTERVAL_MS
+        if now_ms is None or is_early or not self._limits.age_ms_max:
             return
         is_more = False
         for name in policy.DROP_ORDER:
@@ -94,7 +95,8 @@ class Evictor:
             for span in found:
                 self._drop_class(span, name, GapReason.AGE)
             is_more = is_more or len(found) == AGED_BLOCKS_MAX
-        self._age_check_ms = now_ms + (0 if is_more else AGE_CHECK_INTERVAL_MS)
+        if not is_more:
+            self._age_checked_ms = now_ms
 
     def drop_damaged(self, span: Span) -> None:
         """Put a gap in the place of a block that cannot be read."""

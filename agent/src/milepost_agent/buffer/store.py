@@ -153,13 +153,15 @@ class BufferStore:
         first = stream.next_seq + sum(count for _, count in lost)
         samples = blocks.stamp(readings, first, now)
         stored_ms = None if now.trust is TimeTrust.UNTRUSTED else now.wall_ms
+        # A clock that nobody keeps may be years ahead, and would make everything old at once.
+        aged_at_ms = now.wall_ms if now.trust is TimeTrust.SYNCED else None
         incoming = [
             Span(stream.ordinal, *block[:3], None, stored_ms, now.boot, now.offset_ms, block.payload)
             for block in blocks.pack(self._device, stream.epoch, samples, max(0, now.wall_ms))
         ]
         text = json.dumps(state, separators=(",", ":"))
         with self._transaction():
-            self._evictor.drop_aged(stored_ms)
+            self._evictor.drop_aged(aged_at_ms)
             if lost:
                 gap = Span(stream.ordinal, stream.next_seq, first - 1, lost, GapReason.DISK_FULL)
                 self._spans.insert_gap(gap)
