@@ -10,6 +10,7 @@ from milepost_server.store import devices, owners, ownerships, quarantine, servi
 from milepost_server.store.quarantine import HeldPayload
 from milepost_server.store.schema import Powertrain, Role
 from support import showroom
+from support.api_errors import is_error
 from support.routes import Route, all_routes
 from support.sites import Site
 
@@ -31,16 +32,6 @@ BODIES = {
 
 # Nothing that one could send to these is a mistake.
 TAKES_NOTHING = ("/openapi.json", "/sessions", "/sessions/current", "/status")
-
-
-def is_error(body: object) -> bool:
-    """Whether a body has the one shape of errors, and nothing else."""
-    if not isinstance(body, dict) or set(body) != {"error"}:
-        return False
-    error = body["error"]
-    return {"code", "message"} <= set(error) <= {"code", "message", "field"} and all(
-        isinstance(value, str) and value for value in error.values()
-    )
 
 
 def numbers(route: Route, value: object = 1) -> dict[str, object]:

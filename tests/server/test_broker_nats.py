@@ -223,7 +223,7 @@ async def test_a_broker_that_is_killed_while_it_starts_is_one_more_restart(broke
     for _ in range(4):
         os.kill(pid, signal.SIGKILL)
         async with asyncio.timeout(20):
-            while pid == (pid := broker.started(pid)):
+            while pid == (pid := broker.started(pid)):  # noqa: ASYNC110  (another process writes it)
                 await asyncio.sleep(0.001)
     await asyncio.wait_for(broker.service.ready.wait(), 20)
     async with broker.ingest(), connected(broker.port, "gw-1", broker.one.secret) as device:
