@@ -143,6 +143,16 @@ async def test_without_a_broker_it_stores_and_says_so(tmp_path: Path, mosquitto:
     agent.kill()
 
 
+def test_while_the_disk_refuses_the_buffer_status_says_why(tmp_path: Path) -> None:
+    write_drive(tmp_path / "drive.csv", 0, 10)
+    (tmp_path / "no-folder").touch()
+    agent = agent_in(tmp_path, 1, buffer={"path": str(tmp_path / "no-folder" / "buffer.db")})
+    agent.start()
+    assert "the file system refuses" in agent.status()["buffer"]["error"]
+    assert "NOT STORING" in command(agent, "status").stdout
+    assert agent.stop() == 0
+
+
 async def test_a_failing_source_is_shown_and_the_others_go_on(tmp_path: Path, mosquitto: Mosquitto) -> None:
     write_drive(tmp_path / "drive.csv", 0, 2000)
     (tmp_path / "bad.csv").write_text(f"time_s,{COUNTER}\n0.0,1\n0.1,many\n")

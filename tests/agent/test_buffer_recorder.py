@@ -193,3 +193,15 @@ async def test_a_buffer_in_use_is_told_to_who_asks(path: Path) -> None:
     other.close()
     assert (await desk.recorder.ask(lambda store: store.facts())).stored_seq == 0
     await desk.recorder.finish()
+
+
+async def test_who_stops_before_the_first_sample_leaves_the_saved_counters_alone(tmp_path: Path) -> None:
+    before, after = Desk(tmp_path / "buffer.db"), Desk(tmp_path / "buffer.db")
+    before.state = {"revolutions": 5_000_000}
+    async with before.running() as recorder:
+        recorder.add(readings(1))
+    after.state = {"revolutions": 0}
+    await after.recorder.finish()
+    store = open_store(tmp_path / "buffer.db")
+    assert store.state() == {"revolutions": 5_000_000}
+    store.close()

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 TICK_S: Final = 1.0
 OPEN_RETRY_S: Final = 10.0
+STATUS_TASK: Final = "status"
 
 _LOG = logging.getLogger(__name__)
 
@@ -81,7 +82,7 @@ class Agent:
             Task("commit", self.recorder.run, OnFailure.STOP_AGENT),
             Task("edge", self._tick, OnFailure.STOP_AGENT),
             Task("uplink", self.uplink.run, OnFailure.RESTART),
-            Task("status", status.run, OnFailure.RESTART),
+            Task(STATUS_TASK, status.run, OnFailure.RESTART),
             *(
                 Task(f"source {name}", functools.partial(self._read, source), OnFailure.RESTART)
                 for name, source in self.sources.items()
@@ -114,11 +115,17 @@ class Agent:
                 state = await self.recorder.ask(lambda store: store.state())
             except (StoreFullError, StoreIoError, StoreDamagedError) as error:
                 _LOG.error("%s; trying again in %g s", error, OPEN_RETRY_S)
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), OPEN_RETRY_S)
+                await self._answer_status(stop, OPEN_RETRY_S)
                 continue
             self._take_up(state)
             return
+
+    async def _answer_status(self, stop: asyncio.Event, for_s: float) -> None:
+        """Nothing can be stored, so nothing is read; but whoever asks is told why."""
+        alone = [task for task in self.tasks if task.name == STATUS_TASK]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(for_s):
+                await run_all(alone, stop)
 
     def _take_up(self, state: dict[str, Any] | None) -> None:
         try:

@@ -151,7 +151,9 @@ class Recorder:
 
     async def finish(self) -> None:
         """A last commit after ``run`` was cancelled; then close the store and end its thread."""
-        await self._flush()
+        # Before the first sample the counters may be those of a car that was never taken up: zeros.
+        if self.sampled or self.commits:
+            await self._flush()
         if self.pending:
             _LOG.error("stopping with %d samples that the disk did not take", self.pending)
         await self._in_executor(self._drop_store)
