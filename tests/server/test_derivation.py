@@ -193,7 +193,7 @@ async def test_oil_is_due_at_the_first_of_distance_and_time(garage: Garage) -> N
         "15,000 km or 12 months, whichever comes first, since the service on 1 November 2025"
     )
     assert oil["rests_on"] == "record"
-    assert oil["limit_short"] == "15,000 km since the service on 1 November 2025"
+    assert oil["limit_short"] == "15,000 km since service on 1 Nov 2025"
     (record,) = await garage.rows(service_records.service_records)
     assert oil["evidence"] == {
         "readings": [
@@ -294,10 +294,11 @@ async def test_measured_pads_are_due_by_their_worst_position(garage: Garage) -> 
     assert dt.date(2026, 4, 1) < pads["p50_on"] < dt.date(2026, 5, 20)
     assert pads["p10_on"] < pads["p50_on"] < pads["p90_on"]
     assert pads["limit_text"] == "pads 90 percent worn: measured, 89% of the way"
-    assert (pads["rests_on"], pads["limit_short"]) == ("measured", pads["limit_text"])
+    assert (pads["rests_on"], pads["limit_short"]) == ("measured", "measured: 89% of the way to its limit")
     assert [entry["signal"] for entry in pads["evidence"]["readings"]] == [ODOMETER, ODOMETER, PAD, PAD]
     unmeasured = await garage.item(car, "rear-pads")
     assert (unmeasured["worn"], unmeasured["rests_on"]) == (None, "usual")
+    assert unmeasured["limit_short"] == "not measured; usual after 25,000 to 120,000 km"
     assert "not measured, usually after 25,000 to 120,000 km" in unmeasured["limit_text"]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from milepost_server.store import devices, readings, streams
+from milepost_server.store import devices, readings, service_records, streams
 from support import showroom
 from support.html import Page
 
@@ -67,6 +67,22 @@ async def test_a_silent_car_says_so_before_anything_else(page: httpx.AsyncClient
     silent = await read(page, SILENT)
     notice = "No word from this car since 31 August; the interval is wider for it."
     assert silent.lines.index(notice) < silent.lines.index("What it needs, and when")
+
+
+async def test_a_later_service_knows_the_odometer_of_a_silent_car(site: Site) -> None:
+    async with site.store.write() as connection:
+        await service_records.add(
+            connection,
+            site.dealer_id,
+            vehicle_id=4,
+            item="tyres",
+            done_on=showroom.TODAY - dt.timedelta(days=20),
+            odometer_m=74_200_000,
+            source="workshop",
+            now=showroom.NOW,
+        )
+    async with site.client(showroom.ADVISOR) as advisor:
+        assert "74,200 km at the service on 31 October" in (await read(advisor, SILENT)).text
 
 
 async def test_gaps_and_doubted_readings_are_told(page: httpx.AsyncClient) -> None:

@@ -53,7 +53,7 @@ async def test_a_row_says_who_what_why_and_when(page: httpx.AsyncClient) -> None
         "B NX 100 · 98,210 km",
         "Due",
         "Engine oil and filter",
-        "15,000 km since the service on 8 February 2026.",
+        "15,000 km since service on 8 Feb 2026.",
         "3 to 20 Dec",
         "most likely 10 Dec",
         "today",

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 ASK = "no service on record: ask when it was last done"
 
+WORN_SAID_MAX = 9.99
+
 
 def rests_on(result: ItemResult, row: int) -> RestsOn:
     """What the dates of one vehicle's item rest on."""
@@ -30,10 +32,10 @@ def rests_on(result: ItemResult, row: int) -> RestsOn:
 
 
 def limit_short(result: ItemResult, row: int, registered_on: dt.date | None) -> str:
-    """The limit that decides, as short as it goes: ``12 months since the service on 3 January 2026``."""
+    """The limit that decides, as short as it goes: ``12 months since service on 3 Jan 2026``."""
     item, first = result.item, FirstLimit(int(result.due.first_limit[row]))
     if first is FirstLimit.WEAR and item.wear is not None:
-        return _wear_words(item.wear, result, row, measured=_is_measured(result, row))
+        return _wear_short(item.wear, result, row)
     band = item.interval[int(result.limits.band[row])] if item.interval else None
     if first is FirstLimit.DISTANCE and band is not None and band.distance_km is not None:
         return f"{band.distance_km:,.0f} km{_begin(result.service[row], registered_on)}"
@@ -63,14 +65,24 @@ def _is_measured(result: ItemResult, row: int) -> bool:
 
 def _wear_words(wear: Wear, result: ItemResult, row: int, *, measured: bool) -> str:
     if measured and result.wear is not None:
-        worn = float(np.clip(result.wear.limit.worn[row], 0.0, 9.99))
+        worn = float(np.clip(result.wear.limit.worn[row], 0.0, WORN_SAID_MAX))
         return f"{wear.words}: measured, {worn:.0%} of the way"
     near, far = wear.usual_km
     return f"{wear.words}: not measured, usually after {near:,.0f} to {far:,.0f} km"
 
 
+def _wear_short(wear: Wear, result: ItemResult, row: int) -> str:
+    if result.wear is not None and _is_measured(result, row):
+        worn = float(np.clip(result.wear.limit.worn[row], 0.0, WORN_SAID_MAX))
+        return f"measured: {worn:.0%} of the way to its limit"
+    near, far = wear.usual_km
+    return f"not measured; usual after {near:,.0f} to {far:,.0f} km"
+
+
 def _begin(service: Service | None, registered_on: dt.date | None) -> str:
-    return f"{' ' if service is not None else ', '}{_since(service, registered_on)}"
+    if service is not None:
+        return f" since service on {service.done_on.day} {service.done_on:%b %Y}"
+    return f", {_since(service, registered_on)}"
 
 
 def _since(service: Service | None, registered_on: dt.date | None) -> str:

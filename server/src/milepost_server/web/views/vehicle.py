@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from milepost_server.api.facts import VehicleFacts
     from milepost_server.signals.faults import Fault
-    from milepost_server.store.condition import DueRow
+    from milepost_server.store.condition import DueRow, OdometerRow
     from milepost_server.store.service_records import ServiceRecordRow
     from milepost_server.store.vehicles import VehicleRow
     from milepost_server.web.charts.gauge import Gauge
@@ -77,8 +77,7 @@ class VehicleView:
     finding: str
     silence: str | None
     heard: str
-    odometer_m: float | None
-    odometer_on: dt.date | None
+    odometer: str
     items: Sequence[ItemView]
     chart: chart.OdometerChart | None
     faults: Sequence[faults.FaultView]
@@ -99,7 +98,6 @@ def vehicle_view(facts: VehicleFacts) -> VehicleView:
     vehicle, as_of = facts.vehicle, facts.as_of
     kept = [reading for reading in facts.readings if reading.kept and reading.clean_m is not None]
     last = kept[-1] if kept else None
-    odometer_m = last.clean_m if last else None
     last_on = None if facts.last_word_ms is None else words.day_of_ms(facts.last_word_ms, facts.timezone)
     shown = sorted(facts.items, key=_urgency)
     sitting = [place for place in facts.installations if place.end_at is None]
@@ -114,8 +112,7 @@ def vehicle_view(facts: VehicleFacts) -> VehicleView:
         finding=finding(shown, facts.faults, as_of),
         silence=freshness.silence(last_on, as_of),
         heard=freshness.heard(last_on, as_of),
-        odometer_m=odometer_m,
-        odometer_on=words.day_of_ms(last.time_ms, facts.timezone) if last else None,
+        odometer=_odometer(facts, last),
         items=[_item_view(item, facts) for item in shown],
         chart=_chart(facts, shown),
         faults=faults.fault_views(facts.faults, facts.timezone, as_of),
@@ -129,6 +126,22 @@ def vehicle_view(facts: VehicleFacts) -> VehicleView:
         rejected=len(facts.readings) - len(kept),
         device_id=sitting[0].device_id if sitting else None,
     )
+
+
+def _odometer(facts: VehicleFacts, last: OdometerRow | None) -> str:
+    """The newest odometer that is known, from the car or from a service record; empty where none is."""
+    read_on = None if last is None else words.day_of_ms(last.time_ms, facts.timezone)
+    noted = max(
+        (record for record in facts.records if record.odometer_m is not None),
+        key=lambda record: record.done_on,
+        default=None,
+    )
+    if noted is not None and noted.odometer_m is not None and (read_on is None or noted.done_on > read_on):
+        on = words.day_near(noted.done_on, facts.as_of)
+        return f"{words.km(noted.odometer_m)} at the service on {on}"
+    if last is None or last.clean_m is None or read_on is None:
+        return ""
+    return f"{words.km(last.clean_m)} on {words.day_near(read_on, facts.as_of)}"
 
 
 def finding(shown: Sequence[DueRow], reported: Sequence[Fault], as_of: dt.date) -> str:
