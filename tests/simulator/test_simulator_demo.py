@@ -158,7 +158,7 @@ def test_one_folder_holds_one_demo_and_nothing_else(tmp_path: Path, runs: list[R
     ],
 )
 def test_books_that_do_not_agree_say_in_what(committed: int, readings: int, held: int, says: str) -> None:
-    accounts = Accounts(before={"a": 0, "b": 0}, stored={"a": 60, "b": 40})
+    accounts = Accounts(stored={"a": 60, "b": 40})
     status = {"samples_committed": committed, "seqs_dropped": 0, "quarantine": {"held": held}}
     accounts.take_server(status, {READINGS: float(readings), RECEIPTS: 4.0})
     with pytest.raises(SamplesMissingError, match=says):
@@ -166,7 +166,7 @@ def test_books_that_do_not_agree_say_in_what(committed: int, readings: int, held
 
 
 def test_books_that_agree_pass_with_an_earlier_run_in_them() -> None:
-    accounts = Accounts(before={"a": 60}, stored={"a": 100})
+    accounts = Accounts(before=60, stored={"a": 100})
     accounts.take_server({"samples_committed": 100, "seqs_dropped": 0, "quarantine": {}}, {READINGS: 40.0})
     accounts.check()
     assert accounts.lost == accounts.doubled == 0

@@ -18,12 +18,12 @@ RECEIPTS = "milepost_ingest_receipts_total"
 class Accounts:
     """Counts of one run.
 
-    ``stored`` and ``before`` are by device: the seqs that its buffer ever gave out, now and when this run
-    began. ``status`` is the server's word on its database, ``readings`` and ``receipts`` what its process
-    has counted since it began.
+    ``stored`` are by device the seqs that its buffer ever gave out, ``before`` what the server had committed
+    when this run began: a run that was stopped may leave samples to the next. ``status`` is the server's word
+    on its database, ``readings`` and ``receipts`` what its process has counted since it began.
     """
 
-    before: dict[str, int] = field(default_factory=dict)
+    before: int = 0
     stored: dict[str, int] = field(default_factory=dict)
     status: dict[str, Any] = field(default_factory=dict)
     readings: int = 0
@@ -41,9 +41,9 @@ class Accounts:
         return sum(self.stored.values())
 
     @property
-    def stored_in_run(self) -> int:
-        """Samples that the devices have stored since this run began."""
-        return self.stored_ever - sum(self.before.values())
+    def to_commit(self) -> int:
+        """Stored samples that the server had not when this run began."""
+        return self.stored_ever - self.before
 
     @property
     def committed(self) -> int:
@@ -58,7 +58,7 @@ class Accounts:
     @property
     def doubled(self) -> int:
         """Samples and readings at the server that no device has stored."""
-        return max(0, self.committed - self.stored_ever, self.readings - self.stored_in_run)
+        return max(0, self.committed - self.stored_ever, self.readings - self.to_commit)
 
     def check(self) -> None:
         """Make sure that the books agree.
@@ -72,8 +72,8 @@ class Accounts:
             wrong.append(f"{self.lost:,} of {self.stored_ever:,} stored samples ({dropped})")
         if self.doubled:
             wrong.append(f"{self.doubled:,} are there twice")
-        if self.readings < self.stored_in_run:
-            wrong.append(f"{self.stored_in_run - self.readings:,} samples have become no reading")
+        if self.readings < self.to_commit:
+            wrong.append(f"{self.to_commit - self.readings:,} samples have become no reading")
         if held := self.status["quarantine"].get("held"):
             wrong.append(f"{held:,} payloads are in quarantine")
         if wrong:

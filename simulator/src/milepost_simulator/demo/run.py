@@ -59,6 +59,7 @@ class Demo:
                 tell.say("Starting the server with its broker.")
                 await rest.wait_until_well(server)
                 await rest.log_in(installation.email, installation.password)
+                self._accounts.before = int((await rest.status())["samples_committed"])
                 showroom = make_showroom(plan, dt.datetime.now(dt.UTC).date())
                 await self._register(rest, showroom)
                 cars = choose_live_cars(plan, showroom.vehicles)
@@ -97,7 +98,6 @@ class Demo:
             async with places, contextlib.AsyncExitStack() as stack:
                 outbox = Outbox(self._folder(vehicle.device_id), HOST, mqtt_port)
                 stack.push_async_callback(outbox.close)
-                self._accounts.before[vehicle.device_id] = await outbox.stored()
                 rows = await asyncio.to_thread(history, vehicle, with_counters=vehicle.vin not in live)
                 self._accounts.stored[vehicle.device_id] = await outbox.store(rows)
 
