@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from milepost_agent import paths
 from milepost_agent.derive.accumulator import Step
-from milepost_agent.derive.brakes import J_PER_KWH, Brakes, beyond_coasting_j
+from milepost_agent.derive.brakes import Brakes, beyond_coasting_j
 from milepost_agent.derive.engine import GAP_S_MAX, Engine
 from milepost_agent.derive.oil import WEIGHT_MAX, WEIGHT_MIN, oil_weight
 from milepost_agent.derive.starts import COOLANT_AGE_S_MAX, Starts

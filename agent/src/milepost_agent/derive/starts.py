@@ -69,12 +69,9 @@ class Starts:
     def _feed_run_time(self, run_time_s: float, mono_s: float) -> list[Reading]:
         last, self._run_time_s = self._run_time_s, run_time_s
         is_first, self._ask_run_time = self._ask_run_time, False
-        if not self._running:
+        if not self._running or (last is None and not is_first):
             return []
-        if last is None:
-            is_unseen = is_first and run_time_s <= UNSEEN_RUN_TIME_S_MAX
-        else:
-            is_unseen = run_time_s < last
+        is_unseen = run_time_s < (UNSEEN_RUN_TIME_S_MAX if last is None else last)
         return self._started(mono_s) if is_unseen else []
 
     def _started(self, mono_s: float) -> list[Reading]:
