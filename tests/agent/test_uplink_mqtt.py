@@ -15,6 +15,7 @@ from milepost_agent.uplink.mqtt import Broker, Uplink
 from milepost_agent.uplink.session import SessionLimits
 from milepost_protocol import topics
 from milepost_protocol.samples import GapReason
+from support.links import Link
 from support.mosquitto import Mosquitto, mosquitto, skip_without_mosquitto
 from support.receipts import ReceiptGiver
 from support.stores import CLOCK, DEVICE, DISK, Entropy, open_store, readings
@@ -42,14 +43,17 @@ LIMITS = SessionLimits(
 class Line:
     """A recorder and an uplink; ``add`` samples to one end and look what comes out at the other."""
 
-    def __init__(self, folder: Path, port: int, secret: str | None = None) -> None:
+    def __init__(
+        self, folder: Path, port: int, secret: str | None = None, reconnect_s_max: float = 0.2
+    ) -> None:
         self.path = folder / "buffer.db"
         self.entropy = Entropy()
         limits = RecorderLimits(commit_interval_s=0.05, commit_samples_max=100, memory_samples_max=10_000)
         around = Surroundings(state=dict, clock=CLOCK.read, disk=lambda: DISK)
         self.recorder = Recorder(lambda: open_store(self.path, entropy=self.entropy), around, limits)
         broker = Broker("127.0.0.1", port, DEVICE, secret, keepalive_s=5, tls=None)
-        self.uplink = Uplink(broker, self.recorder, LIMITS, Backoff(lambda: 0.0, 0.05, 0.2), CLOCK.read)
+        self.backoff = Backoff(lambda: 0.0, 0.05, reconnect_s_max)
+        self.uplink = Uplink(broker, self.recorder, LIMITS, self.backoff, CLOCK.read)
         self.recorder.on_stored = self.uplink.wake
         self.stored = 0
 
@@ -216,3 +220,52 @@ async def test_junk_instead_of_a_receipt_is_counted(
         await until(lambda: sum(line.uplink.receipts.values()), "the count")
         assert all(name.startswith("refused_") for name in line.uplink.receipts)
         assert line.uplink.is_connected
+
+
+async def test_a_half_open_link_is_found_and_nothing_is_lost_or_doubled(
+    tmp_path: Path, mosquitto: Mosquitto
+) -> None:
+    async with Link(mosquitto.port).serving() as link, ReceiptGiver(mosquitto.port) as server:
+        line = Line(tmp_path, link.port)
+        async with line.running():
+            line.add(300)
+            await line.drained()
+            link.swallows = True
+            line.add(300)
+            await until(lambda: not line.uplink.is_connected, "the loss")
+            line.add(300)
+            link.swallows = False
+            facts = await line.drained()
+            assert line.uplink.connects == 2
+            assert values(server, facts.epoch) == list(range(900))
+            assert not server.of(DEVICE, facts.epoch).lost
+
+
+async def test_over_a_slow_link_that_is_reset_again_and_again_all_arrives_once(
+    tmp_path: Path, mosquitto: Mosquitto
+) -> None:
+    async with Link(mosquitto.port).serving() as link, ReceiptGiver(mosquitto.port) as server:
+        line = Line(tmp_path, link.port)
+        link.pause_s = 0.01
+        async with line.running():
+            for connect in range(1, 6):
+                line.add(400)
+                await until(lambda connect=connect: line.uplink.connects >= connect, "a connection")
+                link.reset()
+            facts = await line.drained()
+            assert values(server, facts.epoch) == list(range(2000))
+
+
+async def test_receipts_on_short_connections_do_not_let_the_pause_begin_anew(
+    tmp_path: Path, mosquitto: Mosquitto
+) -> None:
+    async with Link(mosquitto.port).serving() as link, ReceiptGiver(mosquitto.port):
+        line = Line(tmp_path, link.port, reconnect_s_max=60.0)
+        async with line.running():
+            for connect in range(1, 4):
+                await until(lambda connect=connect: line.uplink.connects == connect, "a connection")
+                line.add(10)
+                await line.drained()
+                link.reset()  # as a broker does when another agent comes by the same name
+            await until(lambda: line.uplink.connects == 4, "one more")
+        assert line.backoff.next_s() == pytest.approx(0.05 * 2**3)

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from milepost_protocol.receipt import Receipt
 
 CONNECT_TIMEOUT_S: Final = 20.0
+STEADY_S: Final = 10.0
+"""A connection that lasted so long was a good one. Two agents of one name throw each other out sooner."""
 RECEIPTS_QUEUED_MAX: Final = 64
 """Receipts that wait to be handled; any later one says all that a lost one said."""
 SUBACK_REFUSED: Final = 128
@@ -69,6 +71,7 @@ class Uplink:
         self._clock = clock
         self._wake = asyncio.Event()
         self._session: Session | None = None
+        self._connected_s = math.inf
         self.is_connected = False
         self.connects = 0
         self.last_error = ""
@@ -113,6 +116,7 @@ class Uplink:
                 )
             self.is_connected = True
             self.connects += 1
+            self._connected_s = time.monotonic()
             _LOG.info("connected to %s:%d", self._broker.host, self._broker.port)
             try:
                 if self._session:
@@ -203,9 +207,11 @@ class Uplink:
         session = self._session
         if session is None:
             return
-        verdict = session.receipt(receipt, time.monotonic())
+        now_s = time.monotonic()
+        verdict = session.receipt(receipt, now_s)
         self.receipts[verdict.value] += 1
-        self._backoff.reset()
+        if now_s - self._connected_s >= STEADY_S:
+            self._backoff.reset()
         self.last_error = ""
         if verdict is Verdict.RESTORED:
             _LOG.warning("the server went back to seq %d; sending again what is left", receipt.seq)
