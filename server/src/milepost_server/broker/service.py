@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 RESTART_WINDOW_S = 600.0
 RESTART_PAUSE_S = 1.0
 END_S_MAX = 2.0
+FREE_BYTES_MIN = 16 * 1024 * 1024
+FREE_LOOK_S = 2.0
 
 log = structlog.get_logger(__name__)
 
@@ -81,6 +84,9 @@ class BrokerService:
             finally:
                 self.ready.clear()
                 await child.stop()
+            if child.store_failed.is_set():
+                log.warning("broker_restarted", why="its store had failed, and there is room again")
+                continue
             ends = [*(end for end in ends if end > clock() - RESTART_WINDOW_S), clock()]
             log.error("broker_ended", why=why, ends=len(ends))
             if len(ends) > self._settings.broker_restarts_max:
@@ -89,6 +95,8 @@ class BrokerService:
 
     async def _serve(self, child: EmbeddedBroker) -> int:
         """Serve one life of the child; return its exit code.
+
+        A child whose store has failed serves on until there is room on the disk again, and ends then.
 
         Raises:
             BrokerError: the connection to it is lost, whether it still runs or not.
@@ -104,9 +112,10 @@ class BrokerService:
                 asyncio.create_task(through_outages("revocation", revocation.run)),
             ]
             ended = asyncio.create_task(child.ended())
+            recovery = asyncio.create_task(_end_when_there_is_room(child, settings.data_dir))
             self.ready.set()
             try:
-                await asyncio.wait([ended, *tasks], return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait([ended, *tasks, recovery], return_when=asyncio.FIRST_COMPLETED)
                 # The links of a child that was killed may end before its end is known.
                 await asyncio.wait([ended], timeout=END_S_MAX)
                 if ended.done():
@@ -116,9 +125,9 @@ class BrokerService:
                         _check_failure(task.exception())
                 raise BrokerError("its connection to the server was lost")
             finally:
-                for waiting in (*tasks, ended):
+                for waiting in (*tasks, recovery, ended):
                     waiting.cancel()
-                await asyncio.gather(*tasks, ended, return_exceptions=True)
+                await asyncio.gather(*tasks, recovery, ended, return_exceptions=True)
 
     async def _connect(self, links: AsyncExitStack, user: str, password_file: str) -> Client:
         """Connect to the child until ``links`` are closed.
@@ -176,6 +185,14 @@ class BrokerService:
 def reachable(host: str) -> str:
     """An address of this machine by which a listener on ``host`` is reached."""
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+
+
+async def _end_when_there_is_room(child: EmbeddedBroker, folder: Path) -> None:
+    await child.store_failed.wait()
+    log.error("broker_store_failed", folder=str(folder), needs_bytes=FREE_BYTES_MIN)
+    while shutil.disk_usage(folder).free < FREE_BYTES_MIN:  # noqa: ASYNC110  (no event tells of free room)
+        await asyncio.sleep(FREE_LOOK_S)
+    await child.stop()
 
 
 def _check_failure(error: BaseException | None) -> None:

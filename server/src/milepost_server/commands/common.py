@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import click
+from sqlalchemy.exc import OperationalError
 
 from milepost_server import settings as settings_module
 from milepost_server.errors import ServerError
 from milepost_server.store import dealers, migrations
 from milepost_server.store.engine import open_store
+from milepost_server.store.outages import said
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -52,6 +54,8 @@ def command(function: Callable[P, Awaitable[R]]) -> Callable[P, R]:
             return asyncio.run(main())
         except ServerError as error:
             raise CommandError(str(error)) from error
+        except (OSError, OperationalError) as error:
+            raise CommandError(f"the disk or the database refuses: {said(error)}") from error
         except ExceptionGroup as group:
             raise CommandError("; ".join(str(error) for error in group.exceptions)) from group
 
