@@ -8,6 +8,7 @@ import random
 import shutil
 import ssl
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -128,6 +129,19 @@ async def test_a_killed_server_leaves_no_broker_behind(site: Site) -> None:
     broker = site.broker_pid()
     site.server.kill()
     await until(lambda: not psutil.pid_exists(broker), "the end of the broker")
+
+
+async def test_a_second_server_on_the_data_directory_ends_and_the_first_goes_on(site: Site) -> None:
+    broker = site.broker_pid()
+    ports = {
+        f"MILEPOST_SERVER_{name}": str(free_port())
+        for name in ("HTTP_PORT", "BROKER_PORT", "BROKER_CONTROL_PORT")
+    }
+    second = replace(site.server, environment=ports, process=None)
+    done = await asyncio.to_thread(second.command, "run", check=False)
+    assert done.returncode == 1
+    assert "another server runs on" in done.stderr
+    assert (site.broker_pid(), site.server.is_well()) == (broker, True)
 
 
 async def test_a_revoked_device_is_thrown_out_of_a_running_server(site: Site) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
+import fcntl
 import signal
 import socket
 import ssl
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 
 DRAIN_S_MAX = 20.0
 HTTP_STOP_S_MAX = 5
+LOCK_FILE = "server.lock"
 HOUSEKEEPING_INTERVAL_S = 3600.0
 SESSIONS_KEPT = dt.timedelta(days=30)
 
@@ -216,7 +218,7 @@ async def run(settings: Settings) -> None:
 
     Raises:
         StoreVersionError: the database needs a migration.
-        InstallError: the port for the pages is taken.
+        InstallError: another server runs on the data directory, or the port for the pages is taken.
         ExceptionGroup: a task failed.
     """
     store = open_store(settings.database)
@@ -226,10 +228,27 @@ async def run(settings: Settings) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        with _bound(settings.http_host, settings.http_port) as listener:
+        with alone_in(settings.data_dir), _bound(settings.http_host, settings.http_port) as listener:
             await Server(settings, store, listener).run(stop)
     finally:
         await store.close()
+
+
+@contextlib.contextmanager
+def alone_in(data_dir: Path) -> Iterator[None]:
+    """Keep other servers off ``data_dir`` for the block: a second one would end the broker of the first.
+
+    Raises:
+        InstallError: another one runs.
+    """
+    with (data_dir / LOCK_FILE).open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InstallError(
+                f"another server runs on {data_dir}; stop it, or give this one a data directory of its own"
+            ) from None
+        yield
 
 
 def _bound(host: str, port: int) -> socket.socket:
