@@ -13,7 +13,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import DataError
 
 from milepost_protocol.receipt import Receipt
-from milepost_server.ingest import commit
+from milepost_server.ingest import commit, worker
 from milepost_server.ingest.arrivals import Arrival
 from milepost_server.ingest.queue import ArrivalQueue
 from milepost_server.store import engine, migrations
@@ -68,6 +68,15 @@ async def test_a_group_waits_for_more_and_ends_when_it_is_full() -> None:
         await asyncio.sleep(0)
         queue.put(waiting(1))
     assert len(await group) == 2
+
+
+async def test_a_group_of_large_payloads_is_committed_in_parts(store, monkeypatch) -> None:
+    monkeypatch.setattr(worker, "GROUP_SAMPLES_MAX", 6)
+    await register(store)
+    taker = Taker(store)
+    await taker.take(*(run_of(first, first + 2) for first in range(1, 16, 3)))
+    assert [outcome.readings for outcome in taker.outcomes] == [6, 6, 3]
+    assert [receipt.seq for _, receipt in taker.receipts] == [6, 12, 15]
 
 
 # --- Outages and poison -----------------------------------------------------------------------------------

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 RETRY_FIRST_S = 0.1
 
+# Payloads are bounded in bytes, but a few hundred bytes may hold 4,096 samples, of 800 bytes each as a row.
+GROUP_SAMPLES_MAX = 65_536
+
 # Something in one payload that this database does not take: that payload alone goes to quarantine.
 POISON = (StatementError, OverflowError)
 
@@ -86,8 +89,20 @@ class Worker:
             await self.take(group)
 
     async def take(self, group: Sequence[Arrival]) -> None:
-        """Commit one group, and publish its receipts."""
-        opened = [open_arrival(arrival) for arrival in group]
+        """Commit one group, and publish its receipts; of large payloads, in several transactions."""
+        opened: list[Opened] = []
+        samples = 0
+        for arrival in group:
+            opened.append(open_arrival(arrival))
+            batch = opened[-1].batch
+            samples += len(batch.order) if batch else 0
+            if samples >= GROUP_SAMPLES_MAX:
+                await self._take_together(opened)
+                opened, samples = [], 0
+        if opened:
+            await self._take_together(opened)
+
+    async def _take_together(self, opened: Sequence[Opened]) -> None:
         try:
             await self._commit_and_tell(opened)
         except POISON as error:
