@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -38,6 +39,9 @@ def test_every_command_has_help_with_an_example(command: str) -> None:
         (["car"], "either --pty LINK or --tcp PORT"),
         (["car", "--tcp", "0", "--fault", "X9"], "no trouble code"),
         (["car", "--tcp", "0", "--drive", "absent.csv"], "absent.csv: No such file"),
+        (["car", "--tcp", "0", "--vin", "XMP"], "a VIN has 17"),
+        (["car", "--tcp", "0", "--host", "no-such-host.invalid"], "cannot serve the car at no-such-host"),
+        (["car", "--pty", "/proc/no-such-folder/car"], "cannot serve the car at /proc"),
         (["car", "--tcp", "0", "--powertrain", "steam"], "steam"),
         (["fleet", "--owners", "0", "--out", "x"], "0"),
     ],
@@ -100,6 +104,21 @@ def test_a_served_car_says_where_and_ends_cleanly(tmp_path: Path, number: signal
     _, errors = process.communicate(timeout=WAIT_S)
     assert process.returncode == 0, errors
     assert not link.is_symlink()
+
+
+def test_it_ends_cleanly_while_an_agent_is_connected() -> None:
+    port = free_port()
+    process = subprocess.Popen(
+        [COMMAND, "car", "--tcp", str(port)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    with socket.create_connection(("127.0.0.1", port)) as agent:
+        agent.sendall(b"ATI\r")
+        assert agent.recv(100)
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=WAIT_S)
+    assert (process.returncode, errors) == (0, "")
 
 
 def test_a_taken_port_is_an_error_and_no_traceback() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import os
 import tty
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 from milepost_simulator.errors import PortInUseError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from milepost_simulator.car.chaos import Chaos
     from milepost_simulator.car.elm327 import Elm327, Output
@@ -101,17 +100,27 @@ async def serve_pty(adapter: Elm327, chaos: Chaos, link: Path | None = None) -> 
     """Serve on a pseudo-terminal; yields the path to open, which is ``link`` where one is given.
 
     Raises:
-        PortInUseError: ``link`` is there already and is no symbolic link.
+        PortInUseError: ``link`` is there already and is no symbolic link, or cannot be made.
     """
     terminal = PseudoTerminal(adapter, chaos)
     try:
         if link is not None:
-            _point(link, terminal.path)
+            with _named(str(link)):
+                _point(link, terminal.path)
         yield link or terminal.path
     finally:
         if link is not None:
             _unpoint(link, terminal.path)
         terminal.close()
+
+
+@contextlib.contextmanager
+def _named(place: str) -> Iterator[None]:
+    """What the system refuses at ``place``, as an error that says where."""
+    try:
+        yield
+    except OSError as error:
+        raise PortInUseError(place, error.strerror or str(error)) from error
 
 
 def _point(link: Path, target: Path) -> None:
@@ -135,7 +144,7 @@ async def serve_tcp(adapter: Elm327, chaos: Chaos, host: str, port: int) -> Asyn
     """Serve on TCP, one reader at a time as a wireless adapter does; yields the port's number.
 
     Raises:
-        PortInUseError: the port is taken.
+        PortInUseError: the port is taken, or ``host`` is no address of this machine.
     """
     busy = asyncio.Lock()
     open_writers: set[asyncio.StreamWriter] = set()
@@ -157,13 +166,13 @@ async def serve_tcp(adapter: Elm327, chaos: Chaos, host: str, port: int) -> Asyn
                 open_writers.discard(writer)
                 writer.close()
 
-    try:
+    with _named(f"{host}:{port}"):
         server = await asyncio.start_server(talk, host, port)
-    except OSError as error:
-        raise PortInUseError(f"{host}:{port}", os.strerror(error.errno or errno.EIO)) from error
     async with server:
         try:
             yield server.sockets[0].getsockname()[1]
         finally:
             for writer in list(open_writers):
                 writer.close()
+            async with busy:
+                pass  # the dialogue has ended; a task cut off in it would leave a traceback

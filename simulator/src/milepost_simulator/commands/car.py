@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import click
 
+from milepost_protocol.errors import VinError
+from milepost_protocol.identity import check_vin
 from milepost_simulator.car import garage
 from milepost_simulator.car.framing import PROTOCOLS
 from milepost_simulator.car.garage import CHAOS, HABITS, CarChoice
@@ -33,6 +35,13 @@ class Place(NamedTuple):
     pty: Path | None
     tcp: int | None
     host: str
+
+
+def _check_vin(_: click.Context, __: click.Parameter, vin: str | None) -> str | None:
+    try:
+        return None if vin is None else check_vin(vin)
+    except VinError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 @click.command("car", epilog=EXAMPLE)
@@ -72,7 +81,7 @@ class Place(NamedTuple):
 @click.option(
     "--fault", "faults", multiple=True, metavar="CODE", help="A fault that it has, such as P0301; repeatable."
 )
-@click.option("--vin", help="Its VIN (default: made up from the seed).")
+@click.option("--vin", callback=_check_vin, help="Its VIN (default: made up from the seed).")
 @click.option("--odometer-km", type=click.FloatRange(0, 4_000_000), help="Its odometer at the start.")
 @click.option(
     "--protocol",
