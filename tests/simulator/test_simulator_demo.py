@@ -107,7 +107,10 @@ def test_it_goes_on_until_ctrl_c_and_takes_up_again(tmp_path: Path, runs: list[R
     folder = tmp_path / "demo"
     first = Run(folder)
     runs.append(first)
-    first.until("The dealer's page")
+    first.until("go on with all this after Ctrl-C")
+    (status,) = re.findall(r"how an agent is: (.+)", first.said)
+    assert "uplink" in subprocess.run(status.split(), check=True, capture_output=True, text=True).stdout
+    assert len(re.findall(r"the owner whose .+/owners\?q=\w{17}", first.said)) == 2
     credentials = json.loads((folder / "server" / "credentials.json").read_text())
     login = {"email": credentials["email"], "password": credentials["password"]}
     with httpx.Client(base_url=credentials["address"], timeout=WAIT_S) as client:

@@ -16,6 +16,7 @@ from milepost_simulator.demo.accounts import Accounts
 from milepost_simulator.demo.device import DeviceFolder, Outbox
 from milepost_simulator.demo.live import choose_live_cars, driving
 from milepost_simulator.demo.plan import DERIVED_S_MAX, UPLOADS_AT_ONCE
+from milepost_simulator.demo.processes import program
 from milepost_simulator.demo.rest import Rest
 from milepost_simulator.demo.server import HOST, Installation, install, serving
 from milepost_simulator.demo.showroom import Showroom, make_showroom, register
@@ -44,6 +45,7 @@ class Demo:
         self._plan = plan
         self._tell = narrator
         self._accounts = Accounts()
+        self._owners: dict[str, str] = {}  # name by VIN
 
     async def run(self) -> None:
         """Everything, in order.
@@ -53,14 +55,16 @@ class Demo:
         """
         plan, tell = self._plan, self._tell
         with _claimed(plan), tempfile.TemporaryDirectory(prefix="milepost-") as short:
-            tell.say(f"Setting up in {plan.folder}: secrets, database, a dealer and its manager.")
+            did = "Taking up again" if plan.keep else "Setting up"
+            tell.say(f"{did} in {plan.folder}: secrets, database, a dealer and its manager.")
             installation = await install(plan)
             async with serving(plan) as server, Rest(installation.url) as rest:
-                tell.say("Starting the server with its broker.")
+                tell.say("Starting the server and its broker.")
                 await rest.wait_until_well(server)
                 await rest.log_in(installation.email, installation.password)
                 self._accounts.before = int((await rest.status())["samples_committed"])
                 showroom = make_showroom(plan, dt.datetime.now(dt.UTC).date())
+                self._owners = {car["vin"]: one["name"] for one in showroom.owners for car in one["vehicles"]}
                 await self._register(rest, showroom)
                 cars = choose_live_cars(plan, showroom.vehicles)
                 await self._send_histories(showroom, cars, installation.mqtt_port)
@@ -120,11 +124,11 @@ class Demo:
         folders = [self._folder(car.vehicle.device_id) for car in cars]
         async with driving(plan, cars, folders, installation.mqtt_port, short) as agents:
             for car in cars:
-                tell.say(f"{car.vehicle.device_id}: {car.title}; an agent reads it through its OBD port.")
+                tell.say(f"{car.vehicle.device_id}: {car.title}. An agent reads it through its OBD port.")
             if plan.recorded_drive() is None:
                 tell.say(f"No real drive is in {plan.drives}; one that the simulator made takes its place.")
             tell.say(f"What each car needs is derived: {_due_words(await self._steady_status(rest))}.")
-            self._tell_address(installation)
+            self._tell_address(installation, cars)
             watched = [server, *(agent.child for agent in agents)]
             await self._watch(rest, agents, watched, plan.live_once_s if plan.once else None)
 
@@ -141,15 +145,24 @@ class Demo:
             await asyncio.sleep(STATUS_S)
         raise DemoError(f"not all owners are derived after {DERIVED_S_MAX:g} s; see {self._plan.logs}")
 
-    def _tell_address(self, installation: Installation) -> None:
-        self._tell.say(f"The dealer's page: {installation.url}/   login {installation.email}")
-        self._tell.say(f"    password {installation.password}")
-        if not self._plan.once:
-            folder = self._plan.folder / "devices" / "<device>"
-            self._tell.say("What to try next, while this runs; Ctrl-C ends it:")
-            self._tell.say("    open the page, choose an owner, see what is due, when, and why")
-            self._tell.say(f"    milepost-agent status --config {folder}/agent.toml")
-            self._tell.say("    milepost-sim demo --keep, after Ctrl-C: goes on with what is there")
+    def _tell_address(self, installation: Installation, cars: list[LiveCar]) -> None:
+        say = self._tell.say
+        say(f"The dealer's page: {installation.url}/   login {installation.email}")
+        say(f"    password {installation.password}")
+        if self._plan.once:
+            return
+        say("What to try next, while this runs (Ctrl-C ends it):")
+        for car in cars:
+            what = "whose car replays a drive" if car.is_recorded else "whose engine is about to misfire"
+            if car.is_recorded or car.faults:
+                vin = car.vehicle.vin
+                say(f"    the owner {what}: {self._owners[vin]}, {installation.url}/owners?q={vin}")
+        if cars:
+            config = self._folder(cars[0].vehicle.device_id).path / "agent.toml"
+            say(f"    how an agent is: {program('milepost-agent')} status --config {config}")
+        say(f"    what could not be understood (nothing, here): {installation.url}/quarantine")
+        keep = f"{program('milepost-sim')} demo --keep --folder {self._plan.folder}"
+        say(f"    go on with all this after Ctrl-C: {keep}")
 
     async def _watch(
         self, rest: Rest, agents: list[LiveAgent], watched: list[Child], seconds: float | None

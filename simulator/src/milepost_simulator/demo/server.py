@@ -37,12 +37,15 @@ async def install(plan: DemoPlan) -> Installation:
     """Make the installation; with ``keep``, find the one that is there.
 
     Raises:
-        ProcessFailedError: ``milepost-server init`` failed.
+        ProcessFailedError: ``milepost-server init`` or ``migrate`` failed.
         PortInUseError: the port that was asked for is taken.
     """
     folder = plan.server_folder
     if not (folder / CREDENTIALS).is_file():
         await _init(plan)
+    else:  # it may be of an earlier version
+        command = [program("milepost-server"), "migrate", "--data-dir", str(folder)]
+        await run_to_end("milepost-server migrate", command, plan.logs / "server.log")
     said = json.loads((folder / CREDENTIALS).read_text())
     mqtt_port = int(json.loads((folder / PORTS).read_text())["mqtt"])
     return Installation(str(said["address"]).rstrip("/"), mqtt_port, said["email"], said["password"])
