@@ -62,7 +62,9 @@ batches = Table(  # the immutable archive: everything else can be derived from i
     Column("payload", LargeBinary, nullable=False),
     same_dealer("stream_id", "streams"),
     same_dealer("vehicle_id", "vehicles"),
-    Index(None, "stream_id", "first_seq"),
+    Index(None, "stream_id", "id"),  # pages, as they came
+    # What is sent again is near the end of its stream: by the last seq few rows are looked at.
+    Index(None, "stream_id", "last_seq"),
 )
 
 readings = Table(  # projection of the archive: every sample but those of class series

@@ -348,8 +348,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_batches")),
     )
     with op.batch_alter_table("batches", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_batches_stream_id_id"), ["stream_id", "id"], unique=False)
         batch_op.create_index(
-            batch_op.f("ix_batches_stream_id_first_seq"), ["stream_id", "first_seq"], unique=False
+            batch_op.f("ix_batches_stream_id_last_seq"), ["stream_id", "last_seq"], unique=False
         )
 
     op.create_table(
@@ -475,7 +476,8 @@ def downgrade() -> None:
 
     op.drop_table("gaps")
     with op.batch_alter_table("batches", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_batches_stream_id_first_seq"))
+        batch_op.drop_index(batch_op.f("ix_batches_stream_id_last_seq"))
+        batch_op.drop_index(batch_op.f("ix_batches_stream_id_id"))
 
     op.drop_table("batches")
     op.drop_table("vin_conflicts")
