@@ -26,6 +26,8 @@ from milepost_simulator.car.recorded import RecordedCar, load_drive
 from milepost_simulator.clock import ManualClock
 from support.adapters import bridge_pty, collect_until, has, latest, serve_elmulator
 from support.cars import START_S, VIN, StandingCar
+from support.links import Link
+from support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -112,6 +114,22 @@ async def test_a_serial_device_that_goes_away_comes_back(tmp_path: object) -> No
                     )
     assert latest(again)[paths.RPM] == 1726.0
     assert int(source.status()["connects"]) == 2
+
+
+async def test_a_wireless_adapter_that_vanishes_without_a_word_is_read_again() -> None:
+    async with simulated(StandingCar()) as port, Link(int(port.rpartition(":")[2])).serving() as link:
+        source = quick_source(f"tcp://127.0.0.1:{link.port}")
+
+        def enough(readings: list[Reading]) -> bool:
+            link.swallows = paths.RPM in latest(readings) and not source.status()["failures"]
+            return states(readings) == ["ON", "ON"]
+
+        task = asyncio.create_task(collect_until(source.readings(), enough))
+        await until(lambda: source.status()["failures"], "the loss")
+        link.swallows = False
+        link.reset()
+        await task
+    assert "no prompt, 3 times in a row" in str(source.status()["last_error"])
 
 
 async def test_ignition_off_is_told_once_and_then_only_the_battery_is_read() -> None:
