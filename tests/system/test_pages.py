@@ -177,7 +177,7 @@ async def test_text_at_twice_its_size_still_fits(page: Page) -> None:
 async def test_a_phone_shows_cards_and_the_narrow_picture(page: Page) -> None:
     await page.set_viewport_size(browser.PHONE)
     row = page.locator("table.list tbody tr").first
-    name, badge = row.locator("a.who"), row.locator(".badge")
+    name, badge = row.locator("a.who"), row.locator("td > .badge")
     places = [await part.bounding_box() for part in (name, badge)]
     assert all(places)
     assert abs(places[0]["y"] - places[1]["y"]) < 12, "name and state stand in one line"
