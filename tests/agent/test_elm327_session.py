@@ -122,14 +122,14 @@ async def test_a_wireless_adapter_that_vanishes_without_a_word_is_read_again() -
 
         def enough(readings: list[Reading]) -> bool:
             link.swallows = paths.RPM in latest(readings) and not source.status()["failures"]
-            return states(readings) == ["ON", "ON"]
+            return states(readings).count("ON") == 2
 
         task = asyncio.create_task(collect_until(source.readings(), enough))
         await until(lambda: source.status()["failures"], "the loss")
         link.swallows = False
-        link.reset()
-        await task
-    assert "no prompt, 3 times in a row" in str(source.status()["last_error"])
+        link.reset()  # its adapter is free for the next connection
+        readings = await task
+    assert states(readings) == ["ON", "ON"]
 
 
 async def test_ignition_off_is_told_once_and_then_only_the_battery_is_read() -> None:
