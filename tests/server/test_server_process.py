@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 from milepost_protocol.receipt import Receipt
+from milepost_server.store import migrations
 from milepost_server.store.engine import open_store
 from milepost_server.store.schema import readings, service_due
 from support import servers
@@ -60,12 +61,20 @@ def two(first: int) -> Batch:
     return batch(*(sample(seq, value=seq, time_ms=now_ms) for seq in (first, first + 1)), device="gw-1")
 
 
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> servers.ServerProcess:
+    """Made once; each test runs a copy of it."""
+    return servers.install(tmp_path_factory.mktemp("installation") / "data")
+
+
 @pytest.fixture
-async def site(tmp_path: Path, database_url: str) -> AsyncIterator[Site]:
+async def site(tmp_path: Path, database_url: str, installation: servers.ServerProcess) -> AsyncIterator[Site]:
     url = "" if database_url.startswith("sqlite") else database_url
-    server = await asyncio.to_thread(servers.install, tmp_path / "data", database_url=url)
+    server = servers.copied(installation, tmp_path / "data", database_url=url)
     store = open_store(url or f"sqlite:///{server.data_dir / 'milepost.db'}")
-    device = await register(store, "gw-1", dealer_id=1)
+    if url:
+        await migrations.upgrade(store)
+    device = await register(store, "gw-1", dealer_id=None if url else 1)
     await asyncio.to_thread(server.start)
     yield Site(server, store, device)
     await asyncio.to_thread(server.kill)
@@ -119,8 +128,7 @@ async def test_kill_after_kill_nothing_receipted_is_lost_and_nothing_doubled(sit
         assert len(stored) >= receipted
     await asyncio.to_thread(site.server.start)
     async with connected(site.server.mqtt_port, "gw-1", site.device.secret) as device:
-        for first in range(1, LAST, 2):
-            await device.send(two(first))
+        await asyncio.gather(*(device.send(two(first)) for first in range(1, LAST, 2)))
         assert await device.receipt(LAST) == Receipt(EPOCH, LAST)
     assert await site.readings() == list(range(1, LAST + 1))
 
