@@ -8,16 +8,14 @@ from milepost_agent import paths
 from milepost_agent.derive.accumulator import Steps, saved_number
 from milepost_agent.derive.oil import oil_weight
 from milepost_agent.readings import Reading
+from milepost_agent.thresholds import MOVING_KMH_MIN, RUNNING_RPM_MIN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from milepost_agent.derive.accumulator import State, Step
 
-RUNNING_RPM_MIN: Final = 400.0
-"""Below it is standstill or the starter (100 to 300 rpm); no engine idles so slowly."""
 GAP_S_MAX: Final = 5.0
-STANDSTILL_KMH_MAX: Final = 1.0
 SPEED_AGE_S_MAX: Final = 5.0
 TEMPERATURE_AGE_S_MAX: Final = 120.0
 
@@ -67,7 +65,7 @@ class Engine:
         self._revolutions += revolutions
         self._weighted += revolutions * self._weight(mono_s)
         speed_kmh = self._fresh(paths.SPEED, mono_s, SPEED_AGE_S_MAX)
-        if speed_kmh is not None and abs(speed_kmh) < STANDSTILL_KMH_MAX:
+        if speed_kmh is not None and abs(speed_kmh) < MOVING_KMH_MIN:
             self._idle_s += running_s
         return True
 

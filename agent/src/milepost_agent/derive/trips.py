@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from milepost_agent import paths
 from milepost_agent.derive.accumulator import saved_number
-from milepost_agent.derive.engine import RUNNING_RPM_MIN, STANDSTILL_KMH_MAX
 from milepost_agent.readings import Reading
+from milepost_agent.thresholds import MOVING_KMH_MIN, RUNNING_RPM_MIN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +32,7 @@ class Trips:
     def feed(self, reading: Reading) -> list[Reading]:
         if reading.signal == paths.SYSTEM_STATE:
             return self._end(reading.mono_s) if reading.value == paths.STATE_OFF else []
-        limit = RUNNING_RPM_MIN if reading.signal == paths.RPM else STANDSTILL_KMH_MAX
+        limit = RUNNING_RPM_MIN if reading.signal == paths.RPM else MOVING_KMH_MIN
         if abs(float(reading.value)) < limit:
             return self.tick(reading.mono_s)
         ended = self.tick(reading.mono_s)

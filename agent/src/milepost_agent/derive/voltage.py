@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 from milepost_agent import paths
 from milepost_agent.derive.accumulator import saved_number
-from milepost_agent.derive.engine import RUNNING_RPM_MIN
 from milepost_agent.readings import Reading
+from milepost_agent.thresholds import RUNNING_RPM_MIN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from milepost_agent import paths
+from milepost_agent.thresholds import MOVING_KMH_MIN, RUNNING_RPM_MIN
 
 if TYPE_CHECKING:
     from milepost_agent.readings import Reading
 
-RUNNING_RPM_MIN: Final = 400.0
-MOVING_KMH_MIN: Final = 1.0
 CHARGING_V_MIN: Final = 13.0
 """A resting 12 V battery is below this, a charging one above."""
 STEP_V_MIN: Final = 0.3
