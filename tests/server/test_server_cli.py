@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 import stat
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,6 +48,12 @@ def site(tmp_path: Path) -> Installation:
     site = Installation(tmp_path / "milepost-data")
     site.init("--credentials", str(tmp_path / "credentials.json"))
     return site
+
+
+def stored_hash(site: Installation) -> str:
+    with closing(sqlite3.connect(site.folder / "milepost.db")) as db:
+        row: tuple[str] = db.execute("SELECT password_hash FROM staff WHERE id = 1").fetchone()
+        return row[0]
 
 
 def leaves(group: click.Group, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
@@ -124,6 +132,17 @@ def test_users(site: Installation) -> None:
     asked = ("user", "add", "--email", "cy@nord.example", "--ask")
     assert PASSWORD_MARK not in site.run(*asked, typed="a good long one\na good long one\n").splitlines()[-1]
     assert "at least" in site.run("user", "add", "--email", "d@x.example", "--ask", typed="x\nx\n", code=2)
+
+
+def test_a_forgotten_password_is_replaced(site: Installation) -> None:
+    before = stored_hash(site)
+    said = site.run("user", "password", "--email", "ADA@nord.example")
+    assert PASSWORD_MARK in said
+    assert "0 sessions ended" in said
+    assert stored_hash(site) != before
+    assert "no user 'nobody@nord.example'" in site.run(
+        "user", "password", "--email", "nobody@nord.example", code=1
+    )
 
 
 async def test_devices(site: Installation, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from milepost_server.commands.install import check_timezone, new_password
 from milepost_server.errors import ConflictError, NotFoundError
 from milepost_server.people.errors import PasswordRefusedError
 from milepost_server.people.passwords import Passwords
-from milepost_server.store import dealers, devices, staff, vehicles
+from milepost_server.store import dealers, devices, sessions, staff, vehicles
 from milepost_server.store.schema import Role
 
 ROLES = [role.value for role in Role]
@@ -69,11 +69,7 @@ async def user_add(
     data_dir: Path, dealer_id: int | None, email: str, name: str | None, role: str, *, ask: bool
 ) -> None:
     """Add a user; a generated password is printed once."""
-    password = click.prompt("Password", hide_input=True, confirmation_prompt=True) if ask else new_password()
-    try:
-        password_hash = await Passwords().hash(password)
-    except PasswordRefusedError as error:
-        raise click.UsageError(str(error)) from error
+    password, password_hash = await _chosen_password(ask=ask)
     async with opened(data_dir) as (_, store):
         try:
             async with store.write() as connection:
@@ -92,6 +88,34 @@ async def user_add(
     click.echo(f"user {email} of dealer {of.id} ({of.name}), role {role}")
     if not ask:
         click.echo(f"password {password}")
+
+
+@user.command("password", epilog="Example: milepost-server user password --email bo@nord.example")
+@data_dir_option
+@click.option("--email", required=True, help="Mail address of the user.")
+@click.option("--ask", is_flag=True, help="Ask for the password instead of generating one.")
+@command
+async def user_password(data_dir: Path, email: str, *, ask: bool) -> None:
+    """Give a user a new password, and end all sessions that began with the old one."""
+    password, password_hash = await _chosen_password(ask=ask)
+    async with opened(data_dir) as (_, store), store.write() as connection:
+        known = await staff.login_of(connection, email)
+        if known is None:
+            raise NotFoundError("user", email)
+        await staff.set_password(connection, known.dealer_id, known.staff_id, password_hash)
+        ended = await sessions.revoke_all(connection, known.dealer_id, known.staff_id, now())
+    click.echo(f"user {email} has a new password; {ended} sessions ended")
+    if not ask:
+        click.echo(f"password {password}")
+
+
+async def _chosen_password(*, ask: bool) -> tuple[str, str]:
+    """(password, its hash): typed twice, or made here."""
+    password = click.prompt("Password", hide_input=True, confirmation_prompt=True) if ask else new_password()
+    try:
+        return password, await Passwords().hash(password)
+    except PasswordRefusedError as error:
+        raise click.UsageError(str(error)) from error
 
 
 @click.group()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
 from milepost_server.store.schema import Role, staff
 from milepost_server.store.tenancy import ACROSS_DEALERS
@@ -42,6 +42,17 @@ async def login_of(connection: AsyncConnection, email: str) -> StaffLogin | None
     options = {ACROSS_DEALERS: "the mail address says which dealer's staff it is"}
     row = (await connection.execute(query, execution_options=options)).one_or_none()
     return None if row is None else StaffLogin(*row)
+
+
+async def set_password(
+    connection: AsyncConnection, dealer_id: int, staff_id: int, password_hash: str
+) -> None:
+    """Replace a password's hash."""
+    await connection.execute(
+        update(staff)
+        .where(staff.c.dealer_id == dealer_id, staff.c.id == staff_id)
+        .values(password_hash=password_hash)
+    )
 
 
 async def add(
