@@ -8,9 +8,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench import figures, road, wire
+from bench import figures, memory, road, wire
 
-BENCHMARKS = {"wire": wire.measure, "road": road.measure}
+BENCHMARKS = {"wire": wire.measure, "memory": memory.measure, "road": road.measure}
 
 
 def main() -> None:
