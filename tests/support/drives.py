@@ -8,9 +8,9 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from milepost_agent.backoff import Backoff
-from milepost_agent.derive.engine import STANDSTILL_KMH_MAX
 from milepost_agent.derive.oil import oil_weight
 from milepost_agent.sources.elm327.session import Elm327Source, SessionOptions
+from milepost_agent.thresholds import MOVING_KMH_MIN
 from milepost_simulator.car.elm327 import Elm327
 from milepost_simulator.car.models import MODELS, Powertrain
 from milepost_simulator.car.physics import Activity, CarStart, SimulatedCar
@@ -65,7 +65,7 @@ def live(car: SimulatedCar, for_s: float) -> Truth:
             truth.cranking_minimums_v[-1] = min(truth.cranking_minimums_v[-1], state.voltage_v)
         if car.engine.is_running:
             truth.running_s += STEP_S
-            truth.idle_s += STEP_S if car.speed_m_s * 3.6 < STANDSTILL_KMH_MAX else 0.0
+            truth.idle_s += STEP_S if car.speed_m_s * 3.6 < MOVING_KMH_MIN else 0.0
     return truth
 
 
