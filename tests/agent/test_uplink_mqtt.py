@@ -16,7 +16,7 @@ from milepost_agent.uplink.session import SessionLimits
 from milepost_protocol import topics
 from milepost_protocol.samples import GapReason
 from support.links import Link
-from support.mosquitto import Mosquitto, mosquitto, skip_without_mosquitto
+from support.mosquitto import Mosquitto, mosquitto
 from support.receipts import ReceiptGiver
 from support.stores import CLOCK, DEVICE, DISK, Entropy, open_store, readings
 from support.waiting import WAIT_S_MAX, until
@@ -186,7 +186,6 @@ async def test_after_a_restart_what_has_no_receipt_is_sent_again(
 
 
 async def test_a_wrong_password_is_told_and_a_right_one_works(tmp_path: Path) -> None:
-    skip_without_mosquitto()
     acl = "\n".join(
         (
             "user milepost-server",

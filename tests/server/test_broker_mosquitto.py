@@ -31,10 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-pytestmark = pytest.mark.skipif(
-    mosquitto.BINARY is None, reason="Mosquitto is not installed; `make test` installs it, or says how"
-)
-
 
 class Site:
     """An installation whose broker is a Mosquitto with the generated files, and its ingest."""

@@ -62,7 +62,7 @@ class Mosquitto:
         (folder / "mosquitto.conf").write_text("\n".join([*lines, extra, ""]))
 
     def _write_passwords(self, users: Mapping[str, str]) -> Path:
-        assert PASSWORDS is not None
+        assert PASSWORDS, "no mosquitto_passwd here; it comes with the Debian package mosquitto"
         file = self._folder / "passwords"
         file.touch(mode=0o600)
         for name, password in users.items():
@@ -72,7 +72,7 @@ class Mosquitto:
     def start(self) -> Self:
         """Start it, and wait until it listens."""
         assert self._process is None, "it runs already"
-        assert BINARY is not None
+        assert BINARY, "no mosquitto here; `make test` installs it (Debian package mosquitto)"
         self._process = subprocess.Popen(
             [BINARY, "-c", self._folder / "mosquitto.conf"],
             stdout=subprocess.DEVNULL,
@@ -116,15 +116,8 @@ class Mosquitto:
         self.kill()
 
 
-def skip_without_mosquitto() -> None:
-    """Skip the running test where there is no Mosquitto."""
-    if BINARY is None:
-        pytest.skip("no mosquitto here; `make test` installs it (Debian package mosquitto)")
-
-
 @pytest.fixture
 def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
     """A running broker that lets everybody in."""
-    skip_without_mosquitto()
     with Mosquitto(tmp_path / "mosquitto") as broker:
         yield broker
