@@ -99,6 +99,7 @@ def test_a_bounded_run_checks_itself_and_leaves_nothing(tmp_path: Path, runs: li
     assert number(run.said, "samples stored by the devices") > 500
     assert number(run.said, "lost") == number(run.said, "doubled") == 0
     assert "committed at the server, once" in run.said
+    assert "What to try next: `make demo`" in run.said
     assert "Traceback" not in run.said
     assert run.left_over() == []
 

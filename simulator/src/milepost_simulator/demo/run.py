@@ -74,6 +74,7 @@ class Demo:
                 self._summary(showroom, cars)
                 self._accounts.check()
                 tell.say("Every sample that a device has stored is committed at the server, once.")
+                tell.say("What to try next: `make demo` keeps all this running, with the pages to look at.")
 
     def _folder(self, device_id: str) -> DeviceFolder:
         return DeviceFolder(device_id, self._plan.device_folder(device_id))
