@@ -12,7 +12,7 @@ import statistics
 import time
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import cbor2
 import msgpack
@@ -26,7 +26,7 @@ from milepost_protocol.receipt import Receipt, encode_receipt
 from milepost_protocol.samples import Sample, TimeTrust
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 DRIVE = Path(__file__).resolve().parents[3] / "shared" / "data" / "drives" / "long3.csv"
 ENGINE = "Vehicle.Powertrain.CombustionEngine."
@@ -147,8 +147,8 @@ def _deltas(batch: Batch) -> dict[str, Any]:
             column.signal,
             column.unit,
             column.per_unit,
-            _differences([round(v * column.per_unit) for v in column.values]),
-        ]  # type: ignore[operator]
+            _differences([round(v * column.per_unit) for v in cast("Sequence[float]", column.values)]),
+        ]
         for column in batch.columns
     ]
     return fields
