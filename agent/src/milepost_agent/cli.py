@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -80,15 +81,20 @@ def _add(commands: Any, name: str, summary: str, example: str, command: Command)
 def _run(options: argparse.Namespace) -> int:
     import asyncio  # noqa: PLC0415  (other commands stay quick)
 
-    from milepost_agent.agent import Agent, open_sources  # noqa: PLC0415
+    from milepost_agent.agent import Agent  # noqa: PLC0415
     from milepost_agent.config import load  # noqa: PLC0415
+    from milepost_agent.parts import open_sources  # noqa: PLC0415
+    from milepost_agent.platform import this_machine  # noqa: PLC0415
 
     config = load(options.config)
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=config.log.level.upper())
     sources = open_sources(config)
 
     async def run() -> None:
-        await Agent(config, sources).run()
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        await Agent(config, sources, this_machine()).run(stop)
 
     asyncio.run(run())
     return 0
@@ -107,8 +113,8 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from milepost_agent.agent import broker, open_sources  # noqa: PLC0415
     from milepost_agent.config import load  # noqa: PLC0415
+    from milepost_agent.parts import broker, open_sources  # noqa: PLC0415
 
     config = load(options.config)
     broker(config)

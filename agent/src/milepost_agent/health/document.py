@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from typing import TYPE_CHECKING, Any, Final
 
 from milepost_agent.errors import StoreError
@@ -25,7 +24,7 @@ async def status_document(agent: Agent, config: Config) -> dict[str, Any]:
         "version": STATUS_VERSION,
         "device": config.device.id,
         "pid": os.getpid(),
-        "uptime_s": round(time.monotonic() - agent.started_s, 1),
+        "uptime_s": round(agent.uptime_s, 1),
         "resident_mb": resident_mb(),
         "clock": {"wall_ms": now.wall_ms, "trust": now.trust.value},
         "samples": _samples(agent),

@@ -1,0 +1,119 @@
+"""From the configuration to the arguments of each part."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from milepost_agent.buffer import disk
+from milepost_agent.buffer.policy import BufferLimits
+from milepost_agent.buffer.recorder import RecorderLimits
+from milepost_agent.buffer.store import BufferStore
+from milepost_agent.clock import DAY_MS
+from milepost_agent.config import read_secret
+from milepost_agent.edge import EdgeConfig
+from milepost_agent.errors import ConfigError
+from milepost_agent.sources import open_source
+from milepost_agent.uplink.mqtt import Broker
+from milepost_agent.uplink.session import SessionLimits
+from milepost_protocol.identity import check_vin
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from milepost_agent.readings import Source
+    from milepost_agent.settings import Config
+
+
+def open_store(config: Config, entropy: Callable[[int], bytes]) -> BufferStore:
+    """The configured buffer.
+
+    Raises:
+        StoreError: see ``BufferStore.open``.
+    """
+    limits = BufferLimits(
+        bytes_max=config.buffer.bytes_max,
+        free_bytes_min=config.buffer.free_bytes_min,
+        free_inodes_min=config.buffer.free_inodes_min,
+        age_ms_max=round(config.buffer.age_days_max * DAY_MS),
+    )
+    path = Path(config.buffer.path)
+    return BufferStore.open(path, config.device.id, limits, entropy, disk.look(buffer_folder(config)))
+
+
+def open_sources(config: Config) -> list[Source]:
+    """The configured sources; none of them is connected yet.
+
+    Raises:
+        SourceConfigError: a table that cannot be used.
+    """
+    return [open_source(table) for table in config.source]
+
+
+def edge_config(config: Config) -> EdgeConfig:
+    """What the edge is told about the car."""
+    vehicle = config.vehicle
+    return EdgeConfig(
+        anchor_odometer_m=vehicle.anchor_odometer_m,
+        anchor_at=vehicle.anchor_at,
+        anchor_sigma_m=vehicle.anchor_sigma_m,
+        mass_kg=vehicle.mass_kg,
+        vin=check_vin(vehicle.vin) if vehicle.vin else "",
+        profile=config.profile,
+    )
+
+
+def broker(config: Config) -> Broker:
+    """The configured broker, with the secret and the certificates read.
+
+    Raises:
+        ConfigError: the secret or a certificate cannot be used.
+    """
+    uplink = config.uplink
+    secret_file = config.device.secret_file
+    return Broker(
+        host=uplink.host,
+        port=uplink.port,
+        device=config.device.id,
+        secret=read_secret(Path(secret_file)) if secret_file else None,
+        keepalive_s=uplink.keepalive_s,
+        tls=_tls(config) if uplink.tls else None,
+    )
+
+
+def _tls(config: Config) -> ssl.SSLContext:
+    uplink = config.uplink
+    try:
+        context = ssl.create_default_context(cafile=uplink.ca_file or None)
+        if uplink.cert_file:
+            context.load_cert_chain(uplink.cert_file, uplink.key_file)
+    except OSError as error:
+        raise ConfigError("uplink.tls", f"a certificate or key cannot be used: {error}") from error
+    return context
+
+
+def buffer_folder(config: Config) -> Path:
+    """Where the buffer is, or the nearest folder above it that exists already."""
+    folder = Path(config.buffer.path).absolute().parent
+    return next(parent for parent in (folder, *folder.parents) if parent.is_dir())
+
+
+def recorder_limits(config: Config) -> RecorderLimits:
+    """When to commit."""
+    buffer = config.buffer
+    return RecorderLimits(buffer.commit_interval_s, buffer.commit_samples_max, buffer.memory_samples_max)
+
+
+def session_limits(config: Config) -> SessionLimits:
+    """What may be under way to the server."""
+    uplink = config.uplink
+    return SessionLimits(
+        window_batches=uplink.window_batches,
+        unreceipted_batches_max=uplink.unreceipted_batches_max,
+        unreceipted_bytes_max=uplink.unreceipted_bytes_max,
+        batch_samples_min=uplink.batch_samples_min,
+        batch_wait_s=uplink.batch_wait_s,
+        receipt_timeout_s=uplink.receipt_timeout_s,
+        resend_s_max=uplink.resend_s_max,
+    )
