@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from milepost_agent.buffer.files import POSIX
 from milepost_agent.buffer.salvage import corrupt_files
 from milepost_agent.errors import StoreIoError
 from support.stores import DTC, all_batches, commit, crash_image, open_store, readings
@@ -64,4 +65,4 @@ def test_the_other_file_is_kept(tmp_path: Path) -> None:
     with pytest.raises(StoreIoError):
         commit(store, readings(1, DTC))
     store.close()
-    assert [file.read_bytes() for file in corrupt_files(path)] == [b"\xa5" * 8192]
+    assert [file.read_bytes() for file in corrupt_files(POSIX, path)] == [b"\xa5" * 8192]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from milepost_agent.buffer import salvage, schema
+from milepost_agent.buffer.files import POSIX
 from milepost_protocol.samples import Gap, GapReason
 from support.stores import DTC, Entropy, all_batches, commit, crash_image, open_store, readings
 
@@ -123,7 +124,7 @@ def test_a_file_that_is_no_buffer_is_kept_and_replaced(
     spoiled = path.read_bytes()
     store = open_store(path, entropy=entropy)
     assert commit(store, readings(1)) == 1
-    (kept,) = salvage.corrupt_files(path)
+    (kept,) = salvage.corrupt_files(POSIX, path)
     assert kept.stat().st_size == len(spoiled)
     store.close()
 
@@ -170,10 +171,10 @@ def test_a_kill_in_the_middle_of_the_salvage_loses_nothing(
     assert check_whole_account(store, old, last=5100) == 4100
     store.close()
     # The kill came when the new file was in place, before the old one had its final name.
-    salvage.corrupt_files(crashed)[0].rename(salvage.waiting_name(crashed))
+    salvage.corrupt_files(POSIX, crashed)[0].rename(salvage.waiting_name(crashed))
     store = open_store(crashed, entropy=entropy)
     assert check_whole_account(store, old, last=5100) == 4100
-    assert len(salvage.corrupt_files(crashed)) == 1
+    assert len(salvage.corrupt_files(POSIX, crashed)) == 1
     store.close()
 
 
@@ -196,7 +197,7 @@ def test_only_so_many_damaged_files_are_kept(path: Path, entropy: Entropy) -> No
     for number in range(7):
         path.write_bytes(b"spoiled %d" % number)
         open_store(path, entropy=entropy).close()
-    kept = [file.read_bytes() for file in salvage.corrupt_files(path)]
+    kept = [file.read_bytes() for file in salvage.corrupt_files(POSIX, path)]
     assert kept == [b"spoiled %d" % number for number in (3, 4, 5, 6)]
 
 
@@ -229,7 +230,7 @@ def test_rows_that_make_no_sense_are_salvaged_instead_of_raising_for_ever(
     with closing(sqlite3.connect(path)) as db, db:
         db.execute(damage)
     store = open_store(path, entropy=entropy)
-    assert len(salvage.corrupt_files(path)) == 1
+    assert len(salvage.corrupt_files(POSIX, path)) == 1
     assert store.state() in (None, {})
     for stream in store.streams:
         all_batches(store, stream.epoch)

@@ -6,35 +6,19 @@ process.
 
 from __future__ import annotations
 
-import contextlib
-import os
-import sqlite3
 from typing import TYPE_CHECKING
 
 from milepost_agent.buffer.salvage import set_foreign_aside
-from milepost_agent.buffer.schema import sync_folder
+from milepost_agent.buffer.schema import new_file
 
 if TYPE_CHECKING:
+    import sqlite3
     from pathlib import Path
 
-Identity = tuple[int, int]
-"""(device, inode)."""
+    from milepost_agent.buffer.files import Files
 
 
-def identity(path: Path) -> Identity | None:
-    """Which file is at ``path``, None where there is none.
-
-    Raises:
-        OSError: the file system refuses.
-    """
-    try:
-        facts = path.stat()
-    except FileNotFoundError:
-        return None
-    return facts.st_dev, facts.st_ino
-
-
-def put_back(path: Path, db: sqlite3.Connection) -> None:
+def put_back(files: Files, path: Path, db: sqlite3.Connection) -> None:
     """Write all that ``db``, whose file lost its name, still reads to ``path``; what is there is set aside.
 
     The log keeps its name and is read with the new file: it holds nothing that is not in it.
@@ -42,14 +26,8 @@ def put_back(path: Path, db: sqlite3.Connection) -> None:
     Raises:
         sqlite3.Error, OSError: the disk refuses.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f"{path.name}.new")
-    fresh.unlink(missing_ok=True)
-    os.close(os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-    with contextlib.closing(sqlite3.connect(fresh, isolation_level=None)) as copy:
-        copy.execute("PRAGMA synchronous = FULL")
+    files.make_folder(path.parent)
+    with new_file(files, path) as copy:
         db.backup(copy)
-    if path.exists():
-        set_foreign_aside(path)
-    fresh.rename(path)
-    sync_folder(path)
+        if files.exists(path):
+            set_foreign_aside(files, path)

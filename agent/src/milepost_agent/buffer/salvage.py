@@ -17,7 +17,7 @@ import sqlite3
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from milepost_agent.buffer import blocks
-from milepost_agent.buffer.schema import SEQ_MAX, create, split_key, sync_folder
+from milepost_agent.buffer.schema import SEQ_MAX, create, prepare, split_key
 from milepost_agent.buffer.spans import Span, Spans
 from milepost_protocol.errors import ProtocolError
 from milepost_protocol.frame import read_header
@@ -26,6 +26,8 @@ from milepost_protocol.samples import UNKNOWN_CLASS, GapReason
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from milepost_agent.buffer.files import Files
 
 CORRUPT_FILES_MAX: Final = 4
 """Damaged files that are kept; beyond that the oldest goes, and the log says so."""
@@ -50,79 +52,80 @@ def waiting_name(path: Path) -> Path:
     return path.with_name(f"{path.name}.salvage")
 
 
-def corrupt_files(path: Path) -> list[Path]:
+def corrupt_files(files: Files, path: Path) -> list[Path]:
     """The damaged files that were set aside, oldest first."""
-    found = [
-        file for file in path.parent.glob(f"{path.name}.corrupt-*") if file.name.rpartition("-")[2].isdigit()
-    ]
-    return sorted(found, key=lambda file: int(file.name.rpartition("-")[2]))
+    found = files.beside(path, f"{path.name}.corrupt-")
+    numbered = [file for file in found if file.name.rpartition("-")[2].isdigit()]
+    return sorted(numbered, key=lambda file: int(file.name.rpartition("-")[2]))
 
 
-def set_aside(path: Path, why: str) -> None:
+def set_aside(files: Files, path: Path, why: str) -> None:
     """Give the damaged file its waiting name, its log after it."""
     _LOG.error("%s; taking over what can be read", why)
-    path.rename(waiting_name(path))
-    _move_log(path, waiting_name(path))
-    sync_folder(path)
+    files.rename(path, waiting_name(path))
+    _move_log(files, path, waiting_name(path))
+    files.sync_folder(path)
 
 
-def take_over(path: Path, epoch: str, device: str) -> None:
+def take_over(files: Files, path: Path, epoch: str, device: str) -> None:
     """Make a buffer at ``path`` of the new ``epoch``, with all that a waiting file still tells.
 
     Raises:
         sqlite3.Error, OSError: the disk refuses.
     """
     waiting = waiting_name(path)
-    is_waiting = waiting.exists()
+    is_waiting = files.exists(waiting)
     # Without a waiting file this log has lost its buffer; with one, a kill came between its two renames.
-    _move_log(path, waiting if is_waiting else _next_corrupt_name(path))
+    _move_log(files, path, waiting if is_waiting else _next_corrupt_name(files, path))
 
     def fill(new: sqlite3.Connection) -> None:
         if not is_waiting:
             _insert_stream(new, OldStream(1, epoch, device, 1, 0, None))
             return
-        with contextlib.closing(sqlite3.connect(waiting, isolation_level=None)) as old:
+        with contextlib.closing(files.connect(waiting)) as old:
+            with contextlib.suppress(sqlite3.Error):  # it may not even have a sound first page
+                prepare(old)
             _copy(old, new, epoch, device)
 
-    create(path, fill)
+    create(files, path, fill)
 
 
-def put_away(path: Path) -> None:
+def put_away(files: Files, path: Path) -> None:
     """Give the waiting file its final name ``*.corrupt-<n>``; the oldest of too many is removed."""
-    final = _next_corrupt_name(path)
+    final = _next_corrupt_name(files, path)
     waiting = waiting_name(path)
-    _move_log(waiting, final)
-    waiting.rename(final)
-    sync_folder(path)
+    _move_log(files, waiting, final)
+    files.rename(waiting, final)
+    files.sync_folder(path)
     _LOG.error("what could be read of the buffer was taken over, the file is kept as %s", final.name)
-    _remove_oldest(path)
+    _remove_oldest(files, path)
 
 
-def set_foreign_aside(path: Path) -> None:
+def set_foreign_aside(files: Files, path: Path) -> None:
     """Keep a file that somebody put in the place of the open buffer; nothing is taken over from it."""
-    final = _next_corrupt_name(path)
-    path.rename(final)
+    final = _next_corrupt_name(files, path)
+    files.rename(path, final)
     _LOG.error("another file was put in the place of the buffer; it is kept as %s", final.name)
-    _remove_oldest(path)
+    _remove_oldest(files, path)
 
 
-def _remove_oldest(path: Path) -> None:
-    for oldest in corrupt_files(path)[:-CORRUPT_FILES_MAX]:
+def _remove_oldest(files: Files, path: Path) -> None:
+    for oldest in corrupt_files(files, path)[:-CORRUPT_FILES_MAX]:
         _LOG.warning("more than %d damaged buffers: removing %s", CORRUPT_FILES_MAX, oldest.name)
-        oldest.unlink()
-        oldest.with_name(f"{oldest.name}-wal").unlink(missing_ok=True)
+        files.remove(oldest)
+        files.remove(oldest.with_name(f"{oldest.name}-wal"))
 
 
-def _next_corrupt_name(path: Path) -> Path:
-    kept = corrupt_files(path)
+def _next_corrupt_name(files: Files, path: Path) -> Path:
+    kept = corrupt_files(files, path)
     number = int(kept[-1].name.rpartition("-")[2]) + 1 if kept else 1
     return path.with_name(f"{path.name}.corrupt-{number}")
 
 
-def _move_log(path: Path, to: Path) -> None:
+def _move_log(files: Files, path: Path, to: Path) -> None:
     """The write-ahead log belongs to its file: beside another one it would overwrite that."""
     with contextlib.suppress(FileNotFoundError):
-        path.with_name(f"{path.name}-wal").rename(to.with_name(f"{to.name}-wal"))
+        files.rename(path.with_name(f"{path.name}-wal"), to.with_name(f"{to.name}-wal"))
 
 
 def _copy(old: sqlite3.Connection, new: sqlite3.Connection, epoch: str, device: str) -> None:

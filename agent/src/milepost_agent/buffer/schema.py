@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
 import sqlite3
 from typing import TYPE_CHECKING, Final
 
@@ -23,6 +22,8 @@ from milepost_protocol.samples import GapReason
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from milepost_agent.buffer.files import Files
 
 SCHEMA_VERSION: Final = 1
 APPLICATION_ID: Final = 0x4D50_4246  # "MPBF"
@@ -101,31 +102,42 @@ def _translate(path: Path, error: sqlite3.Error) -> StoreError:
     )
 
 
-def connect(path: Path) -> sqlite3.Connection:
+def prepare(db: sqlite3.Connection) -> None:
+    """Set what each connection to a buffer file needs, before anything is read of it.
+
+    Raises:
+        sqlite3.Error: it does not open.
+    """
+    for pragma in (
+        # Exclusive before the log is first touched: its index then lives in this process's own memory.
+        "locking_mode = EXCLUSIVE",
+        "mmap_size = 0",
+        "temp_store = MEMORY",
+        "cell_size_check = ON",
+        # These two look into the file.
+        "synchronous = FULL",
+        f"cache_size = -{CACHE_KIB}",
+    ):
+        db.execute(f"PRAGMA {pragma}")
+
+
+def connect(files: Files, path: Path) -> sqlite3.Connection:
     """The one connection to the existing file at ``path``, ready for durable commits.
 
     Raises:
         StoreDamagedError: it is no database at all.
         sqlite3.Error, OSError: it does not open.
     """
-    with path.open("rb") as file:
-        if file.read(len(MAGIC)) != MAGIC:
-            # SQLite would take an empty file for a new database, and delete the log beside it.
-            raise StoreDamagedError(str(path), "is no database")
-    # mode=rw: a file that has gone must not come back empty.
-    db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=0)
+    if files.head(path, len(MAGIC)) != MAGIC:
+        # SQLite would take an empty file for a new database, and delete the log beside it.
+        raise StoreDamagedError(str(path), "is no database")
+    db = files.connect(path)
     try:
+        prepare(db)
         for pragma in (
-            # Exclusive before the log is first touched: its index then lives in this process's own memory.
-            "locking_mode = EXCLUSIVE",
             "journal_mode = WAL",
-            "synchronous = FULL",
             f"wal_autocheckpoint = {WAL_PAGES_MAX}",
             f"journal_size_limit = {WAL_BYTES_MAX}",
-            f"cache_size = -{CACHE_KIB}",
-            "mmap_size = 0",
-            "temp_store = MEMORY",
-            "cell_size_check = ON",
         ):
             db.execute(f"PRAGMA {pragma}")
     except sqlite3.Error:
@@ -134,35 +146,39 @@ def connect(path: Path) -> sqlite3.Connection:
     return db
 
 
-def create(path: Path, fill: Callable[[sqlite3.Connection], None]) -> None:
+def create(files: Files, path: Path, fill: Callable[[sqlite3.Connection], None]) -> None:
     """Make a buffer at ``path`` with the rows that ``fill`` inserts: first beside it, then moved there whole.
+
+    Raises:
+        sqlite3.Error, OSError: the disk refuses.
+    """
+    with new_file(files, path) as db:
+        db.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+        db.execute("BEGIN")
+        for statement in _TABLES:
+            db.execute(statement)
+        fill(db)
+        db.execute("COMMIT")
+
+
+@contextlib.contextmanager
+def new_file(files: Files, path: Path) -> Iterator[sqlite3.Connection]:
+    """A file to be filled beside ``path``; at the end it is moved there whole.
 
     Raises:
         sqlite3.Error, OSError: the disk refuses.
     """
     fresh = path.with_name(f"{path.name}.new")
     for leftover in (fresh, fresh.with_name(f"{fresh.name}-journal")):
-        leftover.unlink(missing_ok=True)
-    os.close(os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-    with contextlib.closing(sqlite3.connect(fresh, isolation_level=None)) as db:
-        db.execute(f"PRAGMA page_size = {PAGE_BYTES}")
-        db.execute("PRAGMA synchronous = FULL")
-        db.execute("BEGIN")
-        for statement in _TABLES:
-            db.execute(statement)
-        fill(db)
-        db.execute("COMMIT")
-    fresh.rename(path)
-    sync_folder(path)
-
-
-def sync_folder(path: Path) -> None:
-    """Make the name of ``path`` itself survive a power cut."""
-    fd = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+        files.remove(leftover)
+    files.make(fresh)
+    with contextlib.closing(files.connect(fresh)) as db:
+        prepare(db)
+        # What breaks off here is thrown away whole, so nothing on the disk has to tell how to undo it.
+        db.execute("PRAGMA journal_mode = MEMORY")
+        yield db
+    files.rename(fresh, path)
+    files.sync_folder(path)
 
 
 def check(path: Path, db: sqlite3.Connection) -> None:

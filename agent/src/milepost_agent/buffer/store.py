@@ -11,12 +11,13 @@ Synchronous, and free of clocks, randomness and looks at the disk: those come in
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from milepost_agent.buffer import blocks, cutting, place, policy, salvage, schema
 from milepost_agent.buffer.eviction import Evictor
-from milepost_agent.buffer.lock import BufferLock
+from milepost_agent.buffer.files import POSIX
 from milepost_agent.buffer.spans import Span, Spans
 from milepost_agent.errors import StoreDamagedError, StoreDeviceError, StoreFullError, StoreIoError
 from milepost_protocol.identity import EPOCH_BYTES, format_epoch
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from milepost_agent.buffer.files import Files, Held
     from milepost_agent.clock import ClockReading
     from milepost_agent.readings import Reading
 
@@ -71,14 +73,17 @@ class BufferStore:
         self,
         path: Path,
         db: sqlite3.Connection,
-        lock: BufferLock,
+        lock: Held,
         limits: policy.BufferLimits,
         entropy: Entropy,
+        *,
+        files: Files,
     ) -> None:
+        self._files = files
         self._path = path
         self._db = db
         self._lock = lock
-        self._file = place.identity(path)
+        self._file = files.identity(path)
         self._entropy = entropy
         self._spans = Spans(db)
         self._evictor = Evictor(path, db, self._spans, limits)
@@ -87,7 +92,14 @@ class BufferStore:
 
     @classmethod
     def open(
-        cls, path: Path, device: str, limits: policy.BufferLimits, entropy: Entropy, disk: policy.DiskFacts
+        cls,
+        path: Path,
+        device: str,
+        limits: policy.BufferLimits,
+        entropy: Entropy,
+        disk: policy.DiskFacts,
+        *,
+        files: Files = POSIX,
     ) -> Self:
         """Open the buffer at ``path``, make it where there is none, salvage it where it is damaged.
 
@@ -98,12 +110,12 @@ class BufferStore:
             StoreIoError: the disk refuses.
         """
         with contextlib.ExitStack() as undo, schema.translated(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            lock = BufferLock(path).acquire()
+            files.make_folder(path.parent)
+            lock = files.lock(path)
             undo.callback(lock.release)
-            db = _prepare(path, device, limits, entropy, disk)
+            db = _prepare(files, path, device, entropy, functools.partial(_check_inodes, path, limits, disk))
             undo.callback(db.close)
-            store = cls(path, db, lock, limits, entropy)
+            store = cls(path, db, lock, limits, entropy, files=files)
             if store._device != device:
                 raise StoreDeviceError(str(path), store._device, device)
             undo.pop_all()
@@ -284,7 +296,7 @@ class BufferStore:
             file_bytes=file.pages * file.page_bytes,
             used_bytes=(file.pages - file.free_pages) * file.page_bytes,
             dropped=dict(self._evictor.tally),
-            corrupt_files=len(salvage.corrupt_files(self._path)),
+            corrupt_files=len(salvage.corrupt_files(self._files, self._path)),
         )
 
     @contextlib.contextmanager
@@ -308,9 +320,9 @@ class BufferStore:
                         self._db.execute("ROLLBACK")
 
     def _look_at_place(self) -> None:
-        if place.identity(self._path) == self._file:
+        if self._files.identity(self._path) == self._file:
             return
-        place.put_back(self._path, self._db)
+        place.put_back(self._files, self._path, self._db)
         raise StoreIoError(
             str(self._path), "was removed or replaced while in use, and is put back; find out by whom"
         )
@@ -331,34 +343,33 @@ class BufferStore:
 
 
 def _prepare(
-    path: Path, device: str, limits: policy.BufferLimits, entropy: Entropy, disk: policy.DiskFacts
+    files: Files, path: Path, device: str, entropy: Entropy, before_making: Callable[[], None]
 ) -> sqlite3.Connection:
     """A connection to a sound buffer at ``path``."""
-    if path.exists() and not salvage.waiting_name(path).exists():
+    waiting = salvage.waiting_name(path)
+    if files.exists(path) and not files.exists(waiting):
         try:
-            return _connect_checked(path)
+            return _connect_checked(files, path)
         except StoreDamagedError as damage:
-            salvage.set_aside(path, str(damage))
-    if not path.exists():
-        _make(path, device, limits, entropy, disk)
-    if salvage.waiting_name(path).exists():
-        salvage.put_away(path)
-    return _connect_checked(path)
+            salvage.set_aside(files, path, str(damage))
+    if not files.exists(path):
+        before_making()
+        salvage.take_over(files, path, format_epoch(entropy(EPOCH_BYTES)), device)
+    if files.exists(waiting):
+        salvage.put_away(files, path)
+    return _connect_checked(files, path)
 
 
-def _make(
-    path: Path, device: str, limits: policy.BufferLimits, entropy: Entropy, disk: policy.DiskFacts
-) -> None:
+def _check_inodes(path: Path, limits: policy.BufferLimits, disk: policy.DiskFacts) -> None:
     if not policy.has_inodes(limits, disk):
         raise StoreFullError(
             str(path), f"only {disk.free_inodes} inodes are free on its disk; remove some files"
         )
-    salvage.take_over(path, format_epoch(entropy(EPOCH_BYTES)), device)
 
 
-def _connect_checked(path: Path) -> sqlite3.Connection:
+def _connect_checked(files: Files, path: Path) -> sqlite3.Connection:
     with schema.translated(path), contextlib.ExitStack() as undo:
-        db = schema.connect(path)
+        db = schema.connect(files, path)
         undo.callback(db.close)
         schema.check(path, db)
         undo.pop_all()
