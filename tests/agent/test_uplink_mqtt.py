@@ -11,8 +11,11 @@ import pytest
 
 from milepost_agent.backoff import Backoff
 from milepost_agent.buffer.recorder import Recorder, RecorderLimits, Surroundings
-from milepost_agent.uplink.mqtt import Broker, Uplink
+from milepost_agent.clock import SystemClock
+from milepost_agent.uplink import mqtt
+from milepost_agent.uplink.link import Broker
 from milepost_agent.uplink.session import SessionLimits
+from milepost_agent.uplink.uplink import Uplink
 from milepost_protocol import topics
 from milepost_protocol.samples import GapReason
 from support.links import Link
@@ -53,7 +56,9 @@ class Line:
         self.recorder = Recorder(lambda: open_store(self.path, entropy=self.entropy), around, limits)
         broker = Broker("127.0.0.1", port, DEVICE, secret, keepalive_s=5, tls=None)
         self.backoff = Backoff(lambda: 0.0, 0.05, reconnect_s_max)
-        self.uplink = Uplink(broker, self.recorder, LIMITS, self.backoff, CLOCK.read)
+        self.uplink = Uplink(
+            broker, mqtt.connect, self.recorder, limits=LIMITS, backoff=self.backoff, clock=SystemClock()
+        )
         self.recorder.on_stored = self.uplink.wake
         self.stored = 0
 

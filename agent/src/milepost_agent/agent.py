@@ -19,7 +19,7 @@ from milepost_agent.health.document import status_document
 from milepost_agent.health.endpoint import StatusServer
 from milepost_agent.health.sdnotify import notify
 from milepost_agent.tasks import OnFailure, Task, run_all
-from milepost_agent.uplink.mqtt import Uplink
+from milepost_agent.uplink.uplink import Uplink
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,10 +54,11 @@ class Agent:
         )
         self.uplink = Uplink(
             parts.broker(config),
+            platform.connect,
             self.recorder,
-            parts.session_limits(config),
-            Backoff(platform.random, config.uplink.reconnect_s_min, config.uplink.reconnect_s_max),
-            self.clock,
+            limits=parts.session_limits(config),
+            backoff=Backoff(platform.random, config.uplink.reconnect_s_min, config.uplink.reconnect_s_max),
+            clock=self.clock,
         )
         self.recorder.on_stored = self.uplink.wake
         self._started_s = self.clock().mono_s

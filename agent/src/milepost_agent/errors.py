@@ -16,6 +16,8 @@
     |   +-- StoreFullError        no room for a commit; nothing of it was stored
     |   +-- StoreDamagedError     it is no buffer, or fails its check
     |   +-- StoreIoError          the disk or the file system refuses
+    +-- LinkError                 no connection to the broker, or it was lost
+    |   +-- PublishRefusedError   the broker does not take a message; the connection stays
     +-- ConfigError               a configuration that cannot be used
     +-- StatusError               no running agent answers on the status socket
 """
@@ -125,6 +127,22 @@ class StoreDamagedError(StoreError):
 
 class StoreIoError(StoreError):
     """The disk or the file system refuses; whether it has the last commit is known after opening again."""
+
+
+class LinkError(AgentError):
+    """The connection to the broker at ``address`` cannot be had, or was lost."""
+
+    def __init__(self, address: str, why: str) -> None:
+        super().__init__(f"{address}: {why}")
+        self.address = address
+
+
+class PublishRefusedError(LinkError):
+    """The broker refuses a message on ``topic`` and stays connected."""
+
+    def __init__(self, address: str, topic: str, why: str) -> None:
+        super().__init__(address, f"a message on {topic} is refused: {why}")
+        self.topic = topic
 
 
 class ConfigError(AgentError):

@@ -15,7 +15,7 @@ from milepost_agent.config import read_secret
 from milepost_agent.edge import EdgeConfig
 from milepost_agent.errors import ConfigError
 from milepost_agent.sources import open_source
-from milepost_agent.uplink.mqtt import Broker
+from milepost_agent.uplink.link import Broker
 from milepost_agent.uplink.session import SessionLimits
 from milepost_protocol.identity import check_vin
 

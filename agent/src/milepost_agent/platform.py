@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from milepost_agent.clock import SystemClock
+from milepost_agent.uplink import mqtt
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from milepost_agent.clock import ClockReading
+    from milepost_agent.uplink.link import Connector
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +25,15 @@ class Platform:
         clock: all clocks at one moment.
         entropy: so many random bytes, for the names of epochs.
         random: a number from 0 to below 1, for jitter.
+        connect: opens a link to a broker.
     """
 
     clock: Callable[[], ClockReading]
     entropy: Callable[[int], bytes]
     random: Callable[[], float]
+    connect: Connector
 
 
 def this_machine() -> Platform:
     """The machine that this process runs on."""
-    return Platform(SystemClock(), os.urandom, random.random)
+    return Platform(SystemClock(), os.urandom, random.random, mqtt.connect)

@@ -15,8 +15,10 @@ from milepost_agent.buffer.recorder import Recorder, RecorderLimits, Surrounding
 from milepost_agent.buffer.store import BufferStore
 from milepost_agent.clock import SystemClock
 from milepost_agent.readings import Reading
-from milepost_agent.uplink.mqtt import Broker, Uplink
+from milepost_agent.uplink import mqtt
+from milepost_agent.uplink.link import Broker
 from milepost_agent.uplink.session import SessionLimits
+from milepost_agent.uplink.uplink import Uplink
 from milepost_simulator.demo.plan import DRAIN_S_MAX, POLL_S, ROWS_PER_COMMIT
 from milepost_simulator.errors import SamplesMissingError
 
@@ -76,10 +78,11 @@ class Outbox:
         secret = folder.secret_file.read_text().strip()
         self._uplink = Uplink(
             Broker(host, port, folder.device_id, secret, keepalive_s=30, tls=None),
+            mqtt.connect,
             self._recorder,
-            SESSION_LIMITS,
-            Backoff(random.random, 0.2, 5.0),
-            self._clock,
+            limits=SESSION_LIMITS,
+            backoff=Backoff(random.random, 0.2, 5.0),
+            clock=self._clock,
         )
 
     def _open(self) -> BufferStore:

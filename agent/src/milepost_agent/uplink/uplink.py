@@ -1,0 +1,253 @@
+"""The uplink: keeps a link, and sends what the store holds until receipts cover it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from milepost_agent.errors import LinkError, StoreError
+from milepost_agent.uplink.link import Subscription, Terms
+from milepost_agent.uplink.session import Session, SessionLimits, Verdict, Want
+from milepost_protocol import topics
+from milepost_protocol.errors import ProtocolError
+from milepost_protocol.limits import SEQ_MAX
+from milepost_protocol.receipt import decode_receipt
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+
+    from milepost_agent.backoff import Backoff
+    from milepost_agent.buffer.cutting import Cut
+    from milepost_agent.buffer.recorder import Recorder
+    from milepost_agent.buffer.store import BufferStore, Stream
+    from milepost_agent.clock import ClockReading
+    from milepost_agent.uplink.link import Broker, Connector, Link, Message, Will
+    from milepost_protocol.receipt import Receipt
+
+    Handler = Callable[[Message], Awaitable[None]]
+    Greeting = Callable[[Link], Coroutine[Any, Any, None]]
+
+STEADY_S: Final = 10.0
+"""A connection that lasted so long was a good one. Two agents of one name throw each other out sooner."""
+
+_LOG = logging.getLogger(__name__)
+
+
+async def say_nothing(_link: Link) -> None:
+    """The greeting of an uplink that has nothing to say but batches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Channels:
+    """What goes over the link beside batches and receipts.
+
+    Attributes:
+        handlers: what to do with a message, by topic; each topic is subscribed with QoS 1.
+        greet: runs after each connect, beside the sending of batches. LinkError ends the connection.
+        will: what the broker tells others when the connection is lost.
+    """
+
+    handlers: Mapping[str, Handler] = field(default_factory=dict)
+    greet: Greeting = say_nothing
+    will: Will | None = None
+
+
+class Uplink:
+    """Connects, sends, takes receipts in, and connects again."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        connect: Connector,
+        recorder: Recorder,
+        *,
+        limits: SessionLimits,
+        backoff: Backoff,
+        clock: Callable[[], ClockReading],
+        channels: Channels | None = None,
+    ) -> None:
+        self._broker = broker
+        self._connect = connect
+        self._recorder = recorder
+        self._limits = limits
+        self._backoff = backoff
+        self._clock = clock
+        self._channels = channels or Channels()
+        self._wake = asyncio.Event()
+        self._link: Link | None = None
+        self._session: Session | None = None
+        self._connected_s = math.inf
+        self.connects = 0
+        self.last_error = ""
+        self.batches = 0
+        self.batch_bytes = 0
+        self.receipts: Counter[str] = Counter()
+
+    @property
+    def session(self) -> Session | None:
+        """The sending of the oldest epoch that is not done, None before the store was first asked."""
+        return self._session
+
+    @property
+    def is_connected(self) -> bool:
+        return self._link is not None
+
+    def wake(self) -> None:
+        """Something was stored: look again what to send."""
+        self._wake.set()
+
+    async def publish(self, topic: str, payload: bytes, *, is_retained: bool = True) -> None:
+        """Publish something beside the batches, now.
+
+        Raises:
+            LinkError: there is no connection, or it was lost; the next greeting may say it instead.
+        """
+        if self._link is None:
+            raise LinkError(self._broker.address, "not connected")
+        await self._link.publish(topic, payload, is_retained=is_retained)
+
+    async def run(self) -> None:
+        """Connect, send, and connect again after a pause, until cancelled."""
+        while True:
+            try:
+                await self._connection()
+            except* (LinkError, StoreError) as group:
+                self._note(group)
+            pause_s = self._backoff.next_s()
+            _LOG.info("next attempt in %.1f s", pause_s)
+            await asyncio.sleep(pause_s)
+
+    def _note(self, error: BaseException) -> None:
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        text = str(error)
+        if text != self.last_error:
+            _LOG.warning("uplink %s", text)
+        self.last_error = text
+
+    async def _connection(self) -> None:
+        async with self._connect(self._broker, self._terms()) as link:
+            self._link = link
+            self.connects += 1
+            self._connected_s = self._now_s()
+            _LOG.info("connected to %s", self._broker.address)
+            try:
+                if self._session:
+                    self._session.connected()
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(self._listen(link))
+                    group.create_task(self._channels.greet(link))
+                    await self._send(link, group)
+            finally:
+                self._link = None
+                if self._session:
+                    self._session.disconnected()
+
+    def _terms(self) -> Terms:
+        ack = Subscription(topics.ack(self._broker.device), topics.ACK_QOS)
+        return Terms(
+            (ack, *(Subscription(topic, 1) for topic in self._channels.handlers)), self._channels.will
+        )
+
+    def _now_s(self) -> float:
+        return self._clock().mono_s
+
+    async def _send(self, link: Link, group: asyncio.TaskGroup) -> None:
+        while True:
+            self._wake.clear()
+            session = await self._follow()
+            now_s = self._now_s()
+            want = session.wanted(now_s)
+            if want is None:
+                await self._sleep_until(session.wake_at_s(), now_s)
+                continue
+            cut = await self._cut(session.epoch, want)
+            if cut is None:
+                await self._sleep_until(now_s + self._limits.batch_wait_s, now_s)
+                continue
+            session.published(cut.first, cut.last, len(cut.payload), self._now_s())
+            group.create_task(self._publish(link, session, cut))
+
+    async def _cut(self, epoch: str, want: Want) -> Cut | None:
+        now = self._clock()
+        return await self._recorder.ask(lambda store: store.cut(epoch, want.first, want.last_max, now))
+
+    async def _sleep_until(self, at_s: float, now_s: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, min(at_s - now_s, self._limits.resend_s_max))):
+                await self._wake.wait()
+
+    async def _follow(self) -> Session:
+        """Bring the store to the server's word; then the session of the oldest epoch that is not done."""
+        session = self._session
+        word = (session.epoch, session.receipted) if session else None
+        streams = await self._recorder.ask(lambda store: _settle(store, word))
+        stream = next((stream for stream in streams if stream.waiting), streams[-1])
+        if session is None or session.epoch != stream.epoch:
+            session = self._session = Session(stream.epoch, stream.receipted, self._limits)
+            if self.is_connected:
+                session.connected()
+        session.stored(stream.next_seq - 1, self._now_s())
+        return session
+
+    async def _publish(self, link: Link, session: Session, cut: Cut) -> None:
+        await link.publish(topics.up(self._broker.device), cut.payload, qos=topics.UP_QOS)
+        self.batches += 1
+        self.batch_bytes += len(cut.payload)
+        session.acknowledged(cut.first, cut.last)
+        self._wake.set()
+
+    async def _listen(self, link: Link) -> None:
+        ack = topics.ack(self._broker.device)
+        async for message in link.messages():
+            if message.topic != ack:
+                handler = self._channels.handlers.get(message.topic)
+                if handler is not None:
+                    await handler(message)
+                continue
+            try:
+                receipt = decode_receipt(message.payload)
+            except ProtocolError as error:
+                self.receipts[f"refused_{error.reason}"] += 1
+                continue
+            await self._take(receipt)
+
+    async def _take(self, receipt: Receipt) -> None:
+        session = self._session
+        if session is None:
+            return
+        now_s = self._now_s()
+        verdict = session.receipt(receipt, now_s)
+        self.receipts[verdict.value] += 1
+        if now_s - self._connected_s >= STEADY_S:
+            self._backoff.reset()
+        self.last_error = ""
+        if verdict is Verdict.RESTORED:
+            _LOG.warning("the server went back to seq %d; sending again what is left", receipt.seq)
+        elif verdict is Verdict.AHEAD:
+            _LOG.warning(
+                "the server knows seq %d of epoch %s, this buffer does not", receipt.seq, receipt.epoch
+            )
+            await self._recorder.ask(lambda store: _go_past(store, receipt.epoch))
+        self._wake.set()
+
+
+def _settle(store: BufferStore, word: tuple[str, int] | None) -> Sequence[Stream]:
+    """Make the store agree with the server's ``word`` (epoch, seq), which may also have gone back."""
+    if word is not None:
+        store.receive(*word)
+        store.rewind(*word)
+    return store.streams
+
+
+def _go_past(store: BufferStore, epoch: str) -> None:
+    """The server is ahead of the file: an old epoch is done then, the current one has to be left."""
+    if epoch == store.current.epoch:
+        store.renew_epoch()
+    else:
+        store.receive(epoch, SEQ_MAX)
