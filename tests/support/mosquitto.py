@@ -86,6 +86,12 @@ class Mosquitto:
             assert time.monotonic() < deadline_s, "mosquitto does not listen"
             time.sleep(0.02)
 
+    @property
+    def pid(self) -> int:
+        """The process."""
+        assert self._process is not None
+        return self._process.pid
+
     def stop(self) -> None:
         """Let it end by itself."""
         self._end(kill=False)
