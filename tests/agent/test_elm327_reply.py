@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from milepost_agent.errors import ReplyError
 from milepost_agent.sources.elm327.checksum import is_sealed, j1850_crc, sum_checksum
-from milepost_agent.sources.elm327.pids import Request, requests
-from milepost_agent.sources.elm327.reply import Framing, Message, Notice, Refusal, parse_reply, text_lines
+from milepost_agent.sources.elm327.reply import Notice, parse_reply, text_lines
+from milepost_agent.sources.obd.messages import Framing, Message, Refusal
+from milepost_agent.sources.obd.pids import Request, requests
 
 PROMPT_TEXT = "\r\r"
 

@@ -14,10 +14,10 @@ from milepost_agent.backoff import Backoff
 from milepost_agent.edge import Edge
 from milepost_agent.errors import PortError
 from milepost_agent.sources import open_source
-from milepost_agent.sources.elm327.activity import ParkingLimits
 from milepost_agent.sources.elm327.adapter import AdapterTimes
 from milepost_agent.sources.elm327.port import port_opener
 from milepost_agent.sources.elm327.session import Elm327Source, SessionOptions
+from milepost_agent.sources.obd.activity import ParkingLimits
 from milepost_simulator.car import pids
 from milepost_simulator.car.chaos import CALM, WILD, Chaos, ChaosRates
 from milepost_simulator.car.elm327 import PROMPTLY, Elm327, Timing

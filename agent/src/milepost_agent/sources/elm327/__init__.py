@@ -3,12 +3,11 @@
 ::
 
     port       bytes in and out                      framing    the stream, cut at prompts
-    adapter    one command, one reply                reply      lines as messages of ECUs (isotp, checksum)
-    session    connect, discover, poll, park         pids       what to ask and how it reads (dtc, vin)
-                                                     polling    what to ask next
-                                                     activity   is the car in use
+    adapter    one command, one reply                reply      lines as messages of ECUs (checksum)
+    session    connect, discover, poll, park         parked     when to ask a parked car again
 
-The left column does I/O and holds no formula, the right one is pure.
+The left column does I/O and holds no formula, the right one is pure. What to ask, and how answers read, is
+the same on every way to a car: ``sources/obd``.
 """
 
 from __future__ import annotations

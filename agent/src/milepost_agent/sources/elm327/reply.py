@@ -17,18 +17,23 @@ from __future__ import annotations
 import enum
 import re
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final
 
 from milepost_agent.sources.elm327.checksum import is_sealed
-from milepost_agent.sources.elm327.isotp import FRAME_BYTES_MAX, SEQUENCE_MODULUS, reassemble
+from milepost_agent.sources.obd.isotp import FRAME_BYTES_MAX, SEQUENCE_MODULUS, reassemble
+from milepost_agent.sources.obd.messages import (
+    NEGATIVE,
+    RESPONSE_PENDING,
+    Framing,
+    Message,
+    Refusal,
+    Reply,
+    answers,
+)
 
-POSITIVE: Final = 0x40
-NEGATIVE: Final = 0x7F
-RESPONSE_PENDING: Final = 0x78
 NO_HEADER: Final = ""
 LEGACY_TARGETS: Final = (0x6B, 0xF1)
 """Second header byte of an answer: functional (J1850, ISO 9141) or the tester (KWP)."""
-SERVICES_WITH_PID: Final = (0x01, 0x09)
 
 _HEX = re.compile(r"[0-9A-F]+")
 _PIECE = re.compile(r"([0-9A-F]):((?:[0-9A-F]{2})+)")
@@ -73,42 +78,11 @@ RESETS: Final = frozenset({Notice.RESET, Notice.LOW_VOLTAGE_RESET})
 """Notices of an adapter that began anew and forgot its settings, as when a starter takes its supply."""
 
 
-class Framing(enum.Enum):
-    """How a message came: what follows for it depends on the bus."""
-
-    CAN = "can"
-    LEGACY = "legacy"
-    BARE = "bare"
-
-
-class Message(NamedTuple):
-    """The answer of one ECU, from its service byte on."""
-
-    ecu: str
-    payload: bytes
-    framing: Framing
-
-
-class Refusal(NamedTuple):
-    """A negative answer (7F) of one ECU."""
-
-    ecu: str
-    code: int
-
-
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """What one request brought; ``garbled`` counts lines and messages that made no sense."""
+class AdapterReply(Reply):
+    """A reply with what the adapter said of itself; ``garbled`` counts lines that made no sense, too."""
 
-    messages: tuple[Message, ...] = ()
-    refusals: tuple[Refusal, ...] = ()
     notices: frozenset[Notice] = frozenset()
-    garbled: int = 0
-
-    @property
-    def is_silence(self) -> bool:
-        """Whether no ECU said anything, neither yes nor no, nor anything half heard."""
-        return not self.messages and not self.refusals and not self.garbled
 
 
 def text_lines(command: str, text: str) -> list[str]:
@@ -117,7 +91,7 @@ def text_lines(command: str, text: str) -> list[str]:
     return [line for line in lines if line and line != command]
 
 
-def parse_reply(request: str, text: str) -> Reply:
+def parse_reply(request: str, text: str) -> AdapterReply:
     """The answers to the OBD ``request`` (hex digits, such as ``010C``) in the ``text`` before the prompt."""
     parser = _Parser(bytes.fromhex(request))
     for line in text_lines(request, text):
@@ -165,9 +139,14 @@ class _Parser:
             self._message(bytes.fromhex(digits))
 
     def _message(self, data: bytes) -> None:
-        if len(data) > 4 and data[1] in LEGACY_TARGETS and self._answers(data[3:-1]) and is_sealed(data):
+        if (
+            len(data) > 4
+            and data[1] in LEGACY_TARGETS
+            and answers(self.request, data[3:-1])
+            and is_sealed(data)
+        ):
             self.whole.append(Message(f"{data[2]:02X}", data[3:-1], Framing.LEGACY))
-        elif self._answers(data):
+        elif answers(self.request, data):
             self.whole.append(Message(NO_HEADER, data, Framing.BARE))
         else:
             self.garbled += 1
@@ -185,30 +164,21 @@ class _Parser:
             self.garbled += 1
             self.pieces = None
 
-    def _answers(self, payload: bytes) -> bool:
-        """Whether ``payload`` answers this request, yes or no."""
-        service = self.request[0]
-        if len(payload) >= 3 and payload[0] == NEGATIVE:
-            return payload[1] == service
-        if not payload or payload[0] != service + POSITIVE:
-            return False
-        return service not in SERVICES_WITH_PID or payload[1:2] == self.request[1:2]
-
-    def reply(self) -> Reply:
+    def reply(self) -> AdapterReply:
         self._close_pieces()
         payloads, broken = reassemble(self.can_frames)
         self.garbled += broken
         messages = [*self.whole, *(Message(ecu, payload, Framing.CAN) for ecu, payload in payloads)]
         refusals = []
-        answers = []
+        positive = []
         for message in messages:
-            if not self._answers(message.payload):
+            if not answers(self.request, message.payload):
                 self.garbled += 1
             elif message.payload[0] != NEGATIVE:
-                answers.append(message)
+                positive.append(message)
             elif message.payload[2] != RESPONSE_PENDING:
                 refusals.append(Refusal(message.ecu, message.payload[2]))
-        return Reply(tuple(answers), tuple(refusals), frozenset(self.notices), self.garbled)
+        return AdapterReply(tuple(positive), tuple(refusals), self.garbled, frozenset(self.notices))
 
 
 def _notice(body: str) -> Notice | None:

@@ -12,24 +12,26 @@ from typing import TYPE_CHECKING, Final
 from milepost_agent import paths
 from milepost_agent.errors import AdapterError, PortError, ReplyError
 from milepost_agent.readings import Reading
-from milepost_agent.sources.elm327.activity import Activity, ParkedWatch, ParkingLimits
 from milepost_agent.sources.elm327.adapter import Adapter, AdapterTimes
-from milepost_agent.sources.elm327.pids import PIDS_PER_MASK, Decoder, requests, supported_pids
-from milepost_agent.sources.elm327.polling import PollPlan, wanted
-from milepost_agent.sources.elm327.reply import RESETS, Reply, parse_reply
+from milepost_agent.sources.elm327.parked import ParkedWatch
+from milepost_agent.sources.elm327.reply import RESETS, parse_reply
 from milepost_agent.sources.elm327.status import Status
+from milepost_agent.sources.obd.activity import Activity, ParkingLimits
+from milepost_agent.sources.obd.judging import judge
+from milepost_agent.sources.obd.pids import LAST_MASK, PIDS_PER_MASK, requests, supported_pids
+from milepost_agent.sources.obd.polling import PollPlan, wanted
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
     from milepost_agent.backoff import Backoff
-    from milepost_agent.sources.elm327.pids import Request
     from milepost_agent.sources.elm327.port import Port
+    from milepost_agent.sources.elm327.reply import AdapterReply
+    from milepost_agent.sources.obd.pids import Request
     from milepost_protocol.signals import Value
 
 logger = logging.getLogger(__name__)
 
-LAST_MASK: Final = 0xC0
 DISCOVERY_TRIES_MAX: Final = 3
 SILENCES_MAX: Final = 5
 """Requests in a row that nobody answered, after which the ignition is taken to be off."""
@@ -188,25 +190,21 @@ class Elm327Source:
                 plan.started(asked_s, standing=activity.is_standing)
 
     def _judge(
-        self, plan: PollPlan, request: Request, reply: Reply, asked_s: float, *, standing: bool
+        self,
+        plan: PollPlan[Request],
+        request: Request,
+        reply: AdapterReply,
+        asked_s: float,
+        *,
+        standing: bool,
     ) -> list[Reading]:
-        """The readings in ``reply``; tells the plan how it went."""
-        try:
-            # A list of codes with a unit's answer half heard would pass for one whose codes are gone.
-            is_partial = reply.garbled and request.decoder is Decoder.DTC
-            values = request.decode(reply.messages) if reply.messages and not is_partial else []
-        except ReplyError as error:
+        """The readings in ``reply``."""
+        judgement = judge(plan, request, reply, asked_s, standing=standing)
+        if judgement.error:
             self._status.garbled += 1
-            self._status.last_error = str(error)
-            values = []
-        if values:
-            plan.answered(request, asked_s, standing=standing)
-        elif reply.refusals and not reply.messages:
-            plan.refused(request, reply.refusals[0].code, asked_s, standing=standing)
-        else:
-            plan.unanswered(request, asked_s, standing=standing)
+            self._status.last_error = judgement.error
         heard_s = self._clock()
-        return [Reading(signal, value, heard_s) for signal, value in values]
+        return [Reading(signal, value, heard_s) for signal, value in judgement.values]
 
     async def _parked(self, adapter: Adapter, watch: ParkedWatch) -> AsyncGenerator[Reading, None]:
         """Read the battery, and nothing else, until it tells that the car may be in use."""
@@ -219,7 +217,7 @@ class Elm327Source:
                 return
             await self._sleep(self._options.parked_interval_s)
 
-    async def _request(self, adapter: Adapter, command: str, *, search: bool = False) -> Reply:
+    async def _request(self, adapter: Adapter, command: str, *, search: bool = False) -> AdapterReply:
         reply = parse_reply(command, await adapter.request(command, search=search))
         self._status.count(reply)
         if reply.notices & RESETS:

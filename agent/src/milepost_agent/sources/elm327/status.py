@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from milepost_agent.errors import SourceError
     from milepost_agent.sources.elm327.adapter import Adapter
-    from milepost_agent.sources.elm327.reply import Reply
+    from milepost_agent.sources.elm327.reply import AdapterReply
     from milepost_protocol.signals import Value
 
 
@@ -30,7 +30,7 @@ class Status:
     adapter: Adapter | None = None
     notices: dict[str, int] = field(default_factory=dict)
 
-    def count(self, reply: Reply) -> None:
+    def count(self, reply: AdapterReply) -> None:
         """Count one request and what came of it."""
         self.requests += 1
         self.silences += reply.is_silence

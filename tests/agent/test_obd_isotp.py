@@ -7,7 +7,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from milepost_agent.sources.elm327.isotp import reassemble
+from milepost_agent.sources.obd.isotp import reassemble
 
 PAYLOADS = st.binary(min_size=1, max_size=400)
 

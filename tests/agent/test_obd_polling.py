@@ -9,15 +9,10 @@ import pytest
 
 from milepost_agent import paths
 from milepost_agent.readings import Reading
-from milepost_agent.sources.elm327.activity import (
-    PROBE_S_MAX,
-    PROBE_S_MIN,
-    Activity,
-    ParkedWatch,
-    ParkingLimits,
-)
-from milepost_agent.sources.elm327.pids import requests
-from milepost_agent.sources.elm327.polling import RETRIES_MAX, UNANSWERED_S_MAX, PollPlan, wanted
+from milepost_agent.sources.elm327.parked import ParkedWatch
+from milepost_agent.sources.obd.activity import PROBE_S_MAX, PROBE_S_MIN, Activity, ParkingLimits
+from milepost_agent.sources.obd.pids import requests
+from milepost_agent.sources.obd.polling import RETRIES_MAX, UNANSWERED_S_MAX, PollPlan, wanted
 
 ALL_PIDS = frozenset(range(256))
 LIMITS = ParkingLimits(standing_s_max=300.0, blind_probe_s=300.0)

@@ -11,7 +11,7 @@ from milepost_protocol.identity import check_vin
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from milepost_agent.sources.elm327.reply import Message
+    from milepost_agent.sources.obd.messages import Message
 
 VIN_REQUEST: Final = "0902"
 VIN_LENGTH: Final = 17

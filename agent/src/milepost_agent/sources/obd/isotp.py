@@ -1,4 +1,4 @@
-"""ISO 15765-2 (ISO-TP): messages longer than a CAN frame, put together again. Pure."""
+"""ISO 15765-2 (ISO-TP): messages longer than a CAN frame, put together again. Pure, and total."""
 
 from __future__ import annotations
 
@@ -29,28 +29,32 @@ def reassemble(frames: Iterable[tuple[str, bytes]]) -> Reassembled:
 
     A message with a frame missing, doubled or out of order is dropped whole: half a VIN is none.
     """
-    assembler = _Assembler()
+    assembler = Assembler()
     for ecu, frame in frames:
         assembler.feed(ecu, frame)
     return Reassembled(assembler.payloads, assembler.broken + len(assembler.unfinished))
 
 
-class _Assembler:
+class Assembler:
+    """Puts the frames of any ECUs together as they come: whole ``payloads``, ``unfinished`` ones, ``broken``."""
+
     def __init__(self) -> None:
         self.payloads: list[tuple[str, bytes]] = []
         self.unfinished: dict[str, _Open] = {}
         self.broken = 0
 
-    def feed(self, ecu: str, frame: bytes) -> None:
+    def feed(self, ecu: str, frame: bytes) -> bool:
+        """Take the next frame of ``ecu``; whether it waits for a flow control now, to send the rest."""
         kind = frame[0] >> 4 if frame and len(frame) <= FRAME_BYTES_MAX else -1
         if kind == 0:
             self._single(ecu, frame)
         elif kind == 1:
-            self._first(ecu, frame)
+            return self._first(ecu, frame)
         elif kind == 2:
             self._consecutive(ecu, frame)
-        elif kind != 3:  # 3 is flow control, sent by the adapter and of no use here
+        elif kind != 3:  # 3 is a flow control, of no use to whoever only receives
             self.broken += 1
+        return False
 
     def _single(self, ecu: str, frame: bytes) -> None:
         length = frame[0] & 0x0F
@@ -59,14 +63,15 @@ class _Assembler:
             return
         self.payloads.append((ecu, frame[1 : 1 + length]))
 
-    def _first(self, ecu: str, frame: bytes) -> None:
+    def _first(self, ecu: str, frame: bytes) -> bool:
         if self.unfinished.pop(ecu, None) is not None:
             self.broken += 1
         length = int.from_bytes(frame[:2], "big") & 0x0FFF
         if len(frame) < FRAME_BYTES_MAX or length < FRAME_BYTES_MAX:
             self.broken += 1
-            return
+            return False
         self.unfinished[ecu] = _Open(length, frame[2:], 1)
+        return True
 
     def _consecutive(self, ecu: str, frame: bytes) -> None:
         begun = self.unfinished.pop(ecu, None)

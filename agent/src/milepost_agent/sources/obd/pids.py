@@ -10,18 +10,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from milepost_agent.errors import ReplyError
-from milepost_agent.sources.elm327.dtc import decode_dtcs
-from milepost_agent.sources.elm327.reply import Framing
-from milepost_agent.sources.elm327.vin import decode_vin
+from milepost_agent.sources.obd.dtc import decode_dtcs
+from milepost_agent.sources.obd.messages import Framing
+from milepost_agent.sources.obd.vin import decode_vin
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from milepost_agent.sources.elm327.reply import Message
+    from milepost_agent.sources.obd.messages import Message
     from milepost_protocol.signals import Value
 
 CURRENT_DATA: Final = "01"
 PIDS_PER_MASK: Final = 32
+LAST_MASK: Final = 0xC0
 MASK_BYTES: Final = 4
 
 
@@ -73,6 +74,16 @@ class Request:
     fields: tuple[Field, ...]
     decoder: Decoder
     bytes: int
+
+    @property
+    def key(self) -> str:
+        """Its name in a plan."""
+        return self.command
+
+    @property
+    def needs_all(self) -> bool:
+        """Whether half an answer is worth nothing: a list of codes would pass for one whose codes are gone."""
+        return self.decoder is Decoder.DTC
 
     @property
     def pid(self) -> int | None:

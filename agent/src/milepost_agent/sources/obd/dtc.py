@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from milepost_agent.errors import ReplyError
-from milepost_agent.sources.elm327.reply import Framing
+from milepost_agent.sources.obd.messages import Framing
 
 if TYPE_CHECKING:
-    from milepost_agent.sources.elm327.reply import Message
+    from milepost_agent.sources.obd.messages import Message
 
 SYSTEMS: Final = "PCBU"
 

@@ -6,8 +6,9 @@ import pytest
 
 from milepost_agent.errors import ReplyError
 from milepost_agent.paths import INNER
-from milepost_agent.sources.elm327.pids import pid_data, requests, supported_pids
-from milepost_agent.sources.elm327.reply import Framing, Message, parse_reply
+from milepost_agent.sources.elm327.reply import parse_reply
+from milepost_agent.sources.obd.messages import Framing, Message
+from milepost_agent.sources.obd.pids import pid_data, requests, supported_pids
 from milepost_protocol.signals import catalogue
 
 ENGINE = "Vehicle.Powertrain.CombustionEngine."

@@ -6,9 +6,10 @@ import pytest
 
 from milepost_agent.errors import ReplyError
 from milepost_agent.sources.elm327.checksum import sum_checksum
-from milepost_agent.sources.elm327.dtc import decode_dtc, decode_dtcs
-from milepost_agent.sources.elm327.reply import Framing, Message, parse_reply
-from milepost_agent.sources.elm327.vin import decode_vin
+from milepost_agent.sources.elm327.reply import parse_reply
+from milepost_agent.sources.obd.dtc import decode_dtc, decode_dtcs
+from milepost_agent.sources.obd.messages import Framing, Message
+from milepost_agent.sources.obd.vin import decode_vin
 
 VIN = "1C4RJFBG8FC123456"
 
