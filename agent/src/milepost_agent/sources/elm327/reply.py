@@ -139,12 +139,8 @@ class _Parser:
             self._message(bytes.fromhex(digits))
 
     def _message(self, data: bytes) -> None:
-        if (
-            len(data) > 4
-            and data[1] in LEGACY_TARGETS
-            and answers(self.request, data[3:-1])
-            and is_sealed(data)
-        ):
+        is_legacy = len(data) > 4 and data[1] in LEGACY_TARGETS and is_sealed(data)
+        if is_legacy and answers(self.request, data[3:-1]):
             self.whole.append(Message(f"{data[2]:02X}", data[3:-1], Framing.LEGACY))
         elif answers(self.request, data):
             self.whole.append(Message(NO_HEADER, data, Framing.BARE))

@@ -36,7 +36,7 @@ def reassemble(frames: Iterable[tuple[str, bytes]]) -> Reassembled:
 
 
 class Assembler:
-    """Puts the frames of any ECUs together as they come: whole ``payloads``, ``unfinished`` ones, ``broken``."""
+    """Puts frames of any ECUs together as they come: whole ``payloads``, ``unfinished`` ones, ``broken``."""
 
     def __init__(self) -> None:
         self.payloads: list[tuple[str, bytes]] = []

@@ -10,7 +10,7 @@ POSITIVE: Final = 0x40
 NEGATIVE: Final = 0x7F
 RESPONSE_PENDING: Final = 0x78
 ECHOED_BYTES: Final = {0x01: 1, 0x09: 1, 0x19: 1, 0x22: 2}
-"""Bytes after the service, by service, that an answer repeats from its request: PID, sub-function, identifier."""
+"""Bytes after the service that an answer repeats from its request: PID, sub-function, identifier."""
 
 
 class Framing(enum.Enum):

@@ -82,7 +82,7 @@ class Request:
 
     @property
     def needs_all(self) -> bool:
-        """Whether half an answer is worth nothing: a list of codes would pass for one whose codes are gone."""
+        """Half a list of codes would pass for one whose other codes are gone."""
         return self.decoder is Decoder.DTC
 
     @property
