@@ -69,5 +69,8 @@ def test_the_reference_page_states_the_limits_that_hold() -> None:
         "BATCH_SAMPLES_MAX",
         "BATCH_COLUMNS_MAX",
         "BATCH_GAPS_MAX",
+        "DOCUMENT_BYTES_MAX",
+        "PROFILE_SIGNALS_MAX",
+        "CONSENT_DAYS_MAX",
     ):
         assert f"| `{name}` | {getattr(limits, name):,} |" in page

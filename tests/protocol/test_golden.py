@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
 
@@ -16,6 +17,9 @@ import milepost_protocol
 from milepost_protocol.batch import Batch
 from milepost_protocol.codec import decode_batch, encode_batch, unpack_batch
 from milepost_protocol.compression import DICTIONARY_1_FILE
+from milepost_protocol.desired import Consent, Desired, Profile, read_desired
+from milepost_protocol.device_documents import Birth, Farewell, ProfileReport, Refusal, Reported
+from milepost_protocol.device_schema import check_desired, read_reported, read_state
 from milepost_protocol.frame import Encoding
 from milepost_protocol.receipt import Receipt, decode_receipt, encode_receipt
 from milepost_protocol.samples import Gap, GapReason, Sample, TimeTrust
@@ -59,6 +63,56 @@ BATCHES = {
     "batch-v1-trip-zstd": (_trip(), Encoding.ZSTD),
     "batch-v1-trip-zstd-dictionary-1": (_trip(), Encoding.ZSTD_DICTIONARY_1),
     "batch-v1-gaps-plain": (_gaps(), Encoding.PLAIN),
+}
+SPOKEN = {
+    "state-v1-birth": Birth(
+        device="gw-000017",
+        run="5b0c3a9de1f20476",
+        connection=3,
+        agent="0.1.0",
+        vss="6.0",
+        epoch=EPOCH,
+        catalogue="6f1d2c3b4a596877",
+        signals=("Vehicle.TraveledDistance", "Vehicle.Milepost.Diagnostics.Dtc"),
+        sources=("elm327",),
+        clock="synced",
+        at_ms=T0_MS + 90_000,
+        started_ms=T0_MS,
+        boot="0e0c1f9a-5a53-4c35-9a35-2b7f0f4c9d11",
+        revision=7,
+    ),
+    "state-v1-will": Farewell("gw-000017", "5b0c3a9de1f20476", 3),
+    "state-v1-sleep": Farewell("gw-000017", "5b0c3a9de1f20476", 3, "sleep"),
+    "reported-v1": Reported(
+        device="gw-000017",
+        revision=7,
+        settings={"buffer": {"commit_interval_s": 10.0}, "log": {"level": "info"}},
+        profile=ProfileReport(
+            "winter-battery", "running", ("Vehicle.LowVoltageBattery.CurrentVoltage",), T0_MS + 86_400_000
+        ),
+        refused=None,
+        settable=("buffer.commit_interval_s", "log.level"),
+    ),
+    "reported-v1-refused": Reported(
+        device="gw-000017",
+        revision=None,
+        settings={},
+        profile=None,
+        refused=Refusal(8, "uplink.host: cannot be set remotely"),
+        settable=("buffer.commit_interval_s", "log.level"),
+    ),
+}
+DESIRED = {
+    "config-v1": Desired(7, {"buffer": {"commit_interval_s": 10}, "log": {"level": "info"}}, None),
+    "config-v1-profile": Desired(
+        8,
+        {},
+        Profile(
+            "winter-battery",
+            {"Vehicle.LowVoltageBattery.CurrentVoltage": {"deadband": 0.05, "interval_s_min": 10}},
+            Consent("owner-42", T0_MS, T0_MS + 86_400_000),
+        ),
+    ),
 }
 RECEIPTS = {
     "receipt-v1": Receipt(EPOCH, 12_008),
@@ -109,6 +163,21 @@ def test_golden_receipts(name: str) -> None:
     assert encode_receipt(RECEIPTS[name]) == payload
 
 
+@pytest.mark.parametrize("name", SPOKEN)
+def test_golden_documents_of_devices_are_written_and_read_as_they_always_were(name: str) -> None:
+    payload = (GOLDEN / f"{name}.json").read_bytes()
+    assert SPOKEN[name].payload() == payload
+    read = read_reported if name.startswith("reported") else read_state
+    assert read(payload).model_dump(mode="json") == json.loads(payload)
+
+
+@pytest.mark.parametrize("name", DESIRED)
+def test_golden_configurations_are_read_as_they_always_were(name: str) -> None:
+    payload = (GOLDEN / f"{name}.json").read_bytes()
+    assert read_desired(payload) == DESIRED[name]
+    assert check_desired(payload).revision == DESIRED[name].revision
+
+
 def test_the_dictionary_never_changes() -> None:
     content = resources.files(milepost_protocol).joinpath(DICTIONARY_1_FILE).read_bytes()
     assert hashlib.sha256(content).hexdigest() == DICTIONARY_1_SHA256
@@ -120,6 +189,11 @@ def write_missing() -> None:
     for name, (batch, encoding) in BATCHES.items():
         _write(GOLDEN / f"{name}.bin", encode_batch(batch, encoding))
         _write(GOLDEN / f"{name}.json", (json.dumps(readable(batch), indent=1) + "\n").encode())
+    for name, document in SPOKEN.items():
+        _write(GOLDEN / f"{name}.json", document.payload())
+    for name, desired in DESIRED.items():
+        text = json.dumps({"version": 1, **asdict(desired)}, separators=(",", ":"))
+        _write(GOLDEN / f"{name}.json", text.encode())
     for name, receipt in RECEIPTS.items():
         _write(GOLDEN / f"{name}.bin", encode_receipt(receipt))
 

@@ -13,8 +13,9 @@ from milepost_protocol.identity import check_device_id, check_epoch, check_vin, 
 
 @given(st.from_regex(r"\A[A-Za-z0-9_-]{1,64}\Z"))
 def test_a_devices_topics_name_it(device: str) -> None:
+    for channel in topics.Channel:
+        assert topics.split(topics.topic(device, channel)) == (device, channel)
     assert topics.device_of(topics.up(device)) == device
-    assert topics.device_of(topics.ack(device)) == device
 
 
 @pytest.mark.parametrize("device", ["", "a b", "a/b", "+", "#", "gärtner", "x" * 65, "a\n", "a.b", "*"])
@@ -42,10 +43,10 @@ def test_a_topic_that_is_not_ours_is_refused(topic: str) -> None:
 @given(st.text(max_size=60))
 def test_any_text_is_a_topic_of_ours_or_refused(topic: str) -> None:
     try:
-        device = topics.device_of(topic)
+        device, channel = topics.split(topic)
     except ProtocolError:
         return
-    assert topic in (topics.up(device), topics.ack(device))
+    assert topic == topics.topic(device, channel)
 
 
 def test_epochs() -> None:

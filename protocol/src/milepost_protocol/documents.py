@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from milepost_protocol import limits, topics
-from milepost_protocol.frame import HEADER_BYTES, MAJOR
-from milepost_protocol.identity import DEVICE_ID_PATTERN
+from milepost_protocol.asyncapi import asyncapi
+from milepost_protocol.device_schema import State, WireDesired, WireReported
+from milepost_protocol.frame import MAJOR
 from milepost_protocol.schema import WireBody
 from milepost_protocol.signals import OVERLAY_PREFIX, Signal, catalogue
 
@@ -25,73 +25,17 @@ def batch_schema() -> dict[str, Any]:
     return {"$schema": REFERENCE, "$id": f"milepost-batch-body-v{MAJOR}.json", **schema}
 
 
-def asyncapi() -> dict[str, Any]:
-    """AsyncAPI 3 document of the device contract."""
-    device = {
-        "device": {
-            "description": f"Device id, {DEVICE_ID_PATTERN}; it is also the MQTT user name.",
-        }
+def device_schemas() -> dict[str, dict[str, Any]]:
+    """JSON Schemas of the documents beside the stream, by channel."""
+    template = "#/$defs/{model}"
+    schemas = {
+        "state": State.json_schema(ref_template=template),
+        "config": WireDesired.model_json_schema(ref_template=template),
+        "reported": WireReported.model_json_schema(ref_template=template),
     }
     return {
-        "asyncapi": "3.0.0",
-        "info": {
-            "title": "Milepost device contract",
-            "version": f"{MAJOR}.0.0",
-            "description": "MQTT 3.1.1, QoS 1 up, QoS 0 down. The reference is docs/protocol.md.",
-            "license": {"name": "Apache-2.0"},
-        },
-        "defaultContentType": "application/octet-stream",
-        "channels": {
-            "up": {
-                "address": topics.up("DEVICE").replace("DEVICE", "{device}"),
-                "parameters": device,
-                "messages": {"batch": {"$ref": "#/components/messages/batch"}},
-            },
-            "ack": {
-                "address": topics.ack("DEVICE").replace("DEVICE", "{device}"),
-                "parameters": device,
-                "messages": {"receipt": {"$ref": "#/components/messages/receipt"}},
-            },
-        },
-        "operations": {
-            "publishBatch": _operation("send", "up", "batch", topics.UP_QOS),
-            "receiveReceipt": _operation("receive", "ack", "receipt", topics.ACK_QOS),
-        },
-        "components": {"messages": {"batch": _batch_message(), "receipt": _receipt_message()}},
-    }
-
-
-def _operation(action: str, channel: str, message: str, qos: int) -> dict[str, Any]:
-    return {
-        "action": action,
-        "channel": {"$ref": f"#/channels/{channel}"},
-        "messages": [{"$ref": f"#/channels/{channel}/messages/{message}"}],
-        "bindings": {"mqtt": {"qos": qos, "retain": False, "bindingVersion": "0.2.0"}},
-    }
-
-
-def _batch_message() -> dict[str, Any]:
-    return {
-        "name": "batch",
-        "summary": "Samples of a contiguous range of seqs, and the gaps in it.",
-        "description": (
-            f"{HEADER_BYTES} bytes of frame, then the body: MessagePack, compressed as the frame says. "
-            f"At most {limits.BATCH_BYTES_MAX} bytes, {limits.BODY_BYTES_MAX} expanded, "
-            f"{limits.BATCH_SAMPLES_MAX} samples. The schema is that of the body."
-        ),
-        "payload": {
-            "schemaFormat": "application/schema+json;version=draft-2020-12",
-            "schema": {"$ref": f"./batch-v{MAJOR}.schema.json"},
-        },
-    }
-
-
-def _receipt_message() -> dict[str, Any]:
-    return {
-        "name": "receipt",
-        "summary": "All samples of (device, epoch) up to a seq are durably stored.",
-        "description": "Fixed binary fields; see docs/protocol.md.",
-        "payload": {"type": "string", "format": "binary", "minLength": 24, "maxLength": 24 + 16 * 16},
+        name: {"$schema": REFERENCE, "$id": f"milepost-{name}-v{MAJOR}.json", **schema}
+        for name, schema in schemas.items()
     }
 
 
@@ -136,6 +80,10 @@ def documents() -> dict[str, str]:
     """All generated documents by file name."""
     return {
         f"batch-v{MAJOR}.schema.json": json.dumps(batch_schema(), indent=2) + "\n",
+        **{
+            f"{name}-v{MAJOR}.schema.json": json.dumps(schema, indent=2) + "\n"
+            for name, schema in device_schemas().items()
+        },
         "asyncapi.json": json.dumps(asyncapi(), indent=2) + "\n",
         "overlay.vspec": overlay(),
         "signals.md": signal_table(),

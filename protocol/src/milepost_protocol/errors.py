@@ -8,6 +8,7 @@
     +-- EncodingError           the body does not unpack: unknown encoding, broken, or over a limit
     +-- BodyError               the body unpacks, but is not what the schema says
     +-- LimitError              what was to be encoded is over a limit of the wire
+    +-- DocumentError           a state, config or reported document that is not what the schema says
     +-- TopicError              a topic, device id or epoch that is not one of ours
     +-- VinError                a VIN that does not parse
     +-- UnknownSignalError      a path that the catalogue does not have
@@ -53,6 +54,17 @@ class BodyError(ProtocolError):
     """The body unpacks but breaks the schema; the message names the field."""
 
     reason = "body"
+
+
+class DocumentError(ProtocolError):
+    """A state, config or reported document that cannot be used; ``revision`` where it says a readable one."""
+
+    reason = "document"
+
+    def __init__(self, where: str, why: str, revision: int | None = None) -> None:
+        super().__init__(f"{where}: {why}" if where else why)
+        self.where = where
+        self.revision = revision
 
 
 class LimitError(ProtocolError):

@@ -34,3 +34,21 @@ INTEGER_MAX = 2**52
 
 TIME_MS_MAX = 253_402_300_799_999
 """The last millisecond of the year 9999; the first is 0 (1970)."""
+
+DOCUMENT_BYTES_MAX = 16 * 1024
+"""A state, config or reported document as published."""
+
+DOCUMENT_SIGNALS_MAX = 512
+DOCUMENT_SOURCES_MAX = 16
+DOCUMENT_ERROR_CHARACTERS_MAX = 512
+
+SECTIONS_MAX = 32
+SETTINGS_MAX = 128
+"""Settings that a config document may have in one section, and that a device may offer."""
+
+PROFILE_SIGNALS_MAX = 64
+RULE_NUMBER_MAX = 1_000_000_000
+CONSENT_DAYS_MAX = 366
+"""An owner agrees to a collection profile for so long at most, and is asked again then."""
+
+REVISION_MAX = 2**31 - 1
