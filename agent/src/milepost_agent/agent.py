@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 
 from milepost_agent import parts
 from milepost_agent.backoff import Backoff
-from milepost_agent.buffer import disk
 from milepost_agent.buffer.recorder import Recorder, Surroundings
 from milepost_agent.edge import Edge
 from milepost_agent.errors import EdgeStateError, StoreDamagedError, StoreFullError, StoreIoError
@@ -46,9 +45,11 @@ class Agent:
         self.edge = Edge(parts.edge_config(config))
         self.edge_state_error = ""
         self.recorder = Recorder(
-            functools.partial(parts.open_store, config, platform.entropy),
+            functools.partial(parts.open_store, config, platform.entropy, platform.files),
             Surroundings(
-                self._counters, self.clock, functools.partial(disk.look, parts.buffer_folder(config))
+                self._counters,
+                self.clock,
+                functools.partial(platform.files.look, Path(config.buffer.path).parent),
             ),
             parts.recorder_limits(config),
         )

@@ -6,7 +6,6 @@ import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from milepost_agent.buffer import disk
 from milepost_agent.buffer.policy import BufferLimits
 from milepost_agent.buffer.recorder import RecorderLimits
 from milepost_agent.buffer.store import BufferStore
@@ -22,11 +21,12 @@ from milepost_protocol.identity import check_vin
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from milepost_agent.buffer.files import Files
     from milepost_agent.readings import Source
     from milepost_agent.settings import Config
 
 
-def open_store(config: Config, entropy: Callable[[int], bytes]) -> BufferStore:
+def open_store(config: Config, entropy: Callable[[int], bytes], files: Files) -> BufferStore:
     """The configured buffer.
 
     Raises:
@@ -39,7 +39,8 @@ def open_store(config: Config, entropy: Callable[[int], bytes]) -> BufferStore:
         age_ms_max=round(config.buffer.age_days_max * DAY_MS),
     )
     path = Path(config.buffer.path)
-    return BufferStore.open(path, config.device.id, limits, entropy, disk.look(buffer_folder(config)))
+    disk = files.look(path.parent)
+    return BufferStore.open(path, config.device.id, limits, entropy, disk, files=files)
 
 
 def open_sources(config: Config) -> list[Source]:
@@ -91,12 +92,6 @@ def _tls(config: Config) -> ssl.SSLContext:
     except OSError as error:
         raise ConfigError("uplink.tls", f"a certificate or key cannot be used: {error}") from error
     return context
-
-
-def buffer_folder(config: Config) -> Path:
-    """Where the buffer is, or the nearest folder above it that exists already."""
-    folder = Path(config.buffer.path).absolute().parent
-    return next(parent for parent in (folder, *folder.parents) if parent.is_dir())
 
 
 def recorder_limits(config: Config) -> RecorderLimits:

@@ -7,12 +7,14 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from milepost_agent.buffer.files import POSIX
 from milepost_agent.clock import SystemClock
 from milepost_agent.uplink import mqtt
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from milepost_agent.buffer.files import Files
     from milepost_agent.clock import ClockReading
     from milepost_agent.uplink.link import Connector
 
@@ -26,14 +28,16 @@ class Platform:
         entropy: so many random bytes, for the names of epochs.
         random: a number from 0 to below 1, for jitter.
         connect: opens a link to a broker.
+        files: the file system of the buffer.
     """
 
     clock: Callable[[], ClockReading]
     entropy: Callable[[int], bytes]
     random: Callable[[], float]
     connect: Connector
+    files: Files
 
 
 def this_machine() -> Platform:
     """The machine that this process runs on."""
-    return Platform(SystemClock(), os.urandom, random.random, mqtt.connect)
+    return Platform(SystemClock(), os.urandom, random.random, mqtt.connect, POSIX)

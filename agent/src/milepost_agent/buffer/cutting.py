@@ -22,6 +22,17 @@ CUT_BYTES_MAX: Final = 60 * 1024
 """Sum of the blocks of one batch; merged they are smaller than that, and a batch may have 64 KiB."""
 
 
+class Size(NamedTuple):
+    """How large a batch may become: ``bytes_max`` as published, unless one sample alone is larger.
+
+    ``is_exact``: it ends at the last seq that is asked for, even inside a block.
+    """
+
+    bytes_max: int = CUT_BYTES_MAX
+    samples_max: int = BATCH_SAMPLES_MAX
+    is_exact: bool = False
+
+
 class Cut(NamedTuple):
     """A batch ready to be published: seqs ``first`` to ``last`` inclusive, ``samples`` of them no gap."""
 
@@ -39,7 +50,7 @@ class DamagedSpanError(Exception):
         self.span = span
 
 
-def choose(spans: Iterable[Span], last_max: int, samples_max: int) -> list[Span]:
+def choose(spans: Iterable[Span], last_max: int, size: Size) -> list[Span]:
     """The leading spans that one batch may carry; the first always, no other beyond ``last_max``."""
     chosen: list[Span] = []
     samples = gaps = stored_bytes = 0
@@ -49,9 +60,9 @@ def choose(spans: Iterable[Span], last_max: int, samples_max: int) -> list[Span]
         stored_bytes += len(span.payload)
         over = (
             span.last > last_max
-            or samples > min(samples_max, BATCH_SAMPLES_MAX)
+            or samples > min(size.samples_max, BATCH_SAMPLES_MAX)
             or gaps > BATCH_GAPS_MAX
-            or stored_bytes > CUT_BYTES_MAX
+            or stored_bytes > min(size.bytes_max, CUT_BYTES_MAX)
             or span.last - (chosen[0].first if chosen else span.first) >= GAP_SEQS_MAX
         )
         if chosen and over:
@@ -60,21 +71,38 @@ def choose(spans: Iterable[Span], last_max: int, samples_max: int) -> list[Span]
     return chosen
 
 
-def cut(device: str, epoch: str, spans: Sequence[Span], now: ClockReading) -> Cut:
-    """The batch of ``spans``, or of the leading half (quarter, ...) of them that fits.
+class Maker(NamedTuple):
+    """Whose batches are cut, and by which clock they are stamped as sent."""
 
-    Raises:
-        DamagedSpanError: the first span cannot be read or sent.
-    """
-    try:
-        samples = [row for span in spans for row in _samples(span, now)]
-        gaps = [span.gap() for span in spans if span.reason]
-        payload = encode_batch(Batch.of(device, epoch, samples, gaps, sent_ms=max(0, now.wall_ms)))
-    except ProtocolError as error:
-        if len(spans) == 1:
-            raise DamagedSpanError(spans[0], str(error)) from error
-        return cut(device, epoch, spans[: len(spans) // 2], now)
-    return Cut(spans[0].first, spans[-1].last, len(samples), payload)
+    device: str
+    epoch: str
+    now: ClockReading
+
+    def cut(self, spans: Sequence[Span], first: int, last: int, bytes_max: int) -> Cut:
+        """The batch of ``spans``, or of the leading half (quarter, ...) of them that fits.
+
+        Of blocks only the seqs ``first`` to ``last``; gaps stay whole. A block that is too large alone is
+        cut in two.
+
+        Raises:
+            DamagedSpanError: the first span cannot be read or sent.
+        """
+        try:
+            samples = [
+                row for span in spans for row in _samples(span, self.now) if first <= row.seq <= last
+            ]
+            gaps = [span.gap() for span in spans if span.reason]
+            batch = Batch.of(self.device, self.epoch, samples, gaps, sent_ms=max(0, self.now.wall_ms))
+            payload = encode_batch(batch)
+        except ProtocolError as error:
+            if len(spans) == 1:
+                raise DamagedSpanError(spans[0], str(error)) from error
+            return self.cut(spans[: len(spans) // 2], first, last, bytes_max)
+        if len(payload) > bytes_max and len(spans) > 1:
+            return self.cut(spans[: len(spans) // 2], first, last, bytes_max)
+        if len(payload) > bytes_max and len(samples) > 1:
+            return self.cut(spans, first, (batch.first + batch.last) // 2, bytes_max)
+        return Cut(batch.first, batch.last, len(samples), payload)
 
 
 def _samples(span: Span, now: ClockReading) -> list[Sample]:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 Identity = tuple[int, int]
 """(device, inode) of a file."""
+Stamp = tuple[int, int]
+"""(bytes, time of the last write in ns) of a file."""
 
 
 class Held(Protocol):
@@ -32,6 +34,9 @@ class Files(Protocol):
 
     def identity(self, path: Path) -> Identity | None:
         """Which file is at ``path``, None where there is none."""
+
+    def stamp(self, path: Path) -> Stamp | None:
+        """What changes whenever anybody writes to the file at ``path``; None where there is none."""
 
     def head(self, path: Path, size: int) -> bytes:
         """The first ``size`` bytes of a file, fewer where it is shorter."""
@@ -94,6 +99,14 @@ class PosixFiles:
         except FileNotFoundError:
             return None
         return facts.st_dev, facts.st_ino
+
+    def stamp(self, path: Path) -> Stamp | None:
+        """See ``Files``."""
+        try:
+            facts = path.stat()
+        except FileNotFoundError:
+            return None
+        return facts.st_size, facts.st_mtime_ns
 
     def head(self, path: Path, size: int) -> bytes:
         """See ``Files``."""

@@ -21,7 +21,7 @@ from milepost_agent.buffer.files import POSIX
 from milepost_agent.buffer.spans import Span, Spans
 from milepost_agent.errors import StoreDamagedError, StoreDeviceError, StoreFullError, StoreIoError
 from milepost_protocol.identity import EPOCH_BYTES, format_epoch
-from milepost_protocol.limits import BATCH_SAMPLES_MAX
+from milepost_protocol.limits import SEQ_MAX
 from milepost_protocol.samples import UNKNOWN_CLASS, GapReason, TimeTrust
 
 if TYPE_CHECKING:
@@ -183,23 +183,31 @@ class BufferStore:
         return first + len(samples) - 1
 
     def cut(
-        self, epoch: str, first: int, last_max: int, now: ClockReading, samples_max: int = BATCH_SAMPLES_MAX
+        self,
+        epoch: str,
+        first: int,
+        last_max: int,
+        now: ClockReading,
+        size: cutting.Size = cutting.Size(),
     ) -> cutting.Cut | None:
-        """A batch that begins with the span that holds ``first``, up to ``last_max`` where spans end there.
+        """A batch that begins at ``first``, or with the gap that holds it, up to ``last_max``.
 
-        None if the epoch has nothing there. A block that cannot be read becomes a gap.
+        It goes beyond ``last_max`` to the end of a single span, unless ``size`` says exact. None if the epoch
+        has nothing there. A block that cannot be read becomes a gap.
 
         Raises:
             StoreIoError, StoreDamagedError: the store must be closed and opened again.
         """
         stream = self._streams.get(epoch)
+        maker = cutting.Maker(self._device, epoch, now)
+        last = last_max if size.is_exact else SEQ_MAX
         while stream:
             with schema.translated(self._path):
-                spans = cutting.choose(self._spans.covering(stream.ordinal, first), last_max, samples_max)
+                spans = cutting.choose(self._spans.covering(stream.ordinal, first), last_max, size)
             if not spans:
                 return None
             try:
-                return cutting.cut(self._device, epoch, spans, now)
+                return maker.cut(spans, first, last, size.bytes_max)
             except cutting.DamagedSpanError as damage:
                 if damage.span.reason:
                     raise StoreDamagedError(str(self._path), str(damage)) from damage

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from milepost_agent.backoff import Backoff
-from milepost_agent.buffer import disk
+from milepost_agent.buffer.files import POSIX
 from milepost_agent.buffer.policy import BufferLimits, DiskFacts
 from milepost_agent.buffer.recorder import Recorder, RecorderLimits, Surroundings
 from milepost_agent.buffer.store import BufferStore
@@ -91,7 +91,7 @@ class Outbox:
         )
 
     def _look(self) -> DiskFacts:
-        return disk.look(self._folder.path)
+        return POSIX.look(self._folder.path)
 
     async def store(self, rows: Sequence[Row]) -> int:
         """Commit ``rows`` to the buffer, unless it has samples already; gives how many it has stored."""
