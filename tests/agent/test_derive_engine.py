@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from milepost_agent import paths
 from milepost_agent.derive.accumulator import Step
-from milepost_agent.derive.brakes import Brakes, beyond_coasting_j
+from milepost_agent.derive.brakes import Brakes, beyond_coasting_j_per_kg, deceleration_mps2
 from milepost_agent.derive.engine import GAP_S_MAX, Engine
 from milepost_agent.derive.oil import WEIGHT_MAX, WEIGHT_MIN, oil_weight
 from milepost_agent.derive.starts import COOLANT_AGE_S_MAX, Starts
@@ -200,6 +200,44 @@ def test_coasting_cruising_and_accelerating_take_out_nothing() -> None:
     assert brake(0, 100, 10) == 0
 
 
+def even(brakes: Brakes, *kmh: float, begin_s: float = 0.0) -> None:
+    """One reading a second."""
+    feed(brakes, *((paths.SPEED, value, begin_s + second) for second, value in enumerate(kmh)))
+
+
+def test_a_pedal_that_goes_down_between_two_readings_is_charged_for_its_part_only() -> None:
+    """54 km/h, then 3 m/s2 from half a second before a reading to half a second after another."""
+    brakes = Brakes(1000.0)
+    even(brakes, 54.0, 54.0, 48.6, 37.8, 27.0, 21.6, 21.6, 21.6)
+    by_hand_j = 1000.0 * sum((3.0 - 0.38 - 0.0003 * v**2) * v * 1.0 for v in (13.5, 10.5, 7.5))
+    assert taken_out_j(brakes) == pytest.approx(by_hand_j, rel=0.02)
+
+
+def test_a_fall_that_begins_by_coasting_counts_from_where_braking_does() -> None:
+    coasting = [100.0 - 0.5 * second for second in range(20)]
+    braking = [coasting[-1] - 8.0 * second for second in range(1, 6)]
+    alone, after = Brakes(), Brakes()
+    even(alone, coasting[-1], coasting[-1], *braking, braking[-1])
+    even(after, *coasting, *braking, braking[-1])
+    assert taken_out_j(after) == pytest.approx(taken_out_j(alone), rel=0.03)
+
+
+def test_coasting_in_whole_kmh_is_hardly_ever_taken_for_braking() -> None:
+    mps, speeds = 100 / 3.6, []
+    while mps > 30 / 3.6:
+        speeds.append(float(int(mps * 3.6)))
+        mps -= 0.38 + 0.0003 * mps**2
+    brakes = Brakes()
+    even(brakes, *speeds)
+    assert taken_out_j(brakes) < 0.03 * 750 * ((100 / 3.6) ** 2 - (30 / 3.6) ** 2)
+
+
+def test_no_tyre_holds_what_a_misread_speed_says() -> None:
+    brakes = Brakes()
+    even(brakes, 50.0, 50.0, 255.0, 50.0, 50.0)
+    assert taken_out_j(brakes) == 0
+
+
 def test_braking_over_a_gap_is_not_guessed() -> None:
     brakes = Brakes()
     assert feed(brakes, (paths.SPEED, 100.0, 0.0), (paths.SPEED, 0.0, 10.0)) == []
@@ -208,7 +246,9 @@ def test_braking_over_a_gap_is_not_guessed() -> None:
 @given(st.floats(0, 70), st.floats(0, 70), st.floats(0.1, 3))
 def test_brakes_never_take_out_more_than_there_is(before: float, after: float, seconds: float) -> None:
     kinetic_j = 750 * (before**2 - after**2)
-    assert beyond_coasting_j(Step(before, after, seconds), 1500) <= kinetic_j + 1e-6
+    step = Step(before, after, seconds)
+    even_j_per_kg = beyond_coasting_j_per_kg(step, deceleration_mps2(step), deceleration_mps2(step))
+    assert 1500 * even_j_per_kg <= kinetic_j + 1e-6
     brakes = Brakes(1500)
     feed(brakes, (paths.SPEED, before * 3.6, 0.0), (paths.SPEED, after * 3.6, seconds))
     assert 0 <= taken_out_j(brakes) <= max(0.0, kinetic_j) + 1

@@ -2,13 +2,17 @@
 
 What a coasting car loses anyway (rolling, driveline, engine drag, air) is taken off first. The slope of the
 road and regenerative braking cannot be seen from speed alone; slopes even out over a month of trips, and for
-a car with regeneration the figure is an upper bound. At one reading a second, taps on the pedal shorter than
-that are not seen: on simulated cars that waver as drivers do, a fifth of the energy.
+a car with regeneration the figure is an upper bound.
+
+Speed comes about once a second, in whole km/h. Two things follow. A pedal goes down and comes up between two
+readings: a step whose deceleration lies between those of its neighbours is taken for a part of each, so that
+the part without braking is not charged to the brakes. And rounding makes even the steadiest coasting look
+like braking in one second and like none in the next: within a fall of speed, steps are added up with their
+signs, where it cancels out, and the stretch of the fall that took out most is what counts.
 """
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Final
 
 from milepost_agent import paths
@@ -25,6 +29,8 @@ MASS_KG: Final = 1_500.0
 GAP_S_MAX: Final = 3.0
 STEP_S_MIN: Final = 0.9
 """Speed comes in whole km/h: over a shorter time, the steps of a coasting car look like braking."""
+DECELERATION_MPS2_MAX: Final = 13.0
+"""More than tyres on a dry road hold: a speed that was misread."""
 ROLLING_MPS2: Final = 0.13
 ENGINE_DRAG_MPS2: Final = 0.25
 AIR_PER_M: Final = 0.0003
@@ -32,45 +38,96 @@ AIR_PER_M: Final = 0.0003
 J_PER_KWH: Final = 3.6e6
 
 
-def beyond_coasting_j(step: Step, mass_kg: float) -> float:
-    """Joules that a step of speed in m/s lost beyond what coasting takes; negative where it lost less."""
-    lost_j_per_kg = (step.before**2 - step.after**2) / 2
+def deceleration_mps2(step: Step) -> float:
+    """Mean deceleration over a step of speed in m/s; negative where it gained speed."""
+    return (step.before - step.after) / step.seconds
+
+
+def beyond_coasting_j_per_kg(step: Step, earlier_mps2: float, later_mps2: float) -> float:
+    """Joules per kilogram that a step of speed in m/s lost beyond what coasting takes; negative: less.
+
+    ``earlier_mps2`` and ``later_mps2`` are the decelerations of the steps beside it. Where this step's lies
+    between them it went from one to the other, and what it lost is that of the part spent at each.
+    """
     mean_mps = (step.before + step.after) / 2
     coasting_mps2 = ROLLING_MPS2 + ENGINE_DRAG_MPS2 + AIR_PER_M * mean_mps**2
-    return mass_kg * (lost_j_per_kg - coasting_mps2 * mean_mps * step.seconds)
+    own_mps2 = deceleration_mps2(step)
+    low_mps2, high_mps2 = sorted((earlier_mps2, later_mps2))
+    if low_mps2 < own_mps2 < high_mps2:
+        share = (own_mps2 - low_mps2) / (high_mps2 - low_mps2)
+        beyond_mps2 = share * max(0.0, high_mps2 - coasting_mps2)
+        beyond_mps2 += (1 - share) * max(0.0, low_mps2 - coasting_mps2)
+    else:
+        beyond_mps2 = own_mps2 - coasting_mps2
+    return beyond_mps2 * mean_mps * step.seconds
 
 
 class Brakes:
-    """Brake energy in kWh since counting began.
-
-    Summed over each fall of speed as a whole: within one, the rounding to whole km/h cancels out, and what
-    comes before and after it does not dilute it.
-    """
+    """Brake energy in kWh since counting began. Each step of speed is judged when the next one is known."""
 
     name = "brakes"
     inputs = frozenset({paths.SPEED})
 
     def __init__(self, mass_kg: float = MASS_KG) -> None:
         self._mass_kg = mass_kg
-        self._speed_mps = 0.0
-        self._at_s = -math.inf
-        self._fall_j = 0.0
+        self._last: tuple[float, float] | None = None
+        self._step: Step | None = None
+        self._earlier_mps2 = 0.0
+        self._stretch_j_per_kg = 0.0
+        self._fall_j_per_kg = 0.0
         self._energy_j = 0.0
 
     def feed(self, reading: Reading) -> list[Reading]:
         speed_mps = abs(float(reading.value)) / 3.6
-        step = Step(self._speed_mps, speed_mps, reading.mono_s - self._at_s)
-        if 0.0 <= step.seconds < STEP_S_MIN:
+        last = self._last
+        if last is not None and 0.0 <= reading.mono_s - last[1] < STEP_S_MIN:
             return []
-        self._speed_mps, self._at_s = speed_mps, reading.mono_s
-        if 0.0 < step.seconds <= GAP_S_MAX and step.after < step.before:
-            self._fall_j += beyond_coasting_j(step, self._mass_kg)
-            if step.after > 0.0:
-                return []
-        return self._end_fall(reading.mono_s)
+        self._last = (speed_mps, reading.mono_s)
+        if last is None or not 0.0 < reading.mono_s - last[1] <= GAP_S_MAX:
+            return self._break_off(reading.mono_s)
+        step = Step(last[0], speed_mps, reading.mono_s - last[1])
+        if abs(deceleration_mps2(step)) > DECELERATION_MPS2_MAX:
+            return self._break_off(reading.mono_s)
+        return self._follow(step, reading.mono_s)
+
+    def _follow(self, step: Step, mono_s: float) -> list[Reading]:
+        """Judge the step before ``step``, which becomes the one to be judged next."""
+        judged, self._step = self._step, step
+        if judged is None:
+            return []
+        ended = self._judge(judged, deceleration_mps2(step))
+        self._earlier_mps2 = deceleration_mps2(judged)
+        return self._end_fall(mono_s) if ended else []
+
+    def _break_off(self, mono_s: float) -> list[Reading]:
+        """What comes does not follow on what was read: judge what there is."""
+        self._fall_j_per_kg = self._fall_so_far_j_per_kg()
+        self._step, self._earlier_mps2 = None, 0.0
+        return self._end_fall(mono_s)
+
+    def _judge(self, step: Step, later_mps2: float) -> bool:
+        """Add one step to the fall; whether the fall is over with it."""
+        self._stretch_j_per_kg = self._stretch_with(step, later_mps2)
+        self._fall_j_per_kg = max(self._fall_j_per_kg, self._stretch_j_per_kg)
+        return step.after >= step.before and (self._earlier_mps2 > 0.0 or later_mps2 <= 0.0)
+
+    def _stretch_with(self, step: Step, later_mps2: float) -> float:
+        beyond = beyond_coasting_j_per_kg(step, self._earlier_mps2, later_mps2)
+        if step.after >= step.before:
+            # It gains speed, but the pedal may be down in its first part, or its last.
+            beyond = max(0.0, beyond)
+        return max(0.0, self._stretch_j_per_kg + beyond)
+
+    def _fall_so_far_j_per_kg(self) -> float:
+        """The fall with the step that nothing follows yet: a car that stopped stands, others go on as before."""
+        if self._step is None:
+            return self._fall_j_per_kg
+        later_mps2 = 0.0 if self._step.after == 0.0 else deceleration_mps2(self._step)
+        return max(self._fall_j_per_kg, self._stretch_with(self._step, later_mps2))
 
     def _end_fall(self, mono_s: float) -> list[Reading]:
-        fall_j, self._fall_j = self._fall_j, 0.0
+        fall_j = self._mass_kg * self._fall_j_per_kg
+        self._fall_j_per_kg = self._stretch_j_per_kg = 0.0
         if fall_j <= 0.0:
             return []
         self._energy_j += fall_j
@@ -80,7 +137,7 @@ class Brakes:
         return []
 
     def state(self) -> State:
-        return {"energy_j": round(self._energy_j + max(0.0, self._fall_j))}
+        return {"energy_j": round(self._energy_j + self._mass_kg * self._fall_so_far_j_per_kg())}
 
     def restore(self, state: Mapping[str, object]) -> None:
         self._energy_j = saved_number(self.name, state, "energy_j")

@@ -120,7 +120,7 @@ class Engine:
 
     def _shift(self, dt_s: float, speed_m_s: float, drive_kw: float) -> None:
         self._since_shift_s += dt_s
-        if self._since_shift_s < GEAR_HOLD_S:
+        if self._since_shift_s < GEAR_HOLD_S and self.engine_speed_rpm < RATED_RPM:
             return
         wanted_rpm = 1350 + 2600 * min(1.0, drive_kw / self._model.power_max_kw)
         best = max(

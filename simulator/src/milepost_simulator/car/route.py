@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 KM_H = 1 / 3.6
 SPEED_CHANGE_S = 12.0
+PEDAL_S = 1.0
+"""How long a foot takes from one pedal to the other: nobody brakes and accelerates ten times a second."""
 
 
 class Road(StrEnum):
@@ -125,6 +127,7 @@ class SpeedProfile:
         self._legs = legs(phases, driver, rng)
         self._leg: Leg | None = next(self._legs)
         self._held_s = 0.0
+        self._pedal_m_s2 = 0.0
         self._waver = 0.0
         self.speed_m_s = 0.0
 
@@ -138,7 +141,8 @@ class SpeedProfile:
         leg = self._leg
         if leg is None:
             return 0.0
-        self._waver += (self._rng.gauss(0.0, 0.35) - 0.08 * self._waver) * dt_s
+        self._pedal_m_s2 += (self._rng.gauss(0.0, 0.35) - self._pedal_m_s2) * dt_s / PEDAL_S
+        self._waver += (self._pedal_m_s2 - 0.08 * self._waver) * dt_s
         target = max(0.0, leg.target_m_s + self._waver) if leg.target_m_s > 0 else 0.0
         rise = min(leg.acceleration_m_s2, acceleration_max_m_s2) * dt_s
         before = self.speed_m_s
