@@ -32,6 +32,7 @@ class Mosquitto:
         acl: lines of an ACL file, as ``mosquitto.conf(5)`` has them.
         extra: further lines of configuration.
         persistence: whether messages survive a stop (a kill loses what was not saved).
+        is_logging: whether it writes a log, which ``log`` reads.
     """
 
     def __init__(
@@ -42,13 +43,15 @@ class Mosquitto:
         acl: str = "",
         extra: str = "",
         persistence: bool = False,
+        is_logging: bool = True,
     ) -> None:
         self.host = "127.0.0.1"
         self.port = free_port()
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir(parents=True, exist_ok=True)
-        lines = [f"listener {self.port} {self.host}", f"log_dest file {folder}/mosquitto.log", "log_type all"]
+        log = [f"log_dest file {folder}/mosquitto.log", "log_type all"] if is_logging else ["log_dest none"]
+        lines = [f"listener {self.port} {self.host}", *log]
         lines += [f"persistence {str(persistence).lower()}", f"persistence_location {folder}/"]
         if os.geteuid() == 0:
             lines.append("user root")
