@@ -47,12 +47,27 @@ def test_a_dip_between_two_readings_is_missed_and_counted() -> None:
     [
         (12.2, 12.2, 14.3, 14.4),  # the converter takes over before the engine is turned
         (14.4, 14.4, 13.2, 13.3),  # the converter regulates
-        (12.4, 12.3, 12.4),  # the engine is turned by the traction battery
     ],
 )
-def test_a_hybrid_without_a_starter_has_no_cranking_minimum(volts: tuple[float, ...]) -> None:
+def test_a_start_with_the_converter_on_misses_nothing(volts: tuple[float, ...]) -> None:
     voltage = Voltage()
     assert start(voltage, *volts) == []
+    assert voltage.missed == 0
+
+
+def test_an_engine_that_the_traction_battery_turns_has_no_dip_to_miss() -> None:
+    voltage = Voltage()
+    feed(voltage, (paths.TRACTION_BATTERY_HEALTH, 93.0, -1.0))
+    assert start(voltage, 12.4, 12.3, 12.4) == []
+    again = Voltage()
+    again.restore(json.loads(json.dumps(voltage.state())))
+    assert start(again, 12.4, 12.3, 12.4) == []
+    assert voltage.missed == again.missed == 0
+
+
+def test_a_battery_that_was_just_charged_is_no_converter() -> None:
+    voltage = Voltage()
+    assert start(voltage, 13.2, 13.1, 13.0) == []
     assert voltage.missed == 1
 
 

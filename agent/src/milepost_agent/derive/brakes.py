@@ -119,7 +119,7 @@ class Brakes:
         return max(0.0, self._stretch_j_per_kg + beyond)
 
     def _fall_so_far_j_per_kg(self) -> float:
-        """The fall with the step that nothing follows yet: a car that stopped stands, others go on as before."""
+        """The fall with the step that nothing follows yet: what stopped stands, what moves goes on so."""
         if self._step is None:
             return self._fall_j_per_kg
         later_mps2 = 0.0 if self._step.after == 0.0 else deceleration_mps2(self._step)

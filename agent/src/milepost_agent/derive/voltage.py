@@ -2,7 +2,8 @@
 
 A control module reports its voltage about once a second and the starter turns for less than that, so the dip
 often falls between two readings. Only a fall that a starter alone explains is taken for one; a start without
-it says nothing about the battery, and is counted as missed.
+it says nothing about the battery, and is counted as missed. No dip was missed where no starter turned: a car
+with a traction battery starts its engine with that, and its converter carries the 12 V system meanwhile.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ DIP_V_MIN: Final = 0.8
 """Lamps, pumps and glow plugs pull less than this; a starter pulls more."""
 BATTERY_V_MAX: Final = 12.9
 """No battery rests higher: what is above comes from a charger or a converter, whose end is no dip."""
+CONVERTER_V_MIN: Final = 13.5
+"""With the engine standing, only a converter holds this: a battery falls below it soon after charging."""
 REST_S: Final = 1_800.0
 
 
@@ -35,7 +38,7 @@ class Voltage:
     """Cranking minimum per start, and rest voltage after ``rest_s`` seconds with the engine off."""
 
     name = "voltage"
-    inputs = frozenset({paths.VOLTAGE, paths.RPM, paths.SYSTEM_STATE})
+    inputs = frozenset({paths.VOLTAGE, paths.RPM, paths.SYSTEM_STATE, paths.TRACTION_BATTERY_HEALTH})
 
     def __init__(self, rest_s: float = REST_S) -> None:
         self._rest_s = rest_s
@@ -43,6 +46,7 @@ class Voltage:
         self._off_since_s: float | None = None
         self._before_start: deque[tuple[float, float]] = deque(maxlen=CRANK_READINGS_MAX)
         self._missed = 0
+        self._has_traction_battery = False
 
     @property
     def missed(self) -> int:
@@ -52,6 +56,9 @@ class Voltage:
     def feed(self, reading: Reading) -> list[Reading]:
         if reading.signal == paths.VOLTAGE:
             return self._feed_voltage(float(reading.value), reading.mono_s)
+        if reading.signal == paths.TRACTION_BATTERY_HEALTH:
+            self._has_traction_battery = True
+            return []
         if reading.signal == paths.SYSTEM_STATE:
             if reading.value == paths.STATE_OFF:
                 self._stands(reading.mono_s)
@@ -84,16 +91,18 @@ class Voltage:
         if was is not False:
             return []
         minimum_v = _dip_v(volts)
-        if minimum_v is None:
+        if minimum_v is not None:
+            return [Reading(paths.CRANKING_MINIMUM, minimum_v, mono_s)]
+        if not self._has_traction_battery and max(volts, default=0.0) < CONVERTER_V_MIN:
             self._missed += 1
-            return []
-        return [Reading(paths.CRANKING_MINIMUM, minimum_v, mono_s)]
+        return []
 
     def state(self) -> State:
-        return {"missed": self._missed}
+        return {"missed": self._missed, "traction_battery": self._has_traction_battery}
 
     def restore(self, state: Mapping[str, object]) -> None:
         self._missed = int(saved_number(self.name, state, "missed"))
+        self._has_traction_battery = state.get("traction_battery") is True
 
 
 def _dip_v(volts: Sequence[float]) -> float | None:
