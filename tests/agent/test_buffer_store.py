@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from milepost_agent.buffer.cutting import Size
 from milepost_agent.buffer.policy import DiskFacts
 from milepost_agent.errors import StoreDeviceError, StoreFullError, StoreLockedError
 from milepost_agent.readings import Reading
+from milepost_protocol.codec import decode_batch
 from milepost_protocol.errors import UnknownSignalError
 from milepost_protocol.samples import Gap, GapReason, TimeTrust
 from support.stores import (
@@ -87,7 +89,7 @@ def test_samples_get_the_wall_time_of_their_reading(store: BufferStore) -> None:
 def test_small_blocks_are_merged_up_to_the_limit(store: BufferStore) -> None:
     for start in range(0, 50, 10):
         commit(store, readings(10, start=start))
-    cut = store.cut(store.current.epoch, 1, 2**60, CLOCK.read(), samples_max=35)
+    cut = store.cut(store.current.epoch, 1, 2**60, CLOCK.read(), Size(samples_max=35))
     assert cut is not None
     assert (cut.first, cut.last, cut.samples) == (1, 30, 30)
     cut = store.cut(store.current.epoch, 31, 40, CLOCK.read())
@@ -101,9 +103,31 @@ def test_a_receipt_inside_a_block_keeps_the_block(store: BufferStore) -> None:
     assert store.current.receipted == 4
     cut = store.cut(store.current.epoch, 5, 2**60, CLOCK.read())
     assert cut is not None
-    assert (cut.first, cut.last) == (1, 10)
+    assert (cut.first, cut.last) == (5, 10)
     store.receive(store.current.epoch, 10)
     assert store.cut(store.current.epoch, 5, 2**60, CLOCK.read()) is None
+
+
+def test_an_exact_cut_ends_inside_a_block_and_others_do_not(store: BufferStore) -> None:
+    commit(store, readings(10))
+    for size, last in ((Size(is_exact=True), 6), (Size(), 10)):
+        cut = store.cut(store.current.epoch, 4, 6, CLOCK.read(), size)
+        assert cut is not None
+        assert (cut.first, cut.last) == (4, last)
+        assert [row.seq for row in decode_batch(cut.payload).samples()] == list(range(4, last + 1))
+
+
+@pytest.mark.parametrize("bytes_max", [1, 150, 300])
+def test_a_block_that_is_too_large_for_a_batch_goes_in_parts(store: BufferStore, bytes_max: int) -> None:
+    commit(store, [Reading(ODOMETER, float(n * n % 7919), CLOCK.mono_s + n) for n in range(200)])
+    commit(store, readings(5, start=200))
+    first, parts = 1, 0
+    while cut := store.cut(store.current.epoch, first, 2**60, CLOCK.read(), Size(bytes_max)):
+        assert len(cut.payload) <= bytes_max or cut.samples == 1
+        assert cut.first == first
+        first, parts = cut.last + 1, parts + 1
+    assert first == 206
+    assert parts > 2
 
 
 def test_a_receipt_of_an_unknown_epoch_changes_nothing(store: BufferStore) -> None:

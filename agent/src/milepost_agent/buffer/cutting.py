@@ -33,6 +33,9 @@ class Size(NamedTuple):
     is_exact: bool = False
 
 
+FULL_SIZE: Final = Size()
+
+
 class Cut(NamedTuple):
     """A batch ready to be published: seqs ``first`` to ``last`` inclusive, ``samples`` of them no gap."""
 
@@ -88,9 +91,7 @@ class Maker(NamedTuple):
             DamagedSpanError: the first span cannot be read or sent.
         """
         try:
-            samples = [
-                row for span in spans for row in _samples(span, self.now) if first <= row.seq <= last
-            ]
+            samples = [row for span in spans for row in _samples(span, self.now) if first <= row.seq <= last]
             gaps = [span.gap() for span in spans if span.reason]
             batch = Batch.of(self.device, self.epoch, samples, gaps, sent_ms=max(0, self.now.wall_ms))
             payload = encode_batch(batch)

@@ -188,7 +188,7 @@ class BufferStore:
         first: int,
         last_max: int,
         now: ClockReading,
-        size: cutting.Size = cutting.Size(),
+        size: cutting.Size = cutting.FULL_SIZE,
     ) -> cutting.Cut | None:
         """A batch that begins at ``first``, or with the gap that holds it, up to ``last_max``.
 
