@@ -12,15 +12,22 @@ import pytest
 from milepost_agent import cli
 from milepost_agent.config import load, parse, read_secret
 from milepost_agent.config_text import as_markdown, as_toml
+from milepost_agent.consent import consent_of
 from milepost_agent.errors import ConfigError
 from milepost_agent.settings import settings
+from milepost_protocol.desired import Consent
 
 LEAST = {"device": {"id": "gw-000017"}, "uplink": {"host": "broker.example"}}
+CONSENT = {"owner": "owner-42", "granted_at": "2026-03-01", "expires_at": "2026-09-01T00:00:00Z"}
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "agent-settings.md"
 
 
 def with_setting(section: str, **values: Any) -> dict[str, Any]:
     return LEAST | {section: LEAST.get(section, {}) | values}
+
+
+def with_consent(**changes: str) -> dict[str, Any]:
+    return LEAST | {"profile": {"Vehicle.Speed": {}}, "consent": CONSENT | changes}
 
 
 def test_defaults_are_within_their_own_bounds() -> None:
@@ -66,6 +73,13 @@ def test_defaults_are_within_their_own_bounds() -> None:
         (LEAST | {"profile": {"Vehicle.Speed": {"every": 1}}}, "must be true or false"),
         (LEAST | {"profile": {"Vehicle.Speed": {"deadband": math.nan}}}, "must be a number, 0 or more"),
         (LEAST | {"profile": {"Vehicle.Speed": {"interval_s_min": math.inf}}}, "must be a number, 0 or more"),
+        (LEAST | {"profile": {"Vehicle.VehicleIdentification.VIN": {}}}, "numbers and switches only"),
+        (LEAST | {"profile": {"Vehicle.Speed": {}}}, "consent.owner: is missing; a [profile] needs"),
+        (with_consent(expires_at=""), "consent.expires_at: is missing"),
+        (with_consent(owner="Ada Lovelace"), "consent: owner: must be 1 to 64 letters"),
+        (with_consent(granted_at="in spring"), "consent.granted_at: is 'in spring'; write it as"),
+        (with_consent(expires_at="2026-02-01"), "must end after it begins"),
+        (with_consent(expires_at="2028-03-01"), "after at most 366 days"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_named_with_what_to_do(document: dict[str, Any], message: str) -> None:
@@ -79,17 +93,20 @@ def test_dates_and_whole_numbers_are_taken_as_people_write_them() -> None:
         '[device]\nid = "a"\n[uplink]\nhost = "b"\n'
         "[vehicle]\nanchor_at = 2026-03-01\nanchor_odometer_m = 12400000\n"
         '[profile."Vehicle.Speed"]\ninterval_s_min = 1\n'
+        '[consent]\nowner = "owner-42"\ngranted_at = 2026-03-01\nexpires_at = 2026-04-01T10:00:00+02:00\n'
     )
     config = parse(document)
     assert config.vehicle.anchor_at == "2026-03-01"
     assert config.vehicle.anchor_odometer_m == 12_400_000.0
     assert config.profile["Vehicle.Speed"].interval_s_min == 1
+    assert consent_of(config.consent) == Consent("owner-42", 1_772_323_200_000, 1_775_030_400_000)
 
 
 def test_what_show_prints_is_the_same_configuration() -> None:
     document = with_setting("buffer", path='/data/ä "b".db', bytes_max=2**21) | {
         "source": [{"kind": "replay", "file": "drive.csv", "speed": 2.0}],
         "profile": {"Vehicle.Speed": {"every": True}},
+        "consent": CONSENT,
     }
     config = parse(document)
     assert parse(tomllib.loads(as_toml(config))) == config

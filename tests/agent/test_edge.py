@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING
 
 import pytest
@@ -69,6 +70,7 @@ def test_the_end_of_a_trip_brings_the_last_metres() -> None:
 
 def test_a_profile_lets_out_what_it_names_and_nothing_else() -> None:
     edge = Edge(EdgeConfig(profile={paths.COOLANT: Rule(deadband=5, interval_s_min=10)}))
+    edge.allow_profile(math.inf)
     series = {s.signal for s in drive(edge, 5) if catalogue()[s.signal].signal_class is SignalClass.SERIES}
     assert series == {paths.COOLANT}
     assert edge.withheld > 0

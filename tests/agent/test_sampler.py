@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 
 import pytest
 from hypothesis import given
@@ -87,13 +88,37 @@ def test_no_series_leaves_the_car_without_a_profile_that_names_it(path: str) -> 
     assert sampler.feed(Reading(path, value, 0.0)) == []
     assert sampler.tick(1e6) == sampler.flush(1e6) == []
     assert sampler.withheld == 1
-    profiled = Sampler(shipped_rules().with_profile({path: Rule()}))
-    assert profiled.feed(Reading(path, value, 0.0)) == [(path, value, 0.0)]
+    profiled = Sampler(profile={path: Rule()})
+    assert profiled.feed(Reading(path, value, 0.0)) == [], "nobody has agreed yet"
+    profiled.allow_profile(math.inf)
+    fed = profiled.feed(Reading(path, value, 0.0))
+    assert fed == ([] if signal.is_text else [(path, value, 0.0)])
+    assert (path in profiled.signals(0.0)) is not signal.is_text
+
+
+def test_a_profile_ends_with_the_consent_to_it_and_takes_along_what_waits() -> None:
+    sampler = Sampler(profile={paths.SPEED: Rule(interval_s_min=10), paths.DISTANCE: Rule(every=True)})
+    sampler.allow_profile(100.0)
+    assert feed(sampler, (50, 90), (60, 95), signal=paths.SPEED) == [(50, 90)]
+    assert feed(sampler, (500, 90), (501, 95), (502, 99.9)) == [(500, 90), (501, 95), (502, 99.9)]
+    assert sampler.tick(100.0) == [], "the speed of 60 would be due now"
+    assert feed(sampler, (70, 100), (80, 5000), signal=paths.SPEED) == []
+    assert feed(sampler, (503, 100)) == [], "the shipped rule holds again"
+    assert sampler.flush(5000.0) == [(paths.DISTANCE, 503, 100)]
+    assert sampler.withheld == 3
+
+
+def test_no_profile_makes_a_stream_of_a_text() -> None:
+    sampler = Sampler(profile={paths.VIN: Rule(every=True)})
+    sampler.allow_profile(math.inf)
+    told = [sampler.feed(Reading(paths.VIN, "1M8GDM9AXKP042788", at_s)) for at_s in (0.0, 1.0, 2.0)]
+    assert [len(samples) for samples in told] == [1, 0, 0]
 
 
 @pytest.mark.parametrize("path", sorted(paths.INNER))
 def test_inner_readings_never_leave_even_with_a_profile(path: str) -> None:
-    sampler = Sampler(shipped_rules().with_profile({path: Rule()}))
+    sampler = Sampler(profile={path: Rule()})
+    sampler.allow_profile(math.inf)
     assert sampler.feed(Reading(path, "P0301", 0.0)) == []
     assert sampler.withheld == 1
 

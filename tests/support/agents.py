@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import signal
 import subprocess
@@ -22,6 +23,16 @@ COUNTER = "Vehicle.Milepost.Trip.Count"
 EVERY_ROW = {COUNTER: {"every": True}}
 
 
+def consent(before_s: float = 86_400.0, after_s: float = 30 * 86_400.0) -> dict[str, str]:
+    """The section ``[consent]`` of an owner who agreed ``before_s`` ago, for ``after_s`` from now."""
+    now = dt.datetime.now(dt.UTC)
+    return {
+        "owner": "owner-42",
+        "granted_at": (now - dt.timedelta(seconds=before_s)).isoformat(),
+        "expires_at": (now + dt.timedelta(seconds=after_s)).isoformat(),
+    }
+
+
 class AgentProcess:
     """``milepost-agent run`` with its own folder.
 
@@ -29,6 +40,7 @@ class AgentProcess:
         folder: for configuration, buffer and socket; short, as names of Unix sockets must be.
         port: of the broker on 127.0.0.1.
         sections: settings over the quick ones that tests want, by section; ``source`` is a list of tables.
+            To a ``profile`` the owner consents, unless there is a ``consent``.
     """
 
     def __init__(
@@ -48,6 +60,8 @@ class AgentProcess:
             | {"batch_wait_s": 0.05, "receipt_timeout_s": 1.0, "resend_s_max": 2.0},
             "health": {"socket": str(self.socket)},
         }
+        if "profile" in given:
+            whole["consent"] = consent()
         for section, table in given.items():
             whole[section] = table if section == "source" else whole.get(section, {}) | table
         self.config.write_text("\n".join(_toml(whole)))

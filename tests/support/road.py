@@ -27,6 +27,7 @@ from sqlalchemy import NullPool, create_engine, select
 from milepost_agent.buffer.schema import split_key
 from milepost_protocol.codec import unpack_batch
 from milepost_server.store import schema
+from support.agents import consent
 from support.mosquitto import Mosquitto
 from support.servers import ServerProcess, install
 
@@ -356,7 +357,9 @@ def write_busy_drive(path: Path, seconds: int, seed: int) -> None:
             print(step / 10, round(odometer_m), round(speed_kmh), round(speed_kmh * 40), sep=",", file=file)
 
 
-BUSY_PROFILE = """
+CONSENT = "\n".join(["[consent]", *(f'{name} = "{text}"' for name, text in consent().items())])
+BUSY_PROFILE = f"""
+{CONSENT}
 [profile."Vehicle.TraveledDistance"]
 [profile."Vehicle.Speed"]
 [profile."Vehicle.Powertrain.CombustionEngine.Speed"]

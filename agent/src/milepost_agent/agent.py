@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from milepost_agent import parts
 from milepost_agent.backoff import Backoff
 from milepost_agent.buffer.recorder import Recorder, Surroundings
+from milepost_agent.consent import ConsentGate, consent_of
 from milepost_agent.edge import Edge
 from milepost_agent.errors import EdgeStateError, StoreDamagedError, StoreFullError, StoreIoError
 from milepost_agent.health.document import status_document
@@ -43,6 +44,7 @@ class Agent:
         self.sources = _named(sources)
         self.clock = platform.clock
         self.edge = Edge(parts.edge_config(config))
+        self._gate = ConsentGate(consent_of(config.consent)) if config.profile else None
         self.edge_state_error = ""
         self.recorder = Recorder(
             functools.partial(parts.open_store, config, platform.entropy, platform.files),
@@ -129,6 +131,7 @@ class Agent:
             _LOG.error("%s", error)
             self.edge_state_error = str(error)
             self.edge = Edge(parts.edge_config(self._config))
+        self._watch_consent()
         self.recorder.add(self.edge.begin(self.clock().mono_s))
 
     async def _read(self, source: Source) -> None:
@@ -144,8 +147,13 @@ class Agent:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
+            self._watch_consent()
             self._edge_s = max(self._edge_s, self.clock().mono_s - self._lag_s)
             self.recorder.add(self.edge.tick(self._edge_s))
+
+    def _watch_consent(self) -> None:
+        if self._gate:
+            self.edge.allow_profile(self._gate.look(self.clock()))
 
     async def status(self) -> dict[str, Any]:
         """The document that the status socket gives."""

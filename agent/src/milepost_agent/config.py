@@ -10,6 +10,7 @@ import tomllib
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
+from milepost_agent.consent import consent_of
 from milepost_agent.errors import ConfigError
 from milepost_agent.sampler import Rule
 from milepost_agent.settings import LOG_LEVELS, SECTIONS, Config, plain, settings
@@ -63,7 +64,7 @@ def parse(document: Mapping[str, Any]) -> Config:
             raise _unknown(name, [*SECTIONS, "source", "profile"])
     sections = {name: cls(**_section(name, _table(document, name))) for name, cls in SECTIONS.items()}
     config = Config(**sections, source=_sources(document), profile=_profile(document))
-    _check_whole(config)
+    check_whole(config)
     return config
 
 
@@ -75,10 +76,15 @@ def _section(section: str, table: Mapping[str, Any]) -> dict[str, Any]:
     for setting in known.values():
         if setting.is_required and setting.name not in table:
             raise ConfigError(setting.key, f"is missing; it is the {setting.help}")
-    return {name: _value(known[name], value) for name, value in table.items()}
+    return {name: check_value(known[name], value) for name, value in table.items()}
 
 
-def _value(setting: Setting, value: Any) -> Any:
+def check_value(setting: Setting, value: Any) -> Any:
+    """``value`` as the setting's own type.
+
+    Raises:
+        ConfigError: another type, or out of bounds.
+    """
     if setting.kind == "str" and isinstance(value, datetime.date):
         value = value.isoformat()  # TOML has dates of its own; a datetime is one of them, too
     wanted, words = KINDS[setting.kind]
@@ -94,8 +100,12 @@ def _value(setting: Setting, value: Any) -> Any:
     return float(value) if setting.kind == "float" else value
 
 
-def _check_whole(config: Config) -> None:
-    """What no single setting can tell."""
+def check_whole(config: Config) -> None:
+    """Check what no single setting can tell.
+
+    Raises:
+        ConfigError: settings that do not go together.
+    """
     try:
         check_device_id(config.device.id)
     except ProtocolError as error:
@@ -118,6 +128,8 @@ def _check_whole(config: Config) -> None:
         raise ConfigError("uplink.tls", "is false, but certificates are named; set it to true")
     if config.log.level not in LOG_LEVELS:
         raise ConfigError("log.level", f"is {config.log.level!r}; it must be one of {', '.join(LOG_LEVELS)}")
+    if config.profile:
+        consent_of(config.consent)
 
 
 def _is_host(text: str) -> bool:
@@ -140,13 +152,20 @@ def _sources(document: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
 
 
 def _profile(document: Mapping[str, Any]) -> Mapping[str, Rule]:
-    return {signal: _rule(signal, table) for signal, table in _table(document, "profile").items()}
+    return {signal: check_rule(signal, table) for signal, table in _table(document, "profile").items()}
 
 
-def _rule(signal: str, table: Any) -> Rule:
+def check_rule(signal: str, table: Any) -> Rule:
+    """One rule of a collection profile.
+
+    Raises:
+        ConfigError: a signal that no profile may name, or a rule that is none.
+    """
     key = f'profile."{signal}"'
     if signal not in catalogue():
         raise ConfigError(key, "is no signal of the catalogue; paths are those of docs/protocol.md")
+    if not catalogue()[signal].may_be_profiled:
+        raise ConfigError(key, "is a text, as the VIN is; a profile may name numbers and switches only")
     if not isinstance(table, dict):
         raise ConfigError(key, 'must be a table, written as [profile."Vehicle.Speed"]')
     defaults = {entry.name: entry.default for entry in dataclasses.fields(Rule)}

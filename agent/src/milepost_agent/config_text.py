@@ -64,14 +64,18 @@ def _markdown_lines() -> Iterator[str]:
     yield ""
     yield "The configuration is one TOML file. This page is made from the agent's own list of settings by"
     yield "`milepost-agent config show --markdown`; `milepost-agent config check` checks a file against it."
+    yield "What stands as *remote* the server may set, too (see integrate.md)."
     for section, cls in SECTIONS.items():
-        yield from ("", f"## {cls.__doc__}", "", "| setting | type | default | unit | from | to | meaning |")
-        yield "|---|---|---|---|---|---|---|"
+        yield from ("", f"## {cls.__doc__}", "")
+        yield "| setting | type | default | unit | from | to | remote | meaning |"
+        yield "|---|---|---|---|---|---|---|---|"
         for setting in settings():
             if setting.section == section:
                 default = "must be given" if setting.is_required else _default(setting.default)
                 bounds = f"{setting.unit} | {_bound(setting.low)} | {_bound(setting.high)}"
-                yield f"| `{setting.name}` | {setting.kind} | {default} | {bounds} | {setting.help} |"
+                remote = "yes" if setting.is_remote else ""
+                kind = f"{setting.kind} | {default} | {bounds} | {remote}"
+                yield f"| `{setting.name}` | {kind} | {setting.help} |"
     for kind, source in KINDS.items():
         yield from (
             "",
@@ -89,7 +93,9 @@ def _markdown_lines() -> Iterator[str]:
 
 def _profile_lines() -> Iterator[str]:
     yield from ("", '## [profile."<signal path>"]: a collection profile that the owner has agreed to', "")
-    yield "Fine series stay in the car unless such a table names them."
+    yield "Fine series stay in the car unless such a table names them, with the [consent] of the owner. It"
+    yield "may name numbers and switches of the catalogue, but no texts such as the VIN. While the clock is"
+    yield "`untrusted` (`milepost-agent status` shows it), nothing is sampled by a profile."
     yield from ("", "| setting | type | default |", "|---|---|---|")
     for entry in dataclasses.fields(Rule):
         yield f"| `{entry.name}` | {entry.type} | {_default(entry.default)} |"

@@ -16,7 +16,7 @@ from milepost_agent.derive.trips import Trips
 from milepost_agent.derive.voltage import REST_S, Voltage
 from milepost_agent.errors import EdgeStateError
 from milepost_agent.readings import Reading
-from milepost_agent.sampler import Rule, Sampler, shipped_rules
+from milepost_agent.sampler import Rule, Sampler
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,6 +36,7 @@ class EdgeConfig:
     text; another reading or another time anchors anew), ``anchor_sigma_m`` how far it may be off by now.
     ``vin`` is the VIN that a person entered, "" for none.
     ``profile`` holds the sampling rules of the collection profile that the owner agreed to; none by default.
+    They hold once ``Edge.allow_profile`` was called, for as long as it said.
     """
 
     anchor_odometer_m: float | None = None
@@ -68,7 +69,7 @@ class Edge:
             signal: tuple(a for a in self._accumulators if signal in a.inputs)
             for signal in frozenset().union(*(a.inputs for a in self._accumulators))
         }
-        self._sampler = Sampler(shipped_rules().with_profile(config.profile))
+        self._sampler = Sampler(profile=config.profile)
         self._entered_vin = config.vin
         self._overruled_vin = ""
 
@@ -81,6 +82,14 @@ class Edge:
     def withheld(self) -> int:
         """Readings that stay in the car because no collection profile names them."""
         return self._sampler.withheld
+
+    def allow_profile(self, until_mono_s: float) -> None:
+        """Sample by the collection profile what is read before ``until_mono_s``; -inf: not at all."""
+        self._sampler.allow_profile(until_mono_s)
+
+    def signals(self, mono_s: float) -> list[str]:
+        """All signals that may be stored at ``mono_s``, if they are read or derived."""
+        return self._sampler.signals(mono_s)
 
     def begin(self, mono_s: float) -> list[Reading]:
         """What is to be stored because of what a person entered; call it once, after ``restore``.

@@ -1,11 +1,12 @@
 """The sampler: which readings become samples. On change beyond a deadband, between two intervals, by rules.
 
 Fine series (speed, engine speed, temperatures, voltage) stay in the car: they pass only where a collection
-profile, which the owner has agreed to, names them.
+profile, which the owner has agreed to, names them, and only as long as that consent lasts.
 """
 
 from __future__ import annotations
 
+import math
 import tomllib
 from dataclasses import dataclass
 from functools import cache
@@ -54,10 +55,6 @@ class Rules:
         own = self.by_signal.get(signal.path)
         return own if own is not None else self.by_class.get(signal.signal_class)
 
-    def with_profile(self, profile: Mapping[str, Rule]) -> Rules:
-        """These rules, with those of a collection profile over them."""
-        return Rules(MappingProxyType({**self.by_signal, **profile}), self.by_class)
-
 
 @cache
 def shipped_rules() -> Rules:
@@ -72,17 +69,36 @@ def shipped_rules() -> Rules:
 class Sampler:
     """Thins readings into samples. Holds the last sample of each signal, and changes that wait.
 
+    The rules of ``profile`` go before ``rules``, for what is read before the time that ``allow_profile``
+    gave; what waits of them then is thrown away.
+
     What it holds back is counted: ``refused`` by signal (a value outside the bounds of physics),
     ``withheld`` readings of series without a profile or of no catalogue signal.
     """
 
-    def __init__(self, rules: Rules | None = None) -> None:
+    def __init__(self, rules: Rules | None = None, profile: Mapping[str, Rule] | None = None) -> None:
         self._rules = shipped_rules() if rules is None else rules
+        known = catalogue()
+        # Whoever wrote the profile has checked this already; here it is made sure of.
+        self._profile = {
+            path: rule
+            for path, rule in (profile or {}).items()
+            if path in known and known[path].may_be_profiled
+        }
+        self._profile_until_s = -math.inf
         self._sampled: dict[str, tuple[Value, float | None]] = {}
         self._waiting: dict[str, Reading] = {}
         self._small: dict[str, Reading] = {}
         self.refused: dict[str, int] = {}
         self.withheld = 0
+
+    def allow_profile(self, until_mono_s: float) -> None:
+        """Sample by the profile what is read before ``until_mono_s``; -inf: not at all."""
+        self._profile_until_s = until_mono_s
+
+    def signals(self, mono_s: float) -> list[str]:
+        """All signals that have a rule at ``mono_s``, in the catalogue's order."""
+        return [path for path in catalogue().signals if self._rule(path, mono_s) is not None]
 
     def feed(self, reading: Reading) -> list[Reading]:
         """The samples that follow from ``reading``: one or none."""
@@ -90,7 +106,7 @@ class Sampler:
             self.withheld += 1
             return []
         signal = catalogue()[reading.signal]
-        rule = self._rules.rule(signal)
+        rule = self._rule(signal.path, reading.mono_s)
         if rule is None:
             self.withheld += 1
             return []
@@ -103,11 +119,13 @@ class Sampler:
 
     def tick(self, mono_s: float) -> list[Reading]:
         """Changes that have waited for their minimum interval, each with the time at which it was read."""
+        self._drop_withheld(mono_s)
         ripe = [r for r in self._waiting.values() if self._may_sample(r.signal, mono_s)]
         return [self._emit(reading, mono_s) for reading in ripe]
 
     def flush(self, mono_s: float) -> list[Reading]:
         """Every change that was held back, small ones too: a trip's last metres are part of its total."""
+        self._drop_withheld(mono_s)
         return [self._emit(reading, mono_s) for reading in [*self._waiting.values(), *self._small.values()]]
 
     def _sample(self, reading: Reading, rule: Rule) -> list[Reading]:
@@ -144,12 +162,19 @@ class Sampler:
     def _may_sample(self, path: str, mono_s: float) -> bool:
         """Whether the minimum interval since the last sample is over, as it is after a restart."""
         at_s = self._sampled[path][1]
-        return at_s is None or mono_s - at_s >= self._rule(path).interval_s_min
+        rule = self._rule(path, mono_s)
+        return rule is not None and (at_s is None or mono_s - at_s >= rule.interval_s_min)
 
-    def _rule(self, path: str) -> Rule:
-        rule = self._rules.rule(catalogue()[path])
-        assert rule is not None, path
-        return rule
+    def _drop_withheld(self, mono_s: float) -> None:
+        """Forget what waits under a profile that is over: it must not leave the car after that."""
+        for path in {*self._waiting, *self._small}:
+            if self._rule(path, mono_s) is None:
+                self._forget(path)
+                self.withheld += 1
+
+    def _rule(self, path: str, mono_s: float) -> Rule | None:
+        own = self._profile.get(path) if mono_s < self._profile_until_s else None
+        return own if own is not None else self._rules.rule(catalogue()[path])
 
     def state(self) -> dict[str, object]:
         """The last sample of each signal, so that a restart alone is no news."""

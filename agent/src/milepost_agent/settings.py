@@ -29,12 +29,17 @@ def _setting(
     unit: str = "",
     low: float = -math.inf,
     high: float = math.inf,
+    *,
+    remote: bool = False,
 ) -> Any:
     """A field of a section; without a default it must be given.
 
-    Bounds are inclusive; those of a text are on its number of characters.
+    Bounds are inclusive; those of a text are on its number of characters. ``remote``: the server may set it.
+    Nothing may that says where the broker is, what the secret is, or where files lie: a wrong value there
+    could not be taken back over the link.
     """
-    return field(default=default, metadata={"help": help_text, "unit": unit, "low": low, "high": high})
+    meta = {"help": help_text, "unit": unit, "low": low, "high": high, "remote": remote}
+    return field(default=default, metadata=meta)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +87,7 @@ class Buffer:
         "s",
         0.05,
         3600,
+        remote=True,
     )
     commit_samples_max: int = _setting("this many samples are committed at once", 1_000, "samples", 1, 4096)
     memory_samples_max: int = _setting(
@@ -138,7 +144,9 @@ class Uplink:
     batch_samples_min: int = _setting(
         "fewer new samples than this wait for more, at most batch_wait_s", 300, "samples", 1, 4096
     )
-    batch_wait_s: float = _setting("longest wait of a stored sample for others", 30.0, "s", 0, 86_400)
+    batch_wait_s: float = _setting(
+        "longest wait of a stored sample for others", 30.0, "s", 0, 86_400, remote=True
+    )
     receipt_timeout_s: float = _setting(
         "a batch without a receipt is sent again after this time", 30.0, "s", 0.1, 3600
     )
@@ -164,12 +172,27 @@ class Health:
 class Log:
     """[log]: what the agent says on standard error."""
 
-    level: str = _setting("debug, info, warning or error", "info")
+    level: str = _setting("debug, info, warning or error", "info", remote=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consent:
+    """[consent]: the owner's agreement to the [profile], which is refused without it."""
+
+    profile: str = _setting("name of the collection profile that the owner has agreed to", "local")
+    owner: str = _setting("who has agreed: a reference such as a customer number, never a name", "")
+    granted_at: str = _setting("when that began, such as 2026-03-01 (midnight, UTC)", "")
+    expires_at: str = _setting(
+        "when it ends, at most 366 days later: then the profile's stream stops by itself", ""
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """A whole configuration; ``source`` are the tables as given, ``profile`` the rules by signal."""
+    """A whole configuration; ``source`` are the tables as given, ``profile`` the rules by signal.
+
+    What a server sets is laid over it as though it stood in the file (``remote/overlay.py``).
+    """
 
     device: Device
     vehicle: Vehicle
@@ -177,6 +200,7 @@ class Config:
     uplink: Uplink
     health: Health
     log: Log
+    consent: Consent
     source: tuple[Mapping[str, Any], ...] = ()
     profile: Mapping[str, Rule] = field(default_factory=dict)
 
@@ -188,6 +212,7 @@ SECTIONS: Final[Mapping[str, type]] = {
     "uplink": Uplink,
     "health": Health,
     "log": Log,
+    "consent": Consent,
 }
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 
@@ -203,6 +228,7 @@ class Setting(NamedTuple):
     low: float
     high: float
     help: str
+    is_remote: bool
 
     @property
     def key(self) -> str:
@@ -228,6 +254,7 @@ def settings() -> Iterator[Setting]:
                 meta["low"],
                 meta["high"],
                 meta["help"],
+                meta["remote"],
             )
 
 

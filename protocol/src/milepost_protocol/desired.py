@@ -137,7 +137,7 @@ def _is_scalar(value: Any) -> bool:
 
 def _profile(table: Any) -> Profile:
     _table(table, "profile", required=("name", "rules", "consent"))
-    _check_name(table["name"], "profile.name")
+    check_name(table["name"], "profile.name")
     rules = _map(table["rules"], "profile.rules", limits.PROFILE_SIGNALS_MAX, _PATH)
     if not rules:
         raise DocumentError("profile.rules", "name no signal; leave the profile out")
@@ -159,7 +159,7 @@ def _rule(where: str, rule: Any) -> dict[str, float | bool]:
 
 def _consent(table: Any) -> Consent:
     _table(table, "profile.consent", required=("owner", "granted_ms", "expires_ms"))
-    _check_name(table["owner"], "profile.consent.owner")
+    check_name(table["owner"], "profile.consent.owner")
     for name in ("granted_ms", "expires_ms"):
         if not _is_whole(table[name], 0, limits.TIME_MS_MAX):
             raise DocumentError(f"profile.consent.{name}", "must be milliseconds since 1970")
@@ -186,7 +186,12 @@ def _map(value: Any, where: str, entries_max: int, key: re.Pattern[str]) -> dict
     return value
 
 
-def _check_name(value: Any, where: str) -> None:
+def check_name(value: Any, where: str) -> None:
+    """Check the name of a profile or the reference to an owner.
+
+    Raises:
+        DocumentError: it is none.
+    """
     if not isinstance(value, str) or not _NAME.fullmatch(value):
         raise DocumentError(where, "must be 1 to 64 letters, digits and _ . : -")
 

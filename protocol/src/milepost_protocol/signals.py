@@ -68,6 +68,14 @@ class Signal:
         return self.datatype == "string"
 
     @property
+    def may_be_profiled(self) -> bool:
+        """Whether a collection profile may ask for more of it than all agents send.
+
+        Texts name things: a car, a fault. A stream of them is a trace and not a measurement.
+        """
+        return not self.is_text
+
+    @property
     def is_overlay(self) -> bool:
         return self.path.startswith(OVERLAY_PREFIX)
 
