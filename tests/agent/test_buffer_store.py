@@ -127,7 +127,7 @@ def test_a_block_that_is_too_large_for_a_batch_goes_in_parts(store: BufferStore,
         assert cut.first == first
         first, parts = cut.last + 1, parts + 1
     assert first == 206
-    assert parts > 2
+    assert parts >= 2
 
 
 def test_a_receipt_of_an_unknown_epoch_changes_nothing(store: BufferStore) -> None:
