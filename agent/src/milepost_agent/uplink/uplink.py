@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 STEADY_S: Final = 10.0
 """A connection that lasted so long was a good one. Two agents of one name throw each other out sooner."""
+FAREWELL_S_MAX: Final = 1.5
+"""For the last words: less than those who stop a task wait before they insist (``tasks.CANCEL_AGAIN_S``)."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -49,12 +51,14 @@ class Channels:
     Attributes:
         handlers: what to do with a message, by topic; each topic is subscribed with QoS 1.
         greet: runs after each connect, beside the sending of batches. LinkError ends the connection.
-        will: what the broker tells others when the connection is lost.
+        take_leave: runs before the agent itself ends the connection, for ``FAREWELL_S_MAX`` at most.
+        will: what the broker tells others when a connection is lost, by its number (from 1).
     """
 
     handlers: Mapping[str, Handler] = field(default_factory=dict)
     greet: Greeting = say_nothing
-    will: Will | None = None
+    take_leave: Greeting = say_nothing
+    will: Callable[[int], Will] | None = None
 
 
 class Uplink:
@@ -143,15 +147,25 @@ class Uplink:
                     group.create_task(self._listen(link))
                     group.create_task(self._channels.greet(link))
                     await self._send(link, group)
+            except asyncio.CancelledError:
+                await self._take_leave(link)
+                raise
             finally:
                 self._link = None
                 if self._session:
                     self._session.disconnected()
 
+    async def _take_leave(self, link: Link) -> None:
+        with contextlib.suppress(LinkError, TimeoutError):
+            async with asyncio.timeout(FAREWELL_S_MAX):
+                await self._channels.take_leave(link)
+
     def _terms(self) -> Terms:
         ack = Subscription(topics.ack(self._broker.device), topics.ACK_QOS)
+        channels = self._channels
         return Terms(
-            (ack, *(Subscription(topic, 1) for topic in self._channels.handlers)), self._channels.will
+            (ack, *(Subscription(topic, 1) for topic in channels.handlers)),
+            channels.will(self.connects + 1) if channels.will else None,
         )
 
     def _now_s(self) -> float:
