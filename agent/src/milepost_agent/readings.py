@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
 
+    from milepost_agent.power.permit import BusPermit
     from milepost_protocol.signals import Value
 
 
@@ -35,4 +36,13 @@ class Source(Protocol):
 
     def status(self) -> Mapping[str, Value]:
         """What ``milepost-agent status`` shows of this source."""
+        ...
+
+
+@runtime_checkable
+class AskingSource(Source, Protocol):
+    """A source that puts requests on a bus, and obeys its permit to do so (see ``power.permit``)."""
+
+    def obey(self, permit: BusPermit) -> None:
+        """Take the permit up, before any reading is asked for."""
         ...
