@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
+from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -13,11 +15,12 @@ from milepost_agent import paths
 from milepost_agent.backoff import Backoff
 from milepost_agent.edge import Edge
 from milepost_agent.errors import PortError
+from milepost_agent.power.limits import PowerLimits
+from milepost_agent.power.permit import alone
 from milepost_agent.sources import open_source
 from milepost_agent.sources.elm327.adapter import AdapterTimes
 from milepost_agent.sources.elm327.port import port_opener
 from milepost_agent.sources.elm327.session import Elm327Source, SessionOptions
-from milepost_agent.sources.obd.activity import ParkingLimits
 from milepost_simulator.car import pids
 from milepost_simulator.car.chaos import CALM, WILD, Chaos, ChaosRates
 from milepost_simulator.car.elm327 import PROMPTLY, Elm327, Timing
@@ -39,11 +42,16 @@ QUICK = Timing(command_s=0.0, reset_s=0.0, answer_s=0.001, frame_s=0.0, search_s
 TIMES = AdapterTimes(
     reset_s_max=1.0, setting_s_max=0.3, request_s_max=0.3, search_s_max=1.0, quiet_s=0.05, drain_s_max=0.3
 )
-OPTIONS = SessionOptions(parked_interval_s=0.02, fine_interval_s=0.01, times=TIMES)
+OPTIONS = SessionOptions(fine_interval_s=0.01, times=TIMES)
+QUICK_LOOKS = PowerLimits(rest_look_s=0.02, deepest_is_rest=True)
 
 
-def quick_source(port: str, options: SessionOptions = OPTIONS) -> Elm327Source:
-    return Elm327Source(port_opener(port, 38_400), Backoff(lambda: 0.0, 0.01, 0.05), options)
+def quick_source(
+    port: str, options: SessionOptions = OPTIONS, limits: PowerLimits = QUICK_LOOKS
+) -> Elm327Source:
+    source = Elm327Source(port_opener(port, 38_400), Backoff(lambda: 0.0, 0.01, 0.05), options)
+    source.obey(alone("elm327", time.monotonic(), limits))
+    return source
 
 
 @contextlib.asynccontextmanager
@@ -169,9 +177,8 @@ async def test_a_cranking_or_charging_battery_brings_the_car_back(voltage_v: flo
 async def test_a_car_whose_engine_stands_for_long_is_left_alone_although_it_answers() -> None:
     car = StandingCar()
     car.set_values({0x0C: 0.0, 0x0D: 0.0})
-    options = SessionOptions(parked_interval_s=0.02, times=TIMES, parking=ParkingLimits(standing_s_max=0.2))
     async with simulated(car) as port:
-        source = quick_source(port, options)
+        source = quick_source(port, limits=replace(QUICK_LOOKS, standing_s_max=0.2))
         await collect_until(source.readings(), lambda readings: states(readings) == ["ON", "OFF"])
     assert source.status()["state"] == "parked"
 

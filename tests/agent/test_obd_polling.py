@@ -1,4 +1,4 @@
-"""The polling plan and the watch over a parked car, in a time that the test makes."""
+"""The polling plan, in a time that the test makes."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import pytest
 
 from milepost_agent import paths
 from milepost_agent.readings import Reading
-from milepost_agent.sources.elm327.parked import ParkedWatch
-from milepost_agent.sources.obd.activity import PROBE_S_MAX, PROBE_S_MIN, Activity, ParkingLimits
+from milepost_agent.sources.obd.activity import Activity, ParkingLimits
 from milepost_agent.sources.obd.pids import requests
 from milepost_agent.sources.obd.polling import RETRIES_MAX, UNANSWERED_S_MAX, PollPlan, wanted
 
@@ -117,29 +116,3 @@ def test_a_standing_car_is_parked_after_a_while_and_a_charging_or_moving_one_is_
         idle = Activity(LIMITS, 0.0)
         idle.feed(Reading(signal, value, 200.0))
         assert idle.is_parked(301.0)
-
-
-def probes(volts: list[float | None], interval_s: float = 10.0) -> list[float]:
-    watch = ParkedWatch(LIMITS, 0.0)
-    return [n * interval_s for n, v in enumerate(volts) if watch.feed(v, n * interval_s)]
-
-
-def test_a_resting_battery_calls_for_no_probe() -> None:
-    assert probes([12.9 - 0.001 * n for n in range(1000)]) == []
-
-
-def test_charging_and_a_step_call_for_one_at_once() -> None:
-    assert probes([12.9, 13.1]) == [10.0]
-    assert probes([12.6, 10.2]) == [10.0]
-
-
-def test_a_charger_that_stays_on_calls_for_ever_fewer() -> None:
-    times = probes([13.6] * 3000)
-    gaps = [b - a for a, b in itertools.pairwise(times)]
-    assert times[0] == PROBE_S_MIN
-    assert gaps == sorted(gaps)
-    assert gaps[-1] == PROBE_S_MAX
-
-
-def test_an_adapter_that_cannot_tell_calls_for_a_probe_now_and_then() -> None:
-    assert probes([None] * 100) == [300.0, 600.0, 900.0]

@@ -49,6 +49,7 @@ class Asking:
 
     def driven(self) -> None:
         """Engine or wheels turn: whatever was asked in vain before is forgotten."""
+        self._hints = float(HINTS_MAX)
         self._probe_s = PROBE_S_MIN
         self._blind_s = self._blind_probe_s
 

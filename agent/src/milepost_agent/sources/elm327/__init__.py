@@ -4,10 +4,10 @@
 
     port       bytes in and out                      framing    the stream, cut at prompts
     adapter    one command, one reply                reply      lines as messages of ECUs (checksum)
-    session    connect, discover, poll, park         parked     when to ask a parked car again
+    session    connect, discover, poll, park
 
 The left column does I/O and holds no formula, the right one is pure. What to ask, and how answers read, is
-the same on every way to a car: ``sources/obd``.
+the same on every way to a car: ``sources/obd``. When to ask is for the permit to say: ``power``.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def open_elm327(settings: Mapping[str, SettingValue], jitter: Callable[[], float
     options = SessionOptions(
         protocol=protocol,
         fine_interval_s=float(settings["fine_interval_s"]),
-        parked_interval_s=float(settings["parked_interval_s"]),
+        voltage_offset_v=float(settings["voltage_offset_v"]),
     )
     opener = port_opener(str(settings["port"]), int(settings["baud"]))
     return Elm327Source(opener, Backoff(jitter), options)

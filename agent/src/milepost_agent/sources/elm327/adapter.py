@@ -19,6 +19,7 @@ SETUP: Final = ("ATE0", "ATL0", "ATS0", "ATH1", "ATAT1")
 SET_PROTOCOL: Final = "ATSP"
 CLOSE_PROTOCOL: Final = "ATPC"
 READ_VOLTAGE: Final = "ATRV"
+LOW_POWER: Final = "ATLP"
 INTERRUPT: Final = b" "
 """Any character stops a running request; this one is ignored when none runs."""
 TIMEOUTS_MAX: Final = 3
@@ -51,6 +52,14 @@ class Adapter:
         self.timeouts = 0
         self.truncated = 0
         self.unknown_settings: list[str] = []
+
+    async def wake(self) -> None:
+        """Wake an adapter that may sleep: it takes the first character for that alone.
+
+        Raises:
+            PortError: the port is gone.
+        """
+        await self._interrupt()
 
     async def initialise(self, protocol: str) -> None:
         """Reset and set up; ``protocol`` is the ELM327's number for it, 0 to search.
@@ -102,6 +111,14 @@ class Adapter:
             AdapterError, PortError: as ``request``.
         """
         await self.ask(CLOSE_PROTOCOL, self._times.setting_s_max)
+
+    async def sleep(self) -> None:
+        """Let the adapter draw little until the next character; one that cannot says so and stays awake.
+
+        Raises:
+            AdapterError, PortError: as ``request``.
+        """
+        await self.ask(LOW_POWER, self._times.setting_s_max)
 
     async def ask(self, command: str, timeout_s: float) -> str:
         """Send ``command`` and wait for its prompt; "" where none comes in time.

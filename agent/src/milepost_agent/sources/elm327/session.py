@@ -1,4 +1,7 @@
-"""The session with a car behind an adapter: connect, discover, poll, let it sleep, begin again."""
+"""The session with a car behind an adapter: connect, discover, poll, let it sleep, begin again.
+
+When to ask and when to let sleep is not decided here: the session obeys its permit.
+"""
 
 from __future__ import annotations
 
@@ -11,20 +14,21 @@ from typing import TYPE_CHECKING, Final
 
 from milepost_agent import paths
 from milepost_agent.errors import AdapterError, PortError, ReplyError
+from milepost_agent.power.permit import alone
 from milepost_agent.readings import Reading
 from milepost_agent.sources.elm327.adapter import Adapter, AdapterTimes
-from milepost_agent.sources.elm327.parked import ParkedWatch
 from milepost_agent.sources.elm327.reply import RESETS, parse_reply
 from milepost_agent.sources.elm327.status import Status
-from milepost_agent.sources.obd.activity import Activity, ParkingLimits
 from milepost_agent.sources.obd.judging import judge
 from milepost_agent.sources.obd.pids import LAST_MASK, PIDS_PER_MASK, requests, supported_pids
 from milepost_agent.sources.obd.polling import PollPlan, wanted
+from milepost_agent.thresholds import RUNNING_RPM_MIN
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
     from milepost_agent.backoff import Backoff
+    from milepost_agent.power.permit import BusPermit
     from milepost_agent.sources.elm327.port import Port
     from milepost_agent.sources.elm327.reply import AdapterReply
     from milepost_agent.sources.obd.pids import Request
@@ -40,13 +44,12 @@ SILENCES_MAX: Final = 5
 @dataclass(frozen=True, slots=True)
 class SessionOptions:
     """``protocol``: the ELM327's number, 0 to search; ``fine_interval_s``: for what only a collection profile
-    needs, 0 for never; ``parked_interval_s``: between two looks at the battery of a parked car."""
+    needs, 0 for never; ``voltage_offset_v``: what the adapter shows too little of the battery's voltage."""
 
     protocol: str = "0"
     fine_interval_s: float = 0.0
-    parked_interval_s: float = 1.0
+    voltage_offset_v: float = 0.0
     times: AdapterTimes = field(default_factory=AdapterTimes)
-    parking: ParkingLimits = field(default_factory=ParkingLimits)
 
 
 class Elm327Source:
@@ -75,22 +78,31 @@ class Elm327Source:
         self._clock = clock
         self._sleep = sleep
         self._status = Status()
+        self._permit = alone(self.name, clock())
+        self._is_told_off = False
+        self._is_asleep = False
+
+    def obey(self, permit: BusPermit) -> None:
+        """Take up the permit of a keeper; without one the source decides by the same rules for itself."""
+        self._permit = permit
 
     def status(self) -> Mapping[str, Value]:
-        return self._status.table()
+        return self._status.table() | {"stance": self._permit.stance.value}
 
     async def readings(self) -> AsyncGenerator[Reading, None]:
         """All readings from now on; ``Vehicle.LowVoltageSystemState`` tells when the car answers."""
         while True:
+            await self._permit.opened()
             try:
                 async with aclosing(self._connected()) as readings:
                     async for reading in readings:
                         self._status.readings += 1
+                        self._permit.feed(reading)
                         yield reading
             except (PortError, AdapterError) as error:
                 self._status.failed(error)
                 logger.warning("%s", error)
-            await self._sleep(self._backoff.next_s())
+                await self._permit.wait(self._backoff.next_s(), self._sleep)
 
     async def _connected(self) -> AsyncGenerator[Reading, None]:
         self._status.state = "connecting"
@@ -98,6 +110,9 @@ class Elm327Source:
         try:
             adapter = Adapter(port, self._options.times)
             self._status.adapter = adapter
+            if self._is_asleep:
+                await adapter.wake()
+                self._is_asleep = False
             await adapter.initialise(self._options.protocol)
             self._status.connects += 1
             async with aclosing(self._car(adapter)) as readings:
@@ -107,23 +122,36 @@ class Elm327Source:
             await port.close()
 
     async def _car(self, adapter: Adapter) -> AsyncGenerator[Reading, None]:
-        """Poll the car while it answers, watch its battery while it does not."""
-        watch: ParkedWatch | None = None
-        while True:
-            supported = await self._discover(adapter)
-            if supported:
-                self._backoff.reset()
-                yield Reading(paths.SYSTEM_STATE, paths.STATE_ON, self._clock())
-                async with aclosing(self._poll(adapter, supported)) as readings:
+        """Poll the car while it may be asked and answers, else watch its battery; until all is closed."""
+        while self._permit.is_open:
+            if self._permit.may_ask:
+                async with aclosing(self._in_use(adapter)) as readings:
                     async for reading in readings:
                         yield reading
             self._status.state = "parked"
-            if supported or watch is None:
+            if not self._is_told_off:
+                self._is_told_off = True
                 yield Reading(paths.SYSTEM_STATE, paths.STATE_OFF, self._clock())
-                watch = ParkedWatch(self._options.parking, self._clock())
-            async with aclosing(self._parked(adapter, watch)) as readings:
+            async with aclosing(self._parked(adapter)) as readings:
                 async for reading in readings:
                     yield reading
+        self._status.state = "closed"
+        await adapter.sleep()
+        self._is_asleep = True
+
+    async def _in_use(self, adapter: Adapter) -> AsyncGenerator[Reading, None]:
+        """Poll until nobody answers or the car is to be left alone."""
+        supported = await self._discover(adapter)
+        if supported:
+            self._backoff.reset()
+            self._is_told_off = False
+            self._permit.answered(self._clock())
+            yield Reading(paths.SYSTEM_STATE, paths.STATE_ON, self._clock())
+            async with aclosing(self._poll(adapter, supported)) as readings:
+                async for reading in readings:
+                    yield reading
+        if self._permit.may_ask:
+            self._permit.silent(self._clock())
 
     async def _discover(self, adapter: Adapter) -> frozenset[int]:
         """The PIDs of service 01 that the car supports; none where no ECU answers.
@@ -165,13 +193,13 @@ class Elm327Source:
         return None
 
     async def _poll(self, adapter: Adapter, supported: frozenset[int]) -> AsyncGenerator[Reading, None]:
-        """Ask what the plan says until nobody answers, or the car has stood for long."""
+        """Ask what the plan says until nobody answers, or nobody may be asked."""
         self._status.state = "reading"
         now_s = self._clock()
         plan = PollPlan(wanted(requests(), supported, self._options.fine_interval_s), now_s)
-        activity = Activity(self._options.parking, now_s)
+        standing = True
         silences = 0
-        while silences < SILENCES_MAX and not activity.is_parked(self._clock()):
+        while silences < SILENCES_MAX and self._permit.may_ask:
             asked_s = self._clock()
             request = plan.next(asked_s)
             if request is None:
@@ -182,12 +210,13 @@ class Elm327Source:
                 continue
             reply = await self._request(adapter, request.command)
             silences = silences + 1 if reply.is_silence else 0
-            was_standing = activity.is_standing
+            was_standing = standing
             for reading in self._judge(plan, request, reply, asked_s, standing=was_standing):
-                activity.feed(reading)
+                if reading.signal == paths.RPM:
+                    standing = float(reading.value) < RUNNING_RPM_MIN
                 yield reading
-            if activity.is_standing != was_standing:
-                plan.started(asked_s, standing=activity.is_standing)
+            if standing != was_standing:
+                plan.started(asked_s, standing=standing)
 
     def _judge(
         self,
@@ -206,16 +235,21 @@ class Elm327Source:
         heard_s = self._clock()
         return [Reading(signal, value, heard_s) for signal, value in judgement.values]
 
-    async def _parked(self, adapter: Adapter, watch: ParkedWatch) -> AsyncGenerator[Reading, None]:
-        """Read the battery, and nothing else, until it tells that the car may be in use."""
+    async def _parked(self, adapter: Adapter) -> AsyncGenerator[Reading, None]:
+        """Read the battery, and nothing else, until the bus may be asked again or all is to be closed."""
         await adapter.release_bus()
-        while True:
+        while self._permit.is_open:
             volts = await adapter.voltage_v()
-            if volts is not None:
-                yield Reading(paths.VOLTAGE, volts, self._clock())
-            if watch.feed(volts, self._clock()):
+            if volts is None:
+                self._permit.no_voltage(self._clock())
+            else:
+                yield Reading(paths.VOLTAGE, volts + self._options.voltage_offset_v, self._clock())
+            if self._permit.may_ask:
                 return
-            await self._sleep(self._options.parked_interval_s)
+            if self._permit.is_open:
+                await self._permit.wait(self._permit.look_interval_s, self._sleep)
+            if self._permit.may_ask:
+                return
 
     async def _request(self, adapter: Adapter, command: str, *, search: bool = False) -> AdapterReply:
         reply = parse_reply(command, await adapter.request(command, search=search))

@@ -21,10 +21,10 @@ ELM327_SETTINGS: Final = (
         maximum=3_600.0,
     ),
     SourceSetting(
-        "parked_interval_s",
-        1.0,
-        "seconds between two looks at the battery of a parked car, which do not wake its bus",
-        minimum=0.05,
-        maximum=3_600.0,
+        "voltage_offset_v",
+        0.0,
+        "volts that the adapter shows too little of the battery's; compare with a meter at the battery",
+        minimum=-3.0,
+        maximum=3.0,
     ),
 )

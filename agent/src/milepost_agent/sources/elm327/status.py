@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Status:
-    """Counts since the agent started; ``state`` is connecting, searching, reading, parked or failed."""
+    """Counts since the agent started; ``state`` is connecting, searching, reading, parked, closed or
+    failed."""
 
     state: str = "connecting"
     connects: int = 0
