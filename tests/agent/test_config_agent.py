@@ -60,6 +60,11 @@ def test_defaults_are_within_their_own_bounds() -> None:
         (with_setting("buffer", path="/data/a\0b"), "must be one line of characters that print"),
         (with_setting("health", socket="/run/" + 99 * "x"), "it must be from 1 to 103 characters"),
         (with_setting("device", id="gw 17"), "device.id"),
+        (with_setting("power", system_v=18), "power.system_v: is 18; it must be 12 or 24"),
+        (with_setting("power", rest_link="hold"), "it must be close or keep"),
+        (with_setting("power", sleep_v=12.3), "power.saving_v: is 12.2; it must be above sleep_v (12.3)"),
+        (with_setting("power", sleep_command="systemctl suspend"), 'it must be texts as ["one", "two"]'),
+        (with_setting("power", sleep_command=["systemctl", 1]), "one line of characters that print"),
         (with_setting("vehicle", vin="1M8GDM9AXKP04278"), "vehicle.vin"),
         (with_setting("uplink", cert_file="a.pem", tls=True), "uplink.cert_file"),
         (with_setting("uplink", ca_file="a.pem"), "uplink.tls: is false, but certificates are named"),
@@ -107,6 +112,7 @@ def test_what_show_prints_is_the_same_configuration() -> None:
         "source": [{"kind": "replay", "file": "drive.csv", "speed": 2.0}],
         "profile": {"Vehicle.Speed": {"every": True}},
         "consent": CONSENT,
+        "power": {"sleep_command": ["rtcwake", "-s", "{seconds}"]},
     }
     config = parse(document)
     assert parse(tomllib.loads(as_toml(config))) == config

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from milepost_agent.consent import consent_of
 from milepost_agent.errors import ConfigError
+from milepost_agent.power.settings import REST_LINKS, SYSTEM_VOLTS
 from milepost_agent.sampler import Rule
 from milepost_agent.settings import LOG_LEVELS, SECTIONS, Config, plain, settings
 from milepost_protocol.errors import ProtocolError
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import UnionType
 
+    from milepost_agent.power.settings import Power
     from milepost_agent.settings import Setting
 
 SECRET_BYTES_MAX: Final = 1024
@@ -32,6 +34,7 @@ KINDS: Final[Mapping[str, tuple[type | UnionType, str]]] = {
     "int": (int, "a whole number"),
     "float": (int | float, "a number"),
     "bool": (bool, "true or false"),
+    "list": (list | tuple, 'texts as ["one", "two"]'),
 }
 
 
@@ -91,12 +94,15 @@ def check_value(setting: Setting, value: Any) -> Any:
     is_wanted = isinstance(value, wanted) and (wanted is bool or not isinstance(value, bool))
     if not is_wanted:
         raise ConfigError(setting.key, f"is {value!r}; it must be {words}")
-    if isinstance(value, str) and not value.isprintable():
+    texts = value if setting.kind == "list" else [value] if setting.kind == "str" else []
+    if not all(isinstance(text, str) and text.isprintable() for text in texts):
         raise ConfigError(setting.key, f"is {value!r}; it must be one line of characters that print")
-    size = len(value) if isinstance(value, str) else value
+    size = len(value) if setting.kind in ("str", "list") else value
     if not setting.low <= size <= setting.high:
         bounds = f"{plain(setting.low)} to {plain(setting.high)} {setting.unit}".rstrip()
         raise ConfigError(setting.key, f"is {value!r:.64}; it must be from {bounds}")
+    if setting.kind == "list":
+        return tuple(value)
     return float(value) if setting.kind == "float" else value
 
 
@@ -128,8 +134,23 @@ def check_whole(config: Config) -> None:
         raise ConfigError("uplink.tls", "is false, but certificates are named; set it to true")
     if config.log.level not in LOG_LEVELS:
         raise ConfigError("log.level", f"is {config.log.level!r}; it must be one of {', '.join(LOG_LEVELS)}")
+    _check_power(config.power)
     if config.profile:
         consent_of(config.consent)
+
+
+def _check_power(power: Power) -> None:
+    if power.system_v not in SYSTEM_VOLTS:
+        raise ConfigError("power.system_v", f"is {power.system_v}; it must be 12 or 24")
+    if power.rest_link not in REST_LINKS:
+        raise ConfigError("power.rest_link", f"is {power.rest_link!r}; it must be {' or '.join(REST_LINKS)}")
+    if not power.critical_v <= power.sleep_v < power.saving_v < power.charging_v - power.hysteresis_v:
+        raise ConfigError(
+            "power.saving_v",
+            f"is {power.saving_v:g}; it must be above sleep_v ({power.sleep_v:g}), that not below critical_v "
+            f"({power.critical_v:g}), and with hysteresis_v ({power.hysteresis_v:g}) below charging_v "
+            f"({power.charging_v:g})",
+        )
 
 
 def _is_host(text: str) -> bool:

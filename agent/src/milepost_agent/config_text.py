@@ -51,7 +51,7 @@ def _toml(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     # A text of JSON is one of TOML; tables of sources may hold what is neither: str shows it.
-    return json.dumps(value) if isinstance(value, str) else str(value)
+    return json.dumps(value) if isinstance(value, str | tuple) else str(value)
 
 
 def as_markdown() -> str:
@@ -102,7 +102,7 @@ def _profile_lines() -> Iterator[str]:
 
 
 def _default(value: Any) -> str:
-    return "" if value in ("", None) else f"`{_toml(value)}`"
+    return "" if value in ("", None, ()) else f"`{_toml(value)}`"
 
 
 def _bound(value: float) -> str:

@@ -7,11 +7,12 @@ Checks, defaults, ``config show``, error messages and ``docs/agent-settings.md``
 from __future__ import annotations
 
 import dataclasses
-import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from milepost_agent.derive.brakes import MASS_KG
+from milepost_agent.power.settings import Power
+from milepost_agent.setting import setting as _setting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,25 +22,6 @@ if TYPE_CHECKING:
 MIB: Final = 1024 * 1024
 SOCKET_PATH_CHARACTERS_MAX: Final = 103
 """The shortest room for the name of a Unix socket among the systems that have them, less its final zero."""
-
-
-def _setting(
-    help_text: str,
-    default: Any = dataclasses.MISSING,
-    unit: str = "",
-    low: float = -math.inf,
-    high: float = math.inf,
-    *,
-    remote: bool = False,
-) -> Any:
-    """A field of a section; without a default it must be given.
-
-    Bounds are inclusive; those of a text are on its number of characters. ``remote``: the server may set it.
-    Nothing may that says where the broker is, what the secret is, or where files lie: a wrong value there
-    could not be taken back over the link.
-    """
-    meta = {"help": help_text, "unit": unit, "low": low, "high": high, "remote": remote}
-    return field(default=default, metadata=meta)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,6 +180,7 @@ class Config:
     vehicle: Vehicle
     buffer: Buffer
     uplink: Uplink
+    power: Power
     health: Health
     log: Log
     consent: Consent
@@ -210,6 +193,7 @@ SECTIONS: Final[Mapping[str, type]] = {
     "vehicle": Vehicle,
     "buffer": Buffer,
     "uplink": Uplink,
+    "power": Power,
     "health": Health,
     "log": Log,
     "consent": Consent,
@@ -244,7 +228,7 @@ def settings() -> Iterator[Setting]:
     for section, cls in SECTIONS.items():
         for entry in dataclasses.fields(cls):
             meta = entry.metadata
-            kind = str(entry.type).removesuffix(" | None")
+            kind = str(entry.type).removesuffix(" | None").replace("tuple[str, ...]", "list")
             yield Setting(
                 section,
                 entry.name,

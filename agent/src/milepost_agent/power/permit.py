@@ -73,6 +73,14 @@ class BusPermit:
         """Tell that something was heard on the bus that this source had not asked for."""
         self._permits.tell(mono_s, lambda policy, at_s: policy.traffic(self._name, at_s))
 
+    def hint(self, mono_s: float) -> None:
+        """Tell that the bus shows what that of a car in use would: much more traffic than before."""
+        self._permits.tell(mono_s, lambda policy, at_s: policy.hint(self._name, at_s))
+
+    def busy(self, mono_s: float) -> None:
+        """Tell that the bus still carries traffic, although it is left alone."""
+        self._permits.tell(mono_s, lambda policy, at_s: policy.busy(self._name, at_s))
+
     async def wait(self, seconds: float, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         """Wait for so long, or until what is permitted changes."""
         self._changed.clear()

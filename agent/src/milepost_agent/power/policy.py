@@ -116,6 +116,14 @@ class PowerPolicy:
         self._use.began("readings come in", at_s)
         self.is_proven = True
 
+    def hint(self, name: str, at_s: float) -> None:
+        """A source saw on its bus what a car in use would do: much more traffic than before."""
+        self._asking[name].hint(at_s)
+
+    def busy(self, name: str, at_s: float) -> None:
+        """The bus of a source carries traffic, although nobody answers or is asked."""
+        self._asking[name].lasting(at_s)
+
     def ignition(self, *, is_on: bool, at_s: float) -> None:
         """The ignition line, at each look at it."""
         if self._use.ignition(is_on=is_on, at_s=at_s):
