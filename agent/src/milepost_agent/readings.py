@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
 
     from milepost_agent.power.permit import BusPermit
+    from milepost_agent.pulse import Pulse
     from milepost_protocol.signals import Value
 
 
@@ -45,4 +46,14 @@ class AskingSource(Source, Protocol):
 
     def obey(self, permit: BusPermit) -> None:
         """Take the permit up, before any reading is asked for."""
+        ...
+
+
+@runtime_checkable
+class PulsingSource(Source, Protocol):
+    """A source whose loop can be seen to turn; the watchdog starts the agent anew when it hangs."""
+
+    @property
+    def pulse(self) -> Pulse:
+        """Of the loop behind ``readings``."""
         ...

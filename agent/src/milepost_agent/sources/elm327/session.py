@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from milepost_agent import paths
 from milepost_agent.errors import AdapterError, PortError, ReplyError
 from milepost_agent.power.permit import alone
+from milepost_agent.pulse import Pulse
 from milepost_agent.readings import Reading
 from milepost_agent.sources.elm327.adapter import Adapter, AdapterTimes
 from milepost_agent.sources.elm327.reply import RESETS, parse_reply
@@ -39,6 +40,8 @@ logger = logging.getLogger(__name__)
 DISCOVERY_TRIES_MAX: Final = 3
 SILENCES_MAX: Final = 5
 """Requests in a row that nobody answered, after which the ignition is taken to be off."""
+TURN_S_MAX: Final = 300.0
+"""From one answer, or rest, to the next; each wait on the adapter has a limit of its own, far below that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,18 +84,20 @@ class Elm327Source:
         self._permit = alone(self.name, clock())
         self._is_told_off = False
         self._is_asleep = False
+        self.pulse = Pulse(TURN_S_MAX)
 
     def obey(self, permit: BusPermit) -> None:
         """Take up the permit of a keeper; without one the source decides by the same rules for itself."""
         self._permit = permit
 
     def status(self) -> Mapping[str, Value]:
-        return self._status.table() | {"stance": self._permit.stance.value}
+        return {**self._status.table(), "stance": self._permit.stance.value}
 
     async def readings(self) -> AsyncGenerator[Reading, None]:
         """All readings from now on; ``Vehicle.LowVoltageSystemState`` tells when the car answers."""
         while True:
-            await self._permit.opened()
+            with self.pulse.resting():
+                await self._permit.opened()
             try:
                 async with aclosing(self._connected()) as readings:
                     async for reading in readings:
@@ -102,7 +107,8 @@ class Elm327Source:
             except (PortError, AdapterError) as error:
                 self._status.failed(error)
                 logger.warning("%s", error)
-                await self._permit.wait(self._backoff.next_s(), self._sleep)
+                with self.pulse.resting():
+                    await self._permit.wait(self._backoff.next_s(), self._sleep)
 
     async def _connected(self) -> AsyncGenerator[Reading, None]:
         self._status.state = "connecting"
@@ -206,7 +212,8 @@ class Elm327Source:
                 wait_s = plan.wait_s(asked_s)
                 if wait_s is None:
                     return
-                await self._sleep(wait_s)
+                with self.pulse.resting():
+                    await self._sleep(wait_s)
                 continue
             reply = await self._request(adapter, request.command)
             silences = silences + 1 if reply.is_silence else 0
@@ -247,12 +254,14 @@ class Elm327Source:
             if self._permit.may_ask:
                 return
             if self._permit.is_open:
-                await self._permit.wait(self._permit.look_interval_s, self._sleep)
+                with self.pulse.resting():
+                    await self._permit.wait(self._permit.look_interval_s, self._sleep)
             if self._permit.may_ask:
                 return
 
     async def _request(self, adapter: Adapter, command: str, *, search: bool = False) -> AdapterReply:
         reply = parse_reply(command, await adapter.request(command, search=search))
+        self.pulse.beat()
         self._status.count(reply)
         if reply.notices & RESETS:
             await adapter.initialise(self._options.protocol)
