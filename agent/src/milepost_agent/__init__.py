@@ -1,1 +1,3 @@
 """Milepost agent."""
+
+__version__ = "0.1.0"

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Final
 from milepost_agent import parts
 from milepost_agent.backoff import Backoff
 from milepost_agent.buffer.recorder import Recorder, Surroundings
-from milepost_agent.consent import ConsentGate, consent_of
 from milepost_agent.edge import Edge
 from milepost_agent.errors import EdgeStateError, StoreDamagedError, StoreFullError, StoreIoError
 from milepost_agent.health.document import status_document
 from milepost_agent.health.endpoint import StatusServer
 from milepost_agent.health.sdnotify import notify
+from milepost_agent.remote.kept import Kept
+from milepost_agent.remote.remote import Around, InForce, Remote
 from milepost_agent.tasks import OnFailure, Task, run_all
 from milepost_agent.uplink.uplink import Uplink
 
@@ -37,14 +38,23 @@ _LOG = logging.getLogger(__name__)
 
 
 class Agent:
-    """All parts of one agent. ``run`` returns when told to stop, with everything committed."""
+    """All parts of one agent. ``run`` returns when told to stop, with everything committed.
 
-    def __init__(self, config: Config, sources: Sequence[Source], platform: Platform) -> None:
+    It also returns when the server desires another configuration, which lies on the disk then: ``life.live``
+    builds the next agent with it. ``in_force`` says where ``config`` comes from; by default from the file.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        sources: Sequence[Source],
+        platform: Platform,
+        in_force: InForce | None = None,
+    ) -> None:
         self._config = config
         self.sources = _named(sources)
         self.clock = platform.clock
         self.edge = Edge(parts.edge_config(config))
-        self._gate = ConsentGate(consent_of(config.consent)) if config.profile else None
         self.edge_state_error = ""
         self.recorder = Recorder(
             functools.partial(parts.open_store, config, platform.entropy, platform.files),
@@ -55,6 +65,17 @@ class Agent:
             ),
             parts.recorder_limits(config),
         )
+        self._kept = Kept(platform.files, Path(config.buffer.path))
+        self.remote = Remote(
+            in_force or InForce(config, config),
+            Around(
+                self.clock,
+                platform.entropy,
+                lambda: self.recorder.epoch,
+                lambda: self.edge.signals(self.clock().mono_s),
+                self._keep,
+            ),
+        )
         self.uplink = Uplink(
             parts.broker(config),
             platform.connect,
@@ -62,6 +83,7 @@ class Agent:
             limits=parts.session_limits(config),
             backoff=Backoff(platform.random, config.uplink.reconnect_s_min, config.uplink.reconnect_s_max),
             clock=self.clock,
+            channels=self.remote.channels(),
         )
         self.recorder.on_stored = self.uplink.wake
         self._started_s = self.clock().mono_s
@@ -78,6 +100,7 @@ class Agent:
             Task("commit", self.recorder.run, OnFailure.STOP_AGENT),
             Task("edge", self._tick, OnFailure.STOP_AGENT),
             Task("uplink", self.uplink.run, OnFailure.RESTART),
+            Task("remote", self.remote.run, OnFailure.RESTART),
             Task(STATUS_TASK, status.run, OnFailure.RESTART),
             *(
                 Task(f"source {name}", functools.partial(self._read, source), OnFailure.RESTART)
@@ -100,9 +123,10 @@ class Agent:
             await self._open(stop)
             if not stop.is_set():
                 notify("READY=1")
-                await run_all(self.tasks, stop)
+                await run_all(self.tasks, stop, self.remote.reconfigure)
         finally:
-            notify("STOPPING=1")
+            if not self.remote.reconfigure.is_set():
+                notify("STOPPING=1")
             await self.recorder.finish()
 
     async def _open(self, stop: asyncio.Event) -> None:
@@ -152,8 +176,11 @@ class Agent:
             self.recorder.add(self.edge.tick(self._edge_s))
 
     def _watch_consent(self) -> None:
-        if self._gate:
-            self.edge.allow_profile(self._gate.look(self.clock()))
+        self.edge.allow_profile(self.remote.look())
+
+    async def _keep(self, payload: bytes) -> None:
+        # In the thread of the buffer: a slow flash must not hold up the loop.
+        await self.recorder.ask(lambda _store: self._kept.save(payload))
 
     async def status(self) -> dict[str, Any]:
         """The document that the status socket gives."""

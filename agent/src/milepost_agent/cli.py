@@ -81,20 +81,18 @@ def _add(commands: Any, name: str, summary: str, example: str, command: Command)
 def _run(options: argparse.Namespace) -> int:
     import asyncio  # noqa: PLC0415  (other commands stay quick)
 
-    from milepost_agent.agent import Agent  # noqa: PLC0415
     from milepost_agent.config import load  # noqa: PLC0415
-    from milepost_agent.parts import open_sources  # noqa: PLC0415
+    from milepost_agent.life import live  # noqa: PLC0415
     from milepost_agent.platform import this_machine  # noqa: PLC0415
 
     config = load(options.config)
-    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=config.log.level.upper())
-    sources = open_sources(config)
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
 
     async def run() -> None:
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        await Agent(config, sources, this_machine()).run(stop)
+        await live(config, this_machine(), stop, lambda now: logging.root.setLevel(now.log.level.upper()))
 
     asyncio.run(run())
     return 0

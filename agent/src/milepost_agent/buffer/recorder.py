@@ -88,6 +88,8 @@ class Recorder:
         self._wake = asyncio.Event()
         self.on_stored: Callable[[], None] = lambda: None
         """Called in the loop after each commit."""
+        self.epoch = ""
+        """Of the store when it was last asked, "" before."""
         self.sampled = 0
         self.commits = 0
         self.refused: Counter[str] = Counter()
@@ -115,7 +117,9 @@ class Recorder:
         if self._store is None:
             self._store = self._open_store()
         try:
-            return question(self._store)
+            answer = question(self._store)
+            self.epoch = self._store.current.epoch
+            return answer
         except (StoreIoError, StoreDamagedError):
             self._drop_store()
             raise

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any, Final
 
 from milepost_agent.errors import StoreError
+from milepost_protocol.device_documents import RUNNING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,6 +31,7 @@ async def status_document(agent: Agent, config: Config) -> dict[str, Any]:
         "samples": _samples(agent),
         "buffer": await _buffer(agent),
         "uplink": _uplink(agent),
+        "remote": agent.remote.status(),
         "sources": {name: dict(source.status()) for name, source in agent.sources.items()},
         "tasks": {task.name: task.facts() for task in agent.tasks},
     }
@@ -107,6 +109,7 @@ def _lines(status: Mapping[str, Any], now_ms: int) -> Iterator[str]:
     if buffer["error"]:
         yield f"          NOT STORING: {buffer['error']}"
     yield from _uplink_lines(uplink)
+    yield from _remote_lines(status["remote"], now_ms)
     for name, facts in status["sources"].items():
         task = status["tasks"].get(f"source {name}", {})
         known = ", ".join(f"{key} {value}" for key, value in facts.items())
@@ -143,6 +146,19 @@ def _uplink_lines(uplink: Mapping[str, Any]) -> Iterator[str]:
         f"sent      up to seq {uplink['sent_seq']:,} of epoch {uplink['epoch'] or '(none yet)'}; "
         f"{uplink['batches']:,} batches, {uplink['batch_bytes']:,} bytes, {uplink['resends']:,} resends"
     )
+
+
+def _remote_lines(remote: Mapping[str, Any], now_ms: int) -> Iterator[str]:
+    revision, profile, refused = remote["revision"], remote["profile"], remote["refused"]
+    yield f"config    {f'revision {revision} of the server, over the file' if revision else 'the file alone'}"
+    if profile:
+        left = _duration((profile["expires_ms"] - now_ms) / 1000)
+        until = f", ends in {left}" if profile["state"] == RUNNING else ""
+        yield f"          profile {profile['name']}: {profile['state']}{until}"
+    if refused:
+        yield f"          REFUSED revision {refused['revision'] or '(unreadable)'}: {refused['error']}"
+    if remote["trouble"]:
+        yield f"          {remote['trouble']}"
 
 
 def _duration(seconds: float) -> str:
