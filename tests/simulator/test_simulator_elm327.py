@@ -176,3 +176,12 @@ def test_reset_forgets_settings_but_not_the_device_id(elm: Elm327) -> None:
     say(elm, "ATE0")
     assert say(elm, "0100").startswith("SEARCHING...\r41 00")
     assert say(elm, "AT@2") == "MILEPOST0001\r\r>"
+
+
+def test_low_power_ends_with_the_next_character_which_is_lost(elm: Elm327) -> None:
+    say(elm, "ATE0")
+    assert say(elm, "ATLP") == "OK\r\r>"
+    assert elm.is_low_power
+    assert say(elm, " ATRV") == ">12.6V\r\r>"
+    assert not elm.is_low_power
+    assert elm.bus_requests == 0

@@ -56,9 +56,11 @@ class Battery:
         self.charge -= STARTER_A * duration_s / 3600 / CAPACITY_AH
         self._surface_v = 0.0
 
-    def rest(self, elapsed_s: float, ambient_c: float) -> None:
-        """Stand for ``elapsed_s``: sleeping control units drain it, surface charge fades, heat ages it."""
-        self.charge = max(0.0, self.charge - PARKED_DRAIN_A * elapsed_s / 3600 / CAPACITY_AH)
+    def rest(self, elapsed_s: float, ambient_c: float, load_a: float = 0.0) -> None:
+        """Stand for ``elapsed_s``: sleeping control units and ``load_a`` drain it, surface charge fades, heat
+        ages it."""
+        drain_a = PARKED_DRAIN_A + load_a
+        self.charge = max(0.0, self.charge - drain_a * elapsed_s / 3600 / CAPACITY_AH)
         self._surface_v *= math.exp(-elapsed_s / SURFACE_LAG_S)
         self.age(elapsed_s, ambient_c)
 

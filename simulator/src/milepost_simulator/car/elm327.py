@@ -89,10 +89,18 @@ class Elm327:
         self._typed = bytearray()
         self._last_command = ""
         self.refused_commands = 0
+        self.bus_requests = 0
+        """Requests that were put on the bus, or on a bus that is asleep."""
+        self.is_low_power = False
 
     def feed(self, data: bytes) -> list[Output]:
         """Take characters from the line; gives what the adapter sends because of them."""
         outputs: list[Output] = []
+        if self.is_low_power and data:
+            # The first character only wakes it.
+            self.is_low_power = False
+            outputs.append(Output(self._timing.command_s, PROMPT))
+            data = data[1:]
         for byte in data:
             if byte in (0x00, 0x0A):
                 continue
@@ -131,8 +139,9 @@ class Elm327:
             return [Output(delay_s, b"\r\r" + self._text(version))]
         if command == "MA":
             return [Output(self._at.settings.timeout_s, self._text("NO DATA"))]
-        if command[:2] in ("SP", "TP", "PC") or command == "D":
+        if command[:2] in ("SP", "TP", "PC", "LP") or command == "D":
             self._is_connected = False
+        self.is_low_power = command == "LP"
         return self._say(self._at.run(command))
 
     def _request(self, digits: str) -> list[Output]:
@@ -141,6 +150,7 @@ class Elm327:
         request = bytes.fromhex(digits[:-1] if len(digits) % 2 else digits)
         if len(request) > REQUEST_BYTES_MAX:
             return self._say(UNKNOWN)
+        self.bus_requests += 1
         now = self._look()
         if not self._is_connected:
             return self._connect_and_ask(request, answers_max, now)
