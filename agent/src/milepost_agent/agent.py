@@ -61,7 +61,7 @@ class Agent:
             Surroundings(
                 self._counters,
                 self.clock,
-                functools.partial(platform.files.look, Path(config.buffer.path).parent),
+                functools.partial(parts.free_space, config, platform.files),
             ),
             parts.recorder_limits(config),
         )

@@ -6,6 +6,7 @@ import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from milepost_agent.buffer import schema
 from milepost_agent.buffer.policy import BufferLimits
 from milepost_agent.buffer.recorder import RecorderLimits
 from milepost_agent.buffer.store import BufferStore
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from milepost_agent.buffer.files import Files
+    from milepost_agent.buffer.policy import DiskFacts
     from milepost_agent.readings import Source
     from milepost_agent.settings import Config
 
@@ -38,9 +40,19 @@ def open_store(config: Config, entropy: Callable[[int], bytes], files: Files) ->
         free_inodes_min=config.buffer.free_inodes_min,
         age_ms_max=round(config.buffer.age_days_max * DAY_MS),
     )
+    disk = free_space(config, files)
+    return BufferStore.open(Path(config.buffer.path), config.device.id, limits, entropy, disk, files=files)
+
+
+def free_space(config: Config, files: Files) -> DiskFacts:
+    """What is free where the buffer is.
+
+    Raises:
+        StoreError: the disk does not even tell that.
+    """
     path = Path(config.buffer.path)
-    disk = files.look(path.parent)
-    return BufferStore.open(path, config.device.id, limits, entropy, disk, files=files)
+    with schema.translated(path):
+        return files.look(path.parent)
 
 
 def open_sources(config: Config) -> list[Source]:
