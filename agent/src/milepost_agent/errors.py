@@ -5,14 +5,17 @@
     AgentError
     +-- SourceError               a source of readings
     |   +-- SourceConfigError     a [[source]] table that cannot be used as it stands
+    |   |   +-- ProfileError      a vehicle profile that cannot be used
     |   +-- ReplayFormatError     a replay file that is not what its format says
-    |   +-- PortError             the port to the adapter does not open, or went away
+    |   +-- PortError             the port to the adapter or bus does not open, or went away
     |   +-- AdapterError          the adapter is silent, or does not answer as an ELM327 does
     |   +-- ReplyError            a reply that does not hold what was asked for
+    |   +-- ReadOnlyError         a request that would do more than read; it was not sent
     +-- EdgeStateError            saved counters that this version cannot take up
     +-- StoreError                the buffer file
     |   +-- StoreLockedError      another process has it
     |   +-- StoreDeviceError      it holds samples of another device
+    |   +-- StoreForeignError     the file at its place is somebody else's
     |   +-- StoreFullError        no room for a commit; nothing of it was stored
     |   +-- StoreDamagedError     it is no buffer, or fails its check
     |   +-- StoreIoError          the disk or the file system refuses
@@ -20,6 +23,7 @@
     |   +-- PublishRefusedError   the broker does not take a message; the connection stays
     +-- ConfigError               a configuration that cannot be used
     +-- StatusError               no running agent answers on the status socket
+    +-- MetricsError              the file of metrics cannot be written
 """
 
 from __future__ import annotations
@@ -41,6 +45,15 @@ class SourceConfigError(SourceError):
         self.setting = setting
 
 
+class ProfileError(SourceConfigError):
+    """A vehicle profile that cannot be used; ``place`` says where in it, "" for the whole."""
+
+    def __init__(self, profile: str, place: str, why: str) -> None:
+        super().__init__("profile", f"{profile}{', ' if place else ''}{place}: {why}")
+        self.profile = profile
+        self.place = place
+
+
 class ReplayFormatError(SourceError):
     """A line of a replay file that cannot be read; the first line is 1."""
 
@@ -51,7 +64,7 @@ class ReplayFormatError(SourceError):
 
 
 class PortError(SourceError):
-    """The port to the adapter does not open, or was lost."""
+    """The port to the adapter or bus does not open, or was lost."""
 
     def __init__(self, port: str, why: str) -> None:
         super().__init__(f"port {port}: {why}")
@@ -71,6 +84,14 @@ class ReplyError(SourceError):
 
     def __init__(self, request: str, why: str) -> None:
         super().__init__(f"reply to {request} {why}")
+        self.request = request
+
+
+class ReadOnlyError(SourceError):
+    """``request`` (hex digits) might do more than read: a fault in the code, not in the car."""
+
+    def __init__(self, request: str, why: str) -> None:
+        super().__init__(f"{request} {why}; it was not sent")
         self.request = request
 
 
@@ -117,6 +138,17 @@ class StoreDeviceError(StoreError):
         self.device = device
 
 
+class StoreForeignError(StoreError):
+    """The file at the buffer's place is ``what``, no buffer; it was not touched."""
+
+    def __init__(self, path: str, what: str) -> None:
+        super().__init__(
+            path,
+            f"is {what}, no buffer, and was left as it is; move it away, or name another [buffer] path",
+        )
+        self.what = what
+
+
 class StoreFullError(StoreError):
     """There is no room for a commit: nothing of it was stored."""
 
@@ -161,3 +193,13 @@ class StatusError(AgentError):
             f"no agent answers on {socket} ({why}); is `milepost-agent run` running with this config?"
         )
         self.socket = socket
+
+
+class MetricsError(AgentError):
+    """The file of metrics cannot be written."""
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(
+            f"metrics file {path}: {why}; make its folder writable for the agent, or change [health] metrics_file"
+        )
+        self.path = path

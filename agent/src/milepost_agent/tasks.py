@@ -13,6 +13,8 @@ from milepost_agent.errors import AgentError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
+    from milepost_agent.pulse import Pulse
+
 RESTART_S_MIN: Final = 1.0
 RESTART_S_MAX: Final = 300.0
 CANCEL_AGAIN_S: Final = 2.0
@@ -31,11 +33,12 @@ class OnFailure(enum.Enum):
 
 @dataclass(slots=True)
 class Task:
-    """One row of the table; the fields after ``on_failure`` are what status shows."""
+    """One row of the table; ``pulse`` is for the watchdog, the fields after it are what status shows."""
 
     name: str
     run: Callable[[], Awaitable[None]]
     on_failure: OnFailure
+    pulse: Pulse | None = None
     state: str = "waiting"
     failures: int = 0
     last_error: str = ""
@@ -67,7 +70,7 @@ async def _keep(task: Task) -> None:
         try:
             await asyncio.wait([attempt])
         finally:
-            await _end(attempt)
+            await end(attempt)
         error = attempt.exception()
         if error is None:
             task.state = "ended"
@@ -86,7 +89,7 @@ async def _keep(task: Task) -> None:
         pause_s = min(2 * pause_s, RESTART_S_MAX)
 
 
-async def _end(attempt: asyncio.Future[None]) -> None:
+async def end(attempt: asyncio.Future[None]) -> None:
     """Cancel, and wait: it may have a connection to close.
 
     Python 3.11's ``wait_for`` loses a cancellation that comes together with what it waits for, so one may
