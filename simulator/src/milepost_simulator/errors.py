@@ -11,6 +11,10 @@
         +-- ServerRefusedError  the server answered a request of the demo with an error
         +-- ServerSilentError   the server did not answer at all
         +-- SamplesMissingError samples that an agent says are stored are not at the server
+    +-- WorldError              a simulated world that cannot be, or cannot go on
+        +-- WorldUnavailableError Python's SQLite cannot be given a simulated disk
+        +-- WorldStuckError     something in a world waits for what will never come
+        +-- ScenarioError       a scenario that cannot be read
 """
 
 from __future__ import annotations
@@ -84,3 +88,29 @@ class SamplesMissingError(DemoError):
     def __init__(self, missing: Sequence[str]) -> None:
         super().__init__("samples are missing at the server: " + "; ".join(missing))
         self.missing = tuple(missing)
+
+
+class WorldError(SimulatorError):
+    """A simulated world that cannot be, or cannot go on."""
+
+
+class WorldUnavailableError(WorldError):
+    """Python's own SQLite cannot be given a simulated disk."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"Python's SQLite cannot be given a simulated disk: {why}; use a Python whose _sqlite3 module "
+            "is linked to a shared libsqlite3"
+        )
+
+
+class WorldStuckError(WorldError):
+    """Something in a world waits for what will never come."""
+
+
+class ScenarioError(WorldError):
+    """A scenario that cannot be read; ``name`` says which one."""
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(f"scenario {name}: {why}")
+        self.name = name

@@ -1,0 +1,166 @@
+"""What an agent has said: every sample at the moment when its commit returned, and what it may delete since.
+
+Kept outside the code under test. ``violations`` are broken promises, in words.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from milepost_simulator.world.car import SERIES, is_scripted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from milepost_protocol.receipt import Receipt
+    from milepost_protocol.samples import Sample
+    from milepost_protocol.signals import Value
+
+VIOLATIONS_MAX: Final = 20
+
+
+class Fed(NamedTuple):
+    """A reading that the source gave out, and the true time then."""
+
+    value: Value
+    true_ms: int
+
+
+class Stored(NamedTuple):
+    """A sample as it was first seen in the buffer; ``true_ms`` is None where no script knows of it."""
+
+    sample: Sample
+    true_ms: int | None
+
+
+@dataclass(slots=True)
+class Epoch:
+    """What is known of one epoch.
+
+    Attributes:
+        stored: by seq.
+        last: the highest seq that was given out.
+        receipted: the highest seq up to which a receipt that reached the agent covers all.
+        named: the highest seq that any receipt which reached the agent names.
+        moved_to: where what was left of it got new seqs: epoch, and what to take off a seq.
+    """
+
+    stored: dict[int, Stored] = field(default_factory=dict)
+    last: int = 0
+    receipted: int = 0
+    named: int = 0
+    moved_to: tuple[str, int] | None = None
+
+
+class Ledger:
+    """The books of one device.
+
+    Args:
+        now_s: virtual seconds, for violations.
+        trace: what else is to be told of.
+        forgives: whether an older copy of the buffer was put back, so that seqs are given out again.
+    """
+
+    def __init__(
+        self, now_s: Callable[[], float], trace: Callable[[str], None], forgives: Callable[[], bool]
+    ) -> None:
+        self._now_s = now_s
+        self._trace = trace
+        self._forgives = forgives
+        self._fed: dict[str, deque[Fed]] = {}
+        self._limbo: dict[str, deque[Fed]] = {}
+        """What waited when an earlier life ended: nobody was told that it is stored, but it may be."""
+        self.epochs: dict[str, Epoch] = {}
+        self.overwritten: list[tuple[str, Sample]] = []
+        self.violations: list[str] = []
+        self.counts: Counter[str] = Counter()
+
+    def violate(self, what: str) -> None:
+        """Note a broken promise."""
+        self._trace(f"VIOLATION {what}")
+        if len(self.violations) < VIOLATIONS_MAX:
+            self.violations.append(f"at {self._now_s():.3f} s: {what}")
+
+    def epoch(self, name: str) -> Epoch:
+        """The books of an epoch, opened where it is new."""
+        return self.epochs.setdefault(name, Epoch())
+
+    def read(self, signal: str, value: Value, true_ms: int) -> None:
+        """The source gives a reading out."""
+        self._fed.setdefault(signal, deque()).append(Fed(value, true_ms))
+        self.counts["read"] += 1
+
+    @property
+    def unaccounted(self) -> int:
+        """Readings that were given out and are neither stored nor among the seqs that were gaps at once.
+
+        The series is left out: the agent withholds it as long as its consent is closed.
+        """
+        waiting = sum(len(queue) for signal, queue in self._fed.items() if signal != SERIES)
+        gaps = sum(books.last - len(books.stored) for books in self.epochs.values())
+        return waiting + self.counts["passed_over"] - gaps
+
+    def end_life(self) -> None:
+        """A life has ended: what was only in memory was never promised."""
+        self.counts["lost_in_memory"] += sum(map(len, self._fed.values()))
+        for signal, queue in self._fed.items():
+            self._limbo.setdefault(signal, deque()).extend(queue)
+        self._fed = {}
+
+    def looked(self) -> None:
+        """All that an earlier life may have left behind has been seen."""
+        self._limbo.clear()
+
+    def store(self, epoch: str, sample: Sample) -> None:
+        """A commit has returned, and this sample was in it for the first time."""
+        books = self.epoch(epoch)
+        known = books.stored.get(sample.seq)
+        if known is not None:
+            self._compare(epoch, known.sample, sample)
+            return
+        if sample.seq <= books.last and not self._forgives():
+            self.violate(f"seq {sample.seq} of {epoch} is given out again, after {books.last}")
+        books.stored[sample.seq] = Stored(sample, self._take_fed(sample))
+        self.counts["stored"] += 1
+
+    def _compare(self, epoch: str, known: Sample, sample: Sample) -> None:
+        if (known.signal, known.value) == (sample.signal, sample.value):
+            return
+        if self._forgives():
+            self.overwritten.append((epoch, sample))
+            return
+        self.violate(
+            f"seq {sample.seq} of {epoch} was stored as {known.signal} = {known.value!r:.40}, "
+            f"now the buffer has {sample.signal} = {sample.value!r:.40}"
+        )
+
+    def _take_fed(self, sample: Sample) -> int | None:
+        """The true time of a sample; readings of one signal are stored in their order, none twice."""
+        if not is_scripted(sample):
+            return None
+        for books in (self._limbo, self._fed):
+            queue = books.get(sample.signal, deque())
+            if any(fed.value == sample.value for fed in queue):
+                popped = _pop_up_to(queue, sample)
+                if sample.signal == SERIES:
+                    return None  # what is withheld leaves no trace here, and values of the series come again
+                self.counts["passed_over"] += 0 if books is self._limbo else len(popped) - 1
+                return popped[-1].true_ms
+        if not self._forgives():
+            self.violate(f"{sample.signal} = {sample.value!r:.40} is stored twice, or was never read")
+        return None
+
+    def deliver(self, receipt: Receipt) -> None:
+        """A receipt reaches the agent, which may delete what it covers from now on."""
+        books = self.epoch(receipt.epoch)
+        books.receipted = max(books.receipted, receipt.seq)
+        books.named = max(books.named, receipt.seq, *(last for _, last in receipt.above), 0)
+
+
+def _pop_up_to(queue: deque[Fed], sample: Sample) -> list[Fed]:
+    popped = [queue.popleft()]
+    while popped[-1].value != sample.value:
+        popped.append(queue.popleft())
+    return popped

@@ -1,0 +1,184 @@
+"""Looks into the buffer after each commit, through the agent's own connection, and holds it to its word."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import Counter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from milepost_agent.buffer.policy import DROP_ORDER, RANK
+from milepost_agent.buffer.schema import split_key
+from milepost_protocol.codec import unpack_batch
+from milepost_protocol.errors import ProtocolError
+from milepost_protocol.samples import GapReason
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from milepost_simulator.world.ledger import Ledger
+    from milepost_simulator.world.mount import Mount
+
+STREAMS = "SELECT ordinal, epoch, next_seq, receipted FROM stream ORDER BY ordinal"
+SPANS = "SELECT key, last, reason, counts FROM span WHERE key > ? ORDER BY key"
+PAYLOAD = "SELECT payload FROM span WHERE key = ?"
+
+
+class Row(NamedTuple):
+    """A stream of the file."""
+
+    ordinal: int
+    epoch: str
+    next_seq: int
+    receipted: int
+
+
+class Piece(NamedTuple):
+    """A span of the file: a block of samples, or a gap with its reason."""
+
+    ordinal: int
+    first: int
+    last: int
+    reason: str | None
+    counts: str
+
+
+class Witness:
+    """What it saw last, and the comparison with what it sees now.
+
+    Args:
+        ledger: the books that are kept.
+        path: the buffer; other databases (one that is being made) have promised nothing yet.
+        forgives: whether what was done to the file from outside excuses that samples vanish.
+    """
+
+    def __init__(self, ledger: Ledger, path: Path, forgives: Callable[[], bool]) -> None:
+        self._ledger = ledger
+        self._path = path
+        self._forgives = forgives
+        self._rows: dict[str, Row] = {}
+        self._pieces: dict[int, Piece] = {}
+
+    def connections(self, mount: Mount) -> Callable[[Path], type[sqlite3.Connection]]:
+        """The class of connections of one life: such that tell of each commit to the buffer."""
+        witness = self
+
+        class Watched(sqlite3.Connection):
+            deleted = True
+
+            def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+                cursor = super().execute(sql, parameters)
+                if sql == "COMMIT" and not mount.is_dead:
+                    with mount.unobserved():
+                        witness.look(super().execute, is_whole=self.deleted)
+                    self.deleted = False
+                elif sql.startswith(("DELETE", "UPDATE span", "ROLLBACK")):
+                    self.deleted = True
+                return cursor
+
+        return lambda path: Watched if path == self._path else sqlite3.Connection
+
+    def look(self, ask: Callable[..., sqlite3.Cursor], *, is_whole: bool) -> None:
+        """Compare the file with the books: after a commit that only added, its new end; else all of it."""
+        rows = {row[1]: Row(*row) for row in ask(STREAMS)}
+        after = -1 if is_whole else max(self._pieces, default=-1)
+        found = {
+            key: Piece(*split_key(key), last, reason, counts)
+            for key, last, reason, counts in ask(SPANS, (after,))
+        }
+        names = {row.ordinal: epoch for epoch, row in rows.items()}
+        for key, piece in found.items():
+            if piece.reason is None and self._pieces.get(key) != piece:
+                self._take_block(names.get(piece.ordinal, ""), piece, ask(PAYLOAD, (key,)).fetchone()[0])
+        pieces = found if is_whole else {**self._pieces, **found}
+        self._ledger.looked()
+        self._compare_streams(rows)
+        self._check_order_of_value(pieces)
+        for epoch, row in rows.items():
+            before = self._rows.get(epoch)
+            expected = row.receipted + 1 if is_whole or before is None else before.next_seq
+            self._check_tiles(row, expected, [p for p in found.values() if p.ordinal == row.ordinal])
+            books = self._ledger.epoch(epoch)
+            books.last = max(books.last, row.next_seq - 1)
+        self._rows, self._pieces = rows, pieces
+
+    def is_drained(self, watermark: Callable[[str], int]) -> bool:
+        """Whether the server has all that the file ever gave out in its epochs, and the agent knows it."""
+        return bool(self._rows) and all(
+            watermark(epoch) == row.next_seq - 1 == row.receipted for epoch, row in self._rows.items()
+        )
+
+    def _take_block(self, epoch: str, piece: Piece, payload: bytes) -> None:
+        try:
+            batch = unpack_batch(payload)
+        except ProtocolError as error:
+            self._ledger.violate(f"block {piece.first}..{piece.last} of {epoch} cannot be read: {error}")
+            return
+        for seq, sample in enumerate(batch.samples(), piece.first):
+            self._ledger.store(epoch, sample._replace(seq=seq))
+
+    def _check_tiles(self, row: Row, expected: int, pieces: Sequence[Piece]) -> None:
+        """From ``expected`` to the next seq nothing is missing, and nothing is there twice."""
+        for index, piece in enumerate(pieces):
+            is_cut = index == 0 and piece.first <= expected <= piece.last
+            if piece.first != expected and not is_cut:
+                self._ledger.violate(f"{row.epoch}: a span begins at {piece.first}, not at {expected}")
+            expected = piece.last + 1
+        if expected != row.next_seq:
+            self._ledger.violate(
+                f"{row.epoch}: the spans end before {expected}, the stream before {row.next_seq}"
+            )
+
+    def _compare_streams(self, rows: dict[str, Row]) -> None:
+        """What was there and is not any more must be covered by a receipt that has reached the agent."""
+        for epoch, books in self._ledger.epochs.items():
+            row = rows.get(epoch)
+            if row is not None and row.receipted > max(books.receipted, 0) and row.receipted > 0:
+                self._ledger.violate(
+                    f"{epoch} is deleted up to {row.receipted}, receipts cover {books.receipted}"
+                )
+            if self._forgives() or books.moved_to or not books.last:
+                continue
+            if row is not None and row.next_seq <= books.last:
+                self._ledger.violate(
+                    f"{epoch} was given out up to {books.last}, now it ends before {row.next_seq}"
+                )
+            if row is None and max(books.receipted, books.named) < books.last:
+                self._ledger.violate(
+                    f"{epoch} is gone, with seqs up to {books.last}; receipts cover {books.receipted}"
+                )
+        for epoch in self._rows.keys() - rows.keys():
+            self._note_move(self._rows[epoch], rows)
+
+    def _note_move(self, old: Row, rows: dict[str, Row]) -> None:
+        """An epoch that the server knew more of than the agent: what was left of it has new seqs."""
+        heir = next((row for row in rows.values() if row.ordinal == old.ordinal + 1), None)
+        if heir is None or heir.epoch in self._rows:
+            return
+        held = [piece.first for piece in self._pieces.values() if piece.ordinal == old.ordinal]
+        base = (min(held) if held else old.next_seq) - 1
+        self._ledger.epoch(old.epoch).moved_to = (heir.epoch, base)
+
+    def _check_order_of_value(self, pieces: dict[int, Piece]) -> None:
+        """Where the byte cap costs samples of a class, no block may hold any of a lesser class."""
+        before, now = _dropped(self._pieces), _dropped(pieces)
+        ranks = [RANK[name] for name in now if now[name] > before[name]]
+        if not ranks:
+            return
+        self._ledger.counts["evictions"] += 1
+        for piece in pieces.values():
+            if piece.reason is None and any(RANK[name] < max(ranks) for name in json.loads(piece.counts)):
+                self._ledger.violate(
+                    f"{DROP_ORDER[max(ranks)]} is dropped for room, while block {piece.first}..{piece.last} "
+                    f"still holds {piece.counts}"
+                )
+                return
+
+
+def _dropped(pieces: dict[int, Piece]) -> Counter[str]:
+    total: Counter[str] = Counter()
+    for piece in pieces.values():
+        if piece.reason == GapReason.DISK_BUDGET:
+            total.update(json.loads(piece.counts))
+    return total
