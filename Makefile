@@ -9,7 +9,7 @@ MEMBERS := protocol agent server simulator
 REQUIREMENTS := deploy/requirements
 ONCE ?=
 
-.PHONY: help setup demo test check format bench contracts pins clean
+.PHONY: help setup demo test check format bench bench-agent contracts pins clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,10 @@ bench: $(VENV)/.test-ready ## measure wire and road; figures go to build/bench/*
 	@deploy/system-packages test
 	@$(BIN)/python -m tests.bench
 
+bench-agent: $(VENV)/.test-ready build/rivals/.ready ## measure the agent beside its rivals (takes an hour)
+	@deploy/system-packages test
+	@$(BIN)/python -m tests.bench agent
+
 contracts: $(VENV)/.test-ready ## write the generated documents anew: schemas, settings, map of files
 	@$(BIN)/python -m milepost_protocol.documents docs/protocol
 	@$(BIN)/python tests/house/file_map.py
@@ -42,7 +46,7 @@ contracts: $(VENV)/.test-ready ## write the generated documents anew: schemas, s
 setup: $(VENV)/.test-ready ## everything a developer needs, without running anything
 
 pins: ## resolve the pinned requirements anew (needs uv)
-	@for f in run test; do uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header \
+	@for f in run test rivals; do uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header \
 		--no-annotate --python-version 3.11 $(REQUIREMENTS)/$$f.in -o $(REQUIREMENTS)/$$f.txt; done
 
 clean: ## remove what the other targets made
@@ -60,4 +64,10 @@ $(VENV)/.run-ready: $(VENV)/bin/python $(REQUIREMENTS)/run.txt $(MEMBERS:%=%/pyp
 $(VENV)/.test-ready: $(VENV)/.run-ready $(REQUIREMENTS)/test.txt
 	@echo "Installing what the tests need into $(VENV) ..."
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r $(REQUIREMENTS)/test.txt
+	@touch $@
+
+build/rivals/.ready: $(REQUIREMENTS)/rivals.txt
+	@echo "Installing the rivals into build/rivals ..."
+	@deploy/make-venv "$(PYTHON)" build/rivals
+	@build/rivals/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r $<
 	@touch $@

@@ -1,4 +1,4 @@
-"""Runs the benchmarks: ``make bench``, or ``python -m tests.bench wire``."""
+"""Runs the benchmarks: ``make bench``, ``make bench-agent``, or ``python -m tests.bench wire``."""
 
 from __future__ import annotations
 
@@ -9,20 +9,25 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench import figures, memory, road, wire
+from bench.agent import measure as agent
 
-BENCHMARKS = {"wire": wire.measure, "memory": memory.measure, "road": road.measure}
+ORDINARY = ("wire", "memory", "road")
+BENCHMARKS = {"wire": wire.measure, "memory": memory.measure, "road": road.measure, "agent": agent.measure}
 
 
 def main() -> None:
     """Run the benchmarks that are named, or all, and write their figures."""
     parser = argparse.ArgumentParser(description=__doc__, epilog="example: python -m tests.bench wire")
     parser.add_argument(
-        "names", nargs="*", choices=[*BENCHMARKS, []], help="which to run; all if none is named"
+        "names",
+        nargs="*",
+        choices=[*BENCHMARKS, []],
+        help=f"which to run; none: {', '.join(ORDINARY)}",
     )
-    for name in parser.parse_args().names or BENCHMARKS:
+    for name in parser.parse_args().names or ORDINARY:
         print(f"== {name}", flush=True)
         figures.write(name, BENCHMARKS[name]())
-    figures.write_page()
+    figures.write_pages()
 
 
 if __name__ == "__main__":

@@ -1,15 +1,29 @@
-"""Figures go to build/bench/<name>.json; the tables in docs/benchmarks.md are made from those files."""
+"""Figures go to build/bench/<name>.json; the tables in the pages of docs/ are made from those files."""
 
 from __future__ import annotations
 
 import json
 import platform
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "build" / "bench"
-PAGE = ROOT / "docs" / "benchmarks.md"
+
+
+class Page(NamedTuple):
+    """A page of docs/, made by the target ``made_by`` from the files of its benchmarks."""
+
+    name: str
+    title: str
+    made_by: str
+    benchmarks: tuple[str, ...]
+
+
+PAGES = (
+    Page("benchmarks.md", "Benchmarks", "make bench", ("wire", "road", "memory")),
+    Page("agent-benchmarks.md", "Benchmarks of the agent", "make bench-agent", ("agent",)),
+)
 
 
 def write(name: str, figures: dict[str, Any]) -> None:
@@ -23,18 +37,27 @@ def write(name: str, figures: dict[str, Any]) -> None:
     print(f"wrote {path.relative_to(ROOT)}", flush=True)
 
 
-def write_page() -> None:
-    """Write docs/benchmarks.md from the files that are there."""
-    parts = [
-        "# Benchmarks",
+def write_pages() -> None:
+    """Write each page of whose benchmarks there are files."""
+    for page in PAGES:
+        files = [FOLDER / f"{name}.json" for name in page.benchmarks]
+        sections = [_section(file.stem, json.loads(file.read_text())) for file in files if file.exists()]
+        if sections:
+            _write_page(page, sections)
+
+
+def _write_page(page: Page, sections: list[list[str]]) -> None:
+    lines = [
+        f"# {page.title}",
         "",
-        f"Made by `make bench` from `build/bench/*.json`; Python {platform.python_version()}, "
+        f"Made by `{page.made_by}` from `build/bench/*.json`; Python {platform.python_version()}, "
         f"{platform.machine()}. Sizes are exact; times are medians: compare them within a table.",
     ]
-    for path in sorted(FOLDER.glob("*.json"), reverse=True):
-        parts += ["", *_section(path.stem, json.loads(path.read_text(encoding="utf-8")))]
-    PAGE.write_text("\n".join(parts) + "\n", encoding="utf-8")
-    print(f"wrote {PAGE.relative_to(ROOT)}")
+    for section in sections:
+        lines += ["", *section]
+    path = ROOT / "docs" / page.name
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    print(f"wrote {path.relative_to(ROOT)}")
 
 
 def _section(name: str, figures: dict[str, Any]) -> list[str]:

@@ -1,0 +1,109 @@
+"""All figures of the agent, with its rivals at the same job in the same run: ``make bench-agent``."""
+
+from __future__ import annotations
+
+import compileall
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.agent import backlog, draining, starting
+from bench.agent.contender import Outage, Steady
+from bench.agent.milepost import Milepost
+from bench.agent.mosquitto_bridge import TUNED, MosquittoBridge
+from bench.agent.thingsboard import ThingsBoardGateway
+from bench.figures import FOLDER, ROOT
+
+if TYPE_CHECKING:
+    from bench.agent.contender import Contender
+
+STEADY_S = 120
+STEADY_ROUNDS = 3
+OUTAGE_SAMPLES = 200_000
+SETTLE_S = 40.0
+"""Longer than the agent's longest wait for a commit: whoever stores at all has stored by then."""
+DRAIN_SAMPLES = 1_000_000
+DRAIN_ROUNDS = 3
+LINK_BYTES_PER_S = 8_000
+"""64 kbit/s."""
+WORLD_RUNS = 10_000
+RIVALS = ROOT / "build" / "rivals"
+
+
+def measure() -> dict[str, Any]:
+    """The figures by key; the table holds a row for each contender."""
+    # A device runs compiled code; so does this, whatever the caller's environment says.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    compileall.compile_dir(ROOT / "agent", quiet=1)
+    compileall.compile_dir(ROOT / "protocol", quiet=1)
+    rows = [_row(contender) for contender in _contenders()]
+    ours, *rivals = rows
+    return {
+        "what": __doc__,
+        **_world(),
+        **{key: ours[key] for key in Steady._fields},
+        **starting.measure(),
+        **_drains(),
+        **backlog.measure(),
+        **{f"rival_{_key(row['contender'])}_{key}": row[key] for row in rivals for key in _SHOWN},
+        "table": rows,
+    }
+
+
+_SHOWN = (*Steady._fields, *Outage._fields)
+
+
+def _contenders() -> list[Contender]:
+    return [
+        Milepost(),
+        MosquittoBridge("Mosquitto bridge, default"),
+        MosquittoBridge("Mosquitto bridge, tuned", TUNED),
+        ThingsBoardGateway(RIVALS / "bin" / "thingsboard-gateway"),
+    ]
+
+
+def _key(name: str) -> str:
+    return "_".join(word for word in name.lower().replace(",", "").replace("-", " ").split())
+
+
+def _row(contender: Contender) -> dict[str, Any]:
+    """Medians of the steady job, and one outage."""
+    print(f"{contender.name}", flush=True)
+    # On a disk, not in memory: the kernel is to count what is written.
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    steady = []
+    for _ in range(STEADY_ROUNDS):
+        with tempfile.TemporaryDirectory(dir=FOLDER) as name, contender.running(Path(name)) as run:
+            steady.append(run.steady(STEADY_S))
+    with tempfile.TemporaryDirectory(dir=FOLDER) as name, contender.running(Path(name)) as run:
+        outage = run.outage(OUTAGE_SAMPLES, SETTLE_S)
+    medians = Steady(*(statistics.median(column) for column in zip(*steady, strict=True)))
+    print(f"  {medians}\n  {outage}", flush=True)
+    return {"contender": contender.name, **medians._asdict(), **outage._asdict()}
+
+
+def _drains() -> dict[str, float]:
+    rates = []
+    for turn in range(DRAIN_ROUNDS):
+        print(f"  draining {DRAIN_SAMPLES:,} samples, {turn + 1} of {DRAIN_ROUNDS}", flush=True)
+        drained = draining.drain(DRAIN_SAMPLES)
+        rates.append(drained.samples / drained.spent_s)
+    slow = draining.drain(DRAIN_SAMPLES, LINK_BYTES_PER_S)
+    return {
+        "drain_samples_per_s": statistics.median(rates),
+        "drain_link_share": slow.payload_bytes / slow.spent_s / LINK_BYTES_PER_S,
+    }
+
+
+def _world() -> dict[str, int]:
+    """Simulated histories of agent, broker and server: what was lost and doubled over all of them."""
+    report = FOLDER / "world.report"
+    command = [Path(sys.executable).with_name("milepost-sim"), "world", "--runs", str(WORLD_RUNS)]
+    subprocess.run([*command, "--json", report], check=True)
+    told = json.loads(report.read_text())
+    return {key: told[key] for key in ("lost", "doubled", "runs")}
