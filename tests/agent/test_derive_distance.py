@@ -133,14 +133,6 @@ def test_the_same_entry_does_not_anchor_again_and_another_does() -> None:
     assert found[paths.DISTANCE] == pytest.approx(11_000)
 
 
-def test_another_cars_odometer_is_not_carried_on() -> None:
-    distance = Distance(anchor_odometer_m=5_000_000, anchor_id="2026-01-01")
-    distance.feed(Reading(paths.VIN, "1C4RJFBG8FC123456", 0.0))
-    assert paths.ODOMETER in last(drive(distance, 72.0, 5))
-    distance.feed(Reading(paths.VIN, "2C4RJFBG8FC123456", 10.0))
-    assert paths.ODOMETER not in last(drive(distance, 72.0, 5, 20.0))
-
-
 def test_a_restart_does_not_join_what_came_before_to_what_comes_after() -> None:
     distance = Distance()
     drive(distance, 36.0, 100)

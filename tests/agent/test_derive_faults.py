@@ -73,16 +73,6 @@ def test_a_falling_distance_since_clearing_tells_of_a_clearing() -> None:
     ]
 
 
-def test_another_car_has_its_own_codes() -> None:
-    faults = Faults()
-    faults.feed(Reading(paths.VIN, "1C4RJFBG8FC123456", 0.0))
-    read(faults, (paths.DTC_CONFIRMED, "P0301"))
-    faults.feed(Reading(paths.DISTANCE_SINCE_CLEARED, 900, 1.0))
-    faults.feed(Reading(paths.VIN, "2C4RJFBG8FC123456", 2.0))
-    assert read(faults, (paths.DTC_CONFIRMED, "")) == []
-    assert faults.feed(Reading(paths.DISTANCE_SINCE_CLEARED, 5, 3.0)) == []
-
-
 @given(
     st.lists(
         st.tuples(st.sampled_from(LISTS), st.sets(st.sampled_from(["P0301", "P0420", "U0100"]))), max_size=60

@@ -95,6 +95,12 @@ def test_an_anchor_makes_an_odometer_where_the_car_has_none() -> None:
     assert 500 < float(str(found[paths.ODOMETER_UNCERTAINTY])) < 700
 
 
+def distance_m(edge: Edge) -> float:
+    distance = edge.state()["distance"]
+    assert isinstance(distance, dict)
+    return float(distance["integrated_m"])
+
+
 def restarted(edge: Edge, config: EdgeConfig) -> Edge:
     again = Edge(config)
     again.restore(json.loads(json.dumps(edge.state())))
@@ -130,8 +136,13 @@ def test_the_cars_own_vin_overrules_the_entered_one_for_good() -> None:
 
 def test_values_that_no_car_has_are_refused_and_counted() -> None:
     edge = Edge()
-    assert edge.feed(Reading(paths.ODOMETER, 0xFFFFFFFF * 100, 0.0))[-1].signal != paths.ODOMETER
-    assert edge.refused == {paths.ODOMETER: 1}
+    assert edge.feed(Reading(paths.ODOMETER, 0xFFFFFFFF * 100, 0.0)) == []
+    assert edge.feed(Reading(paths.SPEED, math.nan, 0.0)) == edge.feed(Reading(paths.SPEED, 1e9, 1.0)) == []
+    assert edge.feed(Reading(paths.VIN, "NO VIN AT ALL", 0.0)) == []
+    assert edge.refused == {paths.ODOMETER: 1, paths.SPEED: 2, paths.VIN: 1}
+    drive(edge, 5)
+    assert edge.odometer is None, "nothing is carried on from what was refused"
+    assert distance_m(edge) == pytest.approx(4_800, abs=30)
 
 
 def test_faults_come_out_as_events() -> None:

@@ -88,7 +88,7 @@ class Agent:
         self.recorder.on_stored = self.uplink.wake
         self._started_s = self.clock().mono_s
         self._edge_s = -float("inf")
-        self._lag_s = 0.0
+        self._lags_s: dict[int, float] = {}
         self.tasks = self._table()
 
     def _counters(self) -> dict[str, object]:
@@ -103,8 +103,8 @@ class Agent:
             Task("remote", self.remote.run, OnFailure.RESTART),
             Task(STATUS_TASK, status.run, OnFailure.RESTART),
             *(
-                Task(f"source {name}", functools.partial(self._read, source), OnFailure.RESTART)
-                for name, source in self.sources.items()
+                Task(f"source {name}", functools.partial(self._read, source, rank), OnFailure.RESTART)
+                for rank, (name, source) in enumerate(self.sources.items())
             ),
         )
 
@@ -158,21 +158,22 @@ class Agent:
         self._watch_consent()
         self.recorder.add(self.edge.begin(self.clock().mono_s))
 
-    async def _read(self, source: Source) -> None:
+    async def _read(self, source: Source, rank: int) -> None:
         async with contextlib.aclosing(source.readings()) as readings:
             async for reading in readings:
-                self._feed(reading)
+                self._feed(reading, rank)
 
-    def _feed(self, reading: Reading) -> None:
+    def _feed(self, reading: Reading, rank: int) -> None:
         # An accelerated replay lives in the past; the edge's time must not overtake its readings.
-        self._lag_s = max(0.0, self.clock().mono_s - reading.mono_s)
-        self.recorder.add(self.edge.feed(reading))
+        self._lags_s[rank] = max(0.0, self.clock().mono_s - reading.mono_s)
+        self.recorder.add(self.edge.feed(reading, rank))
 
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
             self._watch_consent()
-            self._edge_s = max(self._edge_s, self.clock().mono_s - self._lag_s)
+            lag_s = max(self._lags_s.values(), default=0.0)
+            self._edge_s = max(self._edge_s, self.clock().mono_s - lag_s)
             self.recorder.add(self.edge.tick(self._edge_s))
 
     def _watch_consent(self) -> None:

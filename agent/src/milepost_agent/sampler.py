@@ -117,6 +117,16 @@ class Sampler:
             return []
         return self._sample(checked, rule)
 
+    def sample_at_once(self, reading: Reading, mono_s: float) -> list[Reading]:
+        """``reading`` as a sample whatever the rules say: a person entered it, at ``mono_s``."""
+        signal = catalogue()[reading.signal]
+        return [self._emit(Reading(signal.path, signal.check(reading.value), reading.mono_s), mono_s)]
+
+    def forget(self) -> None:
+        """Forget all samples: whatever comes next is news, for it is another car's."""
+        for held in (self._sampled, self._waiting, self._small):
+            held.clear()
+
     def tick(self, mono_s: float) -> list[Reading]:
         """Changes that have waited for their minimum interval, each with the time at which it was read."""
         self._drop_withheld(mono_s)

@@ -13,7 +13,7 @@ Where the error of integrated speed comes from, as one standard deviation:
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from milepost_agent import paths
 from milepost_agent.derive.accumulator import Steps, saved_number, saved_number_or_none
@@ -34,6 +34,14 @@ CAR_SILENT_M_MAX: Final = 2_000.0
 """Integrated distance without a word from the car's odometer, after which the anchor speaks instead."""
 
 
+class Belief(NamedTuple):
+    """What an odometer is taken to show: metres, one standard deviation, and whether the car says so."""
+
+    odometer_m: float
+    sigma_m: float
+    is_cars_own: bool
+
+
 class Distance:
     """Integrated distance in metres, and the odometer.
 
@@ -42,7 +50,7 @@ class Distance:
     """
 
     name = "distance"
-    inputs = frozenset({paths.SPEED, paths.ODOMETER, paths.VIN})
+    inputs = frozenset({paths.SPEED, paths.ODOMETER})
 
     def __init__(
         self,
@@ -54,7 +62,6 @@ class Distance:
         self._speed_mps = 0.0
         self._integrated_m = 0.0
         self._random_m2 = 0.0
-        self._vin: str | None = None
         self._heard_car_at_m: float | None = None
         self._anchor: _Anchor | None = None
         self._entry = "" if anchor_odometer_m is None else f"{anchor_odometer_m:.0f}@{anchor_id}"
@@ -72,10 +79,35 @@ class Distance:
         """One standard deviation of ``integrated_m``, metres."""
         return math.hypot(SCALE_SIGMA * self._integrated_m, math.sqrt(self._random_m2))
 
+    @property
+    def odometer(self) -> Belief | None:
+        """What the odometer is taken to show now; ``None``: nothing is known."""
+        if self._anchor is None:
+            return None
+        return Belief(
+            self._anchor.odometer_m(self._integrated_m),
+            self._anchor.sigma_m(self._integrated_m, self._random_m2),
+            self._car_speaks(),
+        )
+
+    def enter(self, odometer_m: float, sigma_m: float, mono_s: float) -> list[Reading]:
+        """Anchor at what a person read from the instrument just now, unless the car tells it by itself."""
+        if not self._car_speaks():
+            self._anchor = _Anchor(odometer_m, self._integrated_m, self._random_m2, sigma_m)
+        return [
+            Reading(paths.ODOMETER_SOURCE, "entered", mono_s),
+            Reading(paths.ODOMETER_UNCERTAINTY, sigma_m, mono_s),
+            Reading(paths.ODOMETER, round(odometer_m), mono_s),
+        ]
+
+    def ignore_entry(self) -> None:
+        """Never anchor at the configured reading, not after a restart either: it is another car's.
+
+        Call it before ``restore``.
+        """
+        self._entered_m, self._entry_used, self._anchor = None, self._entry, None
+
     def feed(self, reading: Reading) -> list[Reading]:
-        if reading.signal == paths.VIN:
-            self._feed_vin(str(reading.value))
-            return []
         if reading.signal == paths.ODOMETER:
             return self._feed_car(float(reading.value), reading.mono_s)
         self._speed_mps = abs(float(reading.value)) / 3.6
@@ -97,12 +129,6 @@ class Distance:
         self._integrated_m += mean_mps * seen_s
         self._random_m2 += (RESOLUTION_SIGMA_MPS * seen_s) ** 2 + (mean_mps * unseen_s) ** 2
         return True
-
-    def _feed_vin(self, vin: str) -> None:
-        if self._vin is not None and vin != self._vin:
-            self._anchor = None
-            self._heard_car_at_m = None
-        self._vin = vin
 
     def _feed_car(self, odometer_m: float, mono_s: float) -> list[Reading]:
         self._heard_car_at_m = self._integrated_m
@@ -147,7 +173,6 @@ class Distance:
             "integrated_m": round(self._integrated_m, 2),
             "random_m2": round(self._random_m2, 3),
             "speed_mps": round(self._speed_mps, 2),
-            "vin": self._vin,
             "heard_car_at_m": self._heard_car_at_m,
             "entry": self._entry_used,
             "anchor": None if self._anchor is None else self._anchor.state(),
@@ -164,8 +189,8 @@ class Distance:
         self._heard_car_at_m = saved_number_or_none(self.name, state, "heard_car_at_m")
         self._integrated_m, self._random_m2 = integrated_m, random_m2 + unseen_m**2
         self._anchor = restored
-        self._vin = None if state.get("vin") is None else str(state["vin"])
-        self._entry_used = str(state.get("entry", ""))
+        if self._entered_m is not None:
+            self._entry_used = str(state.get("entry", ""))
         self._anchor_at_entry()
 
 

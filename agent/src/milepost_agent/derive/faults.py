@@ -43,31 +43,21 @@ class Faults:
     """
 
     name = "faults"
-    inputs = frozenset({*STATUS_OF, paths.DISTANCE_SINCE_CLEARED, paths.VIN})
+    inputs = frozenset({*STATUS_OF, paths.DISTANCE_SINCE_CLEARED})
 
     def __init__(self) -> None:
         self._codes: dict[str, frozenset[str]] = {}
         self._leaving: dict[str, _Leaving] = {}
         self._heard: set[str] = set()
         self._since_cleared_km: float | None = None
-        self._vin: str | None = None
 
     def feed(self, reading: Reading) -> list[Reading]:
-        if reading.signal == paths.VIN:
-            self._feed_vin(str(reading.value))
-            return []
         if reading.signal == paths.DISTANCE_SINCE_CLEARED:
             return self._feed_since_cleared(float(reading.value), reading.mono_s)
         return self._feed_codes(STATUS_OF[reading.signal], str(reading.value), reading.mono_s)
 
     def tick(self, mono_s: float) -> list[Reading]:  # noqa: ARG002 - codes have to be read
         return []
-
-    def _feed_vin(self, vin: str) -> None:
-        """Another car's codes are no news of this one's."""
-        if self._vin is not None and vin != self._vin:
-            self._codes, self._leaving, self._since_cleared_km = {}, {}, None
-        self._vin = vin
 
     def _feed_since_cleared(self, km: float, mono_s: float) -> list[Reading]:
         last, self._since_cleared_km = self._since_cleared_km, km
@@ -108,7 +98,6 @@ class Faults:
             "codes": {status: sorted(codes) for status, codes in self._codes.items()},
             "leaving": {code: leaving.status for code, leaving in self._leaving.items()},
             "since_cleared_km": self._since_cleared_km,
-            "vin": self._vin,
         }
 
     def restore(self, state: Mapping[str, object]) -> None:
@@ -123,4 +112,3 @@ class Faults:
         self._since_cleared_km = saved_number_or_none(self.name, state, "since_cleared_km")
         self._codes = restored
         self._leaving = {code: _Leaving(status) for code, status in leaving.items()}
-        self._vin = None if state.get("vin") is None else str(state["vin"])

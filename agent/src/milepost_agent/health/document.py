@@ -33,6 +33,7 @@ async def status_document(agent: Agent, config: Config) -> dict[str, Any]:
         "uplink": _uplink(agent),
         "remote": agent.remote.status(),
         "sources": {name: dict(source.status()) for name, source in agent.sources.items()},
+        "derived": _derived(agent),
         "tasks": {task.name: task.facts() for task in agent.tasks},
     }
 
@@ -46,6 +47,18 @@ def _samples(agent: Agent) -> dict[str, Any]:
         "refused": dict(recorder.refused) | {"bounds": sum(agent.edge.refused.values())},
         "last_refusal": recorder.last_refusal,
         "counters_error": agent.edge_state_error,
+    }
+
+
+def _derived(agent: Agent) -> dict[str, Any]:
+    names = list(agent.sources)
+    return {
+        "from": {
+            what: {signal: names[rank] for signal, rank in ranks.items()}
+            for what, ranks in agent.edge.origins().items()
+        },
+        "overruled": {names[rank]: count for rank, count in agent.edge.arbiter.overruled.items()},
+        "missed_dips": agent.edge.missed_dips,
     }
 
 
@@ -114,9 +127,23 @@ def _lines(status: Mapping[str, Any], now_ms: int) -> Iterator[str]:
         task = status["tasks"].get(f"source {name}", {})
         known = ", ".join(f"{key} {value}" for key, value in facts.items())
         yield f"source    {name}: {task.get('state', '')}; {known}"
+    yield from _derived_lines(status["derived"], len(status["sources"]))
     for name, task in status["tasks"].items():
         if task["last_error"]:
             yield f"task      {name}: {task['state']}, failed {task['failures']} times: {task['last_error']}"
+
+
+def _derived_lines(derived: Mapping[str, Any], sources: int) -> Iterator[str]:
+    if derived["missed_dips"]:
+        yield f"derived   {derived['missed_dips']:,} starts without a cranking voltage: read too late"
+    if sources < 2:
+        return
+    for what, signals in derived["from"].items():
+        heard = ", ".join(f"{signal} of {name}" for signal, name in signals.items())
+        if heard:
+            yield f"derived   {what} from {heard}"
+    for name, count in derived["overruled"].items():
+        yield f"          {count:,} readings of {name} did not count: another source spoke for the signal"
 
 
 def _buffer_lines(buffer: Mapping[str, Any], now_ms: int) -> Iterator[str]:
