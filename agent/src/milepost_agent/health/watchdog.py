@@ -41,7 +41,7 @@ class Stillness:
         step_s = 0.0 if self._looked_s is None else min(now_s - self._looked_s, self._look_s_max)
         self._looked_s = now_s
         for name, pulse in pulses.items():
-            moved = pulse.is_resting or self._beats.get(name) != pulse.beats
+            moved = not pulse.is_due or self._beats.get(name) != pulse.beats
             self._still_s[name] = 0.0 if moved else self._still_s.get(name, 0.0) + step_s
             self._beats[name] = pulse.beats
         for name in self._beats.keys() - pulses.keys():
@@ -54,7 +54,7 @@ class Watchdog:
 
     Args:
         manager: to be told; its ``watchdog_s`` says how often.
-        tasks: the table; a task that has failed and waits to start again, or has ended, is not asked.
+        tasks: the table; only tasks with a pulse are watched.
         ask_thread: returns when the buffer's thread has answered.
         clock_s: the monotonic clock, in seconds.
         status: one line for people.
@@ -101,14 +101,15 @@ class Watchdog:
         self._reported = frozenset(still)
 
     def _pulses(self) -> dict[str, Pulse]:
-        pulses = {task.name: task.pulse for task in self._tasks() if task.pulse and task.state == "running"}
+        pulses = {task.name: task.pulse for task in self._tasks() if task.pulse}
         return pulses | {"the buffer's thread": self._thread}
 
     async def _ask_in_turn(self, pause_s: float) -> None:
         """One question at a time: a thread that hangs gathers none."""
-        while True:
-            with contextlib.suppress(StoreError):
-                # A disk that refuses is an answer: the thread is alive.
-                await self._ask_thread()
-            self._thread.beat()
-            await asyncio.sleep(pause_s)
+        with self._thread.turning():
+            while True:
+                with contextlib.suppress(StoreError):
+                    # A disk that refuses is an answer: the thread is alive.
+                    await self._ask_thread()
+                self._thread.beat()
+                await asyncio.sleep(pause_s)

@@ -95,20 +95,21 @@ class Elm327Source:
 
     async def readings(self) -> AsyncGenerator[Reading, None]:
         """All readings from now on; ``Vehicle.LowVoltageSystemState`` tells when the car answers."""
-        while True:
-            with self.pulse.resting():
-                await self._permit.opened()
-            try:
-                async with aclosing(self._connected()) as readings:
-                    async for reading in readings:
-                        self._status.readings += 1
-                        self._permit.feed(reading)
-                        yield reading
-            except (PortError, AdapterError) as error:
-                self._status.failed(error)
-                logger.warning("%s", error)
+        with self.pulse.turning():
+            while True:
                 with self.pulse.resting():
-                    await self._permit.wait(self._backoff.next_s(), self._sleep)
+                    await self._permit.opened()
+                try:
+                    async with aclosing(self._connected()) as readings:
+                        async for reading in readings:
+                            self._status.readings += 1
+                            self._permit.feed(reading)
+                            yield reading
+                except (PortError, AdapterError) as error:
+                    self._status.failed(error)
+                    logger.warning("%s", error)
+                    with self.pulse.resting():
+                        await self._permit.wait(self._backoff.next_s(), self._sleep)
 
     async def _connected(self) -> AsyncGenerator[Reading, None]:
         self._status.state = "connecting"
