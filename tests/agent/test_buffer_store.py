@@ -211,6 +211,13 @@ def test_untrusted_times_are_repaired_once_the_clock_is_right_in_the_same_boot(s
     assert [row.trust for row in batch.samples()] == [TimeTrust.UNTRUSTED]
 
 
+def test_times_moved_by_a_clock_that_nobody_keeps_are_believed_no_more_than_it(store: BufferStore) -> None:
+    commit(store, readings(1), clock=FakeClock(wall_ms=5_000, mono_s=1_000.0, trust=TimeTrust.UNTRUSTED))
+    rtc = FakeClock(mono_s=1_100.0, trust=TimeTrust.RTC)
+    (batch,) = all_batches(store, store.current.epoch, clock=rtc)
+    assert [(row.time_ms, row.trust) for row in batch.samples()] == [(rtc.wall_ms - 100_000, TimeTrust.RTC)]
+
+
 def test_a_reading_that_the_catalogue_refuses_stores_nothing(store: BufferStore) -> None:
     with pytest.raises(UnknownSignalError):
         commit(store, readings(1), [Reading("Vehicle.NoSuchThing", 1.0, 0.0)])

@@ -113,8 +113,10 @@ def _samples(span: Span, now: ClockReading) -> list[Sample]:
     shift_ms = repair_ms(span.boot, span.offset_ms, now)
     if shift_ms is None:
         return rows
-    return [_repaired(row, shift_ms) if row.trust is TimeTrust.UNTRUSTED else row for row in rows]
+    # A clock that nobody keeps makes a better guess than 1970, and no more than that.
+    trust = TimeTrust.REPAIRED if now.trust is TimeTrust.SYNCED else now.trust
+    return [_moved(row, shift_ms, trust) if row.trust is TimeTrust.UNTRUSTED else row for row in rows]
 
 
-def _repaired(row: Sample, shift_ms: int) -> Sample:
-    return row._replace(time_ms=max(0, row.time_ms + shift_ms), trust=TimeTrust.REPAIRED)
+def _moved(row: Sample, shift_ms: int, trust: TimeTrust) -> Sample:
+    return row._replace(time_ms=max(0, row.time_ms + shift_ms), trust=trust)
