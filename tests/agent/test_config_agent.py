@@ -173,7 +173,7 @@ def test_the_command_line_checks_shows_and_exits_with_2_on_a_mistake(
     assert "did you mean uplink.port?" in capsys.readouterr().err
     file.write_text(file.read_text().replace("prot", "port"))
     assert cli.main(["config", "check", "--config", str(file)]) == 2
-    assert "'elm' is none of elm327, replay" in capsys.readouterr().err
+    assert "'elm' is none of can, elm327" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

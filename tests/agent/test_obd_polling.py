@@ -7,14 +7,10 @@ from collections import Counter
 
 import pytest
 
-from milepost_agent import paths
-from milepost_agent.readings import Reading
-from milepost_agent.sources.obd.activity import Activity, ParkingLimits
 from milepost_agent.sources.obd.pids import requests
 from milepost_agent.sources.obd.polling import RETRIES_MAX, UNANSWERED_S_MAX, PollPlan, wanted
 
 ALL_PIDS = frozenset(range(256))
-LIMITS = ParkingLimits(standing_s_max=300.0, blind_probe_s=300.0)
 
 
 def poll(
@@ -100,19 +96,3 @@ def test_what_a_car_refuses_for_good_is_asked_no_more(code: int, dropped: bool) 
     assert (plan.next(1e6) is None) == dropped
     assert plan.dropped == ([request.command] if dropped else [])
     assert (plan.wait_s(0.0) is None) == dropped
-
-
-def test_a_standing_car_is_parked_after_a_while_and_a_charging_or_moving_one_is_not() -> None:
-    activity = Activity(LIMITS, 0.0)
-    assert activity.is_standing
-    assert not activity.is_parked(300.0)
-    assert activity.is_parked(301.0)
-    for signal, value in ((paths.RPM, 800.0), (paths.SPEED, 5.0), (paths.VOLTAGE, 14.0)):
-        active = Activity(LIMITS, 0.0)
-        active.feed(Reading(signal, value, 200.0))
-        assert not active.is_parked(500.0)
-        assert active.is_parked(501.0)
-    for signal, value in ((paths.RPM, 0.0), (paths.SPEED, 0.0), (paths.VOLTAGE, 12.6), (paths.COOLANT, 90.0)):
-        idle = Activity(LIMITS, 0.0)
-        idle.feed(Reading(signal, value, 200.0))
-        assert idle.is_parked(301.0)

@@ -13,6 +13,8 @@ TOO_HEAVY_FOR_THE_AGENT = {
     "fastapi",
     "sqlalchemy",
     "click",
+    "can",
+    "cantools",
     "structlog",
     "milepost_server",
 }

@@ -39,7 +39,9 @@ TRIP_COUNT: Final = "Vehicle.Milepost.Trip.Count"
 TRIP_IS_ONGOING: Final = "Vehicle.Milepost.Trip.IsOngoing"
 CRANKING_MINIMUM: Final = "Vehicle.Milepost.Battery.CrankingMinimum"
 REST_VOLTAGE: Final = "Vehicle.Milepost.Battery.RestVoltage"
+POWER_STATE: Final = "Vehicle.Milepost.Power.State"
 DTC: Final = "Vehicle.Milepost.Diagnostics.Dtc"
+DTC_DETAIL: Final = "Vehicle.Milepost.Diagnostics.DtcDetail"
 CODES_CLEARED: Final = "Vehicle.Milepost.Diagnostics.CodesCleared"
 
 # Whole sets of trouble codes as the car gave them: codes joined by blanks, "" for none.

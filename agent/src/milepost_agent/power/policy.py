@@ -205,6 +205,11 @@ class PowerPolicy:
     # What holds.
 
     @property
+    def at_s(self) -> float:
+        """When it last decided."""
+        return self._at_s
+
+    @property
     def is_looking(self) -> bool:
         """Whether a look at the battery, or a probe of the bus, is under way while all is closed."""
         return self.stance.is_closed and any(self.is_open(name) for name in self._asking)

@@ -8,6 +8,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from milepost_agent.errors import SourceConfigError
+from milepost_agent.sources.can import open_can
+from milepost_agent.sources.can.settings import CAN_SETTINGS
 from milepost_agent.sources.elm327 import open_elm327
 from milepost_agent.sources.elm327.settings import ELM327_SETTINGS
 from milepost_agent.sources.replay import REPLAY_SETTINGS, open_replay
@@ -31,6 +33,7 @@ class SourceKind:
 
 KINDS: Final[Mapping[str, SourceKind]] = MappingProxyType(
     {
+        "can": SourceKind(CAN_SETTINGS, open_can),
         "elm327": SourceKind(ELM327_SETTINGS, open_elm327),
         "replay": SourceKind(REPLAY_SETTINGS, open_replay),
     }

@@ -7,7 +7,7 @@ import contextlib
 import os
 import tty
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from milepost_simulator.errors import PortInUseError
 
@@ -18,6 +18,18 @@ if TYPE_CHECKING:
     from milepost_simulator.car.elm327 import Elm327, Output
 
 READ_BYTES_MAX = 4096
+
+
+class Served(Protocol):
+    """What is served at one end of a line."""
+
+    def receive(self, data: bytes) -> None:
+        """Characters came from the other end."""
+        ...
+
+    def close(self) -> None:
+        """Say nothing more."""
+        ...
 
 
 class Line:
@@ -66,14 +78,14 @@ class PseudoTerminal:
     ``lost_bytes`` counts what the kernel would not take because nobody read it.
     """
 
-    def __init__(self, adapter: Elm327, chaos: Chaos) -> None:
+    def __init__(self, make_line: Callable[[Callable[[bytes], None]], Served]) -> None:
         self._master, self._slave = os.openpty()
         # The far end stays open here too: else a reader that closes it would end the terminal for good.
         tty.setraw(self._slave)
         os.set_blocking(self._master, False)
         self.path = Path(os.ttyname(self._slave))
         self.lost_bytes = 0
-        self._line = Line(adapter, chaos, self._write)
+        self._line = make_line(self._write)
         asyncio.get_running_loop().add_reader(self._master, self._read)
 
     def _read(self) -> None:
@@ -102,7 +114,20 @@ async def serve_pty(adapter: Elm327, chaos: Chaos, link: Path | None = None) -> 
     Raises:
         PortInUseError: ``link`` is there already and is no symbolic link, or cannot be made.
     """
-    terminal = PseudoTerminal(adapter, chaos)
+    async with serve_line(lambda write: Line(adapter, chaos, write), link) as path:
+        yield path
+
+
+@contextlib.asynccontextmanager
+async def serve_line(
+    make_line: Callable[[Callable[[bytes], None]], Served], link: Path | None = None
+) -> AsyncIterator[Path]:
+    """Serve whatever ``make_line`` makes, given what writes to the line, on a pseudo-terminal.
+
+    Raises:
+        PortInUseError: as ``serve_pty``.
+    """
+    terminal = PseudoTerminal(make_line)
     try:
         if link is not None:
             with _named(str(link)):

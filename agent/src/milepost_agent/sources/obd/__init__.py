@@ -5,5 +5,5 @@
     pids       the table of requests (pids.toml), and their answers as values (dtc, vin)
     polling    what to ask next                      judging    what a reply means for the plan
     messages   answers, refusals, silence            isotp      frames put together
-    activity   is the car in use
+    addresses  identifiers on CAN                    readonly   what may be asked at all
 """

@@ -114,6 +114,11 @@ class PollPlan(Generic[Q]):
         else:
             self.unanswered(request, mono_s, standing=standing)
 
+    def is_failing(self, key: str) -> bool:
+        """Whether ``key`` is asked no more, or is left unanswered more often than a bad line explains."""
+        item = self._items.get(key)
+        return item is None or item.unanswered > RETRIES_MAX
+
     def started(self, mono_s: float, *, standing: bool) -> None:
         """Note that the engine started or stopped: what is wanted sooner now is due sooner."""
         for item in self._items.values():
