@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+BUFFER_S_MAX: Final = 900.0
+"""The buffer's thread answers within that: a large damaged file on slow flash takes minutes to salvage."""
 
 
 class Pulse:

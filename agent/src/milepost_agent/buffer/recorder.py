@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from milepost_agent.buffer.pending import Pending
 from milepost_agent.errors import StoreDamagedError, StoreError, StoreIoError
+from milepost_agent.pulse import BUFFER_S_MAX, Pulse
 from milepost_protocol.errors import ProtocolError
 from milepost_protocol.signals import catalogue
 
@@ -86,6 +87,7 @@ class Recorder:
         self._saved_state: Mapping[str, Any] | None = None
         self._attempt: _Attempt | None = None
         self._wake = asyncio.Event()
+        self.pulse = Pulse(limits.commit_interval_s + BUFFER_S_MAX)
         self.on_stored: Callable[[], None] = lambda: None
         """Called in the loop after each commit."""
         self.epoch = ""
@@ -145,13 +147,19 @@ class Recorder:
         if len(self._pending) >= self._limits.commit_samples_max:
             self._wake.set()
 
+    def flush_soon(self) -> None:
+        """Commit what has gathered now, and not only after ``commit_interval_s``."""
+        self._wake.set()
+
     async def run(self) -> None:
         """Commit every ``commit_interval_s``, or earlier when enough has gathered, until cancelled."""
-        while True:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), self._limits.commit_interval_s)
-            self._wake.clear()
-            await self._flush()
+        with self.pulse.turning():
+            while True:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), self._limits.commit_interval_s)
+                self._wake.clear()
+                await self._flush()
+                self.pulse.beat()
 
     async def finish(self) -> None:
         """A last commit after ``run`` was cancelled; then close the store and end its thread."""

@@ -8,7 +8,7 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from milepost_agent.errors import StoreError
-from milepost_agent.pulse import Pulse
+from milepost_agent.pulse import BUFFER_S_MAX, Pulse
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from milepost_agent.tasks import Task
 
 LOOKS_A_PERIOD: Final = 4
-THREAD_S_MAX: Final = 900.0
-"""The buffer's thread answers within that: a large damaged file on slow flash takes minutes to salvage."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -73,7 +71,7 @@ class Watchdog:
         self._ask_thread = ask_thread
         self._clock_s = clock_s
         self._status = status
-        self._thread = Pulse(THREAD_S_MAX)
+        self._thread = Pulse(BUFFER_S_MAX)
         self._reported: frozenset[str] = frozenset()
 
     async def run(self) -> None:
