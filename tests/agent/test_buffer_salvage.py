@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from milepost_agent.buffer import salvage, schema
+from milepost_agent.buffer import checks, salvage, schema
 from milepost_agent.buffer.files import POSIX
+from milepost_agent.errors import StoreDamagedError, StoreForeignError
 from milepost_protocol.samples import Gap, GapReason
 from support.stores import DTC, Entropy, all_batches, commit, crash_image, open_store, readings
 
@@ -111,7 +112,7 @@ def test_counters_survive_the_salvage(path: Path, entropy: Entropy) -> None:
     "spoil",
     [
         pytest.param(lambda path: path.write_bytes(b""), id="empty"),
-        pytest.param(lambda path: path.write_bytes(b"no database" * 1000), id="foreign"),
+        pytest.param(lambda path: path.write_bytes(b"\xa5\0garbage" * 1000), id="garbage"),
         pytest.param(lambda path: path.write_bytes(path.read_bytes()[:6000]), id="truncated"),
         pytest.param(lambda path: path.write_bytes(path.read_bytes()[:-4096]), id="cut short"),
     ],
@@ -127,6 +128,64 @@ def test_a_file_that_is_no_buffer_is_kept_and_replaced(
     (kept,) = salvage.corrupt_files(POSIX, path)
     assert kept.stat().st_size == len(spoiled)
     store.close()
+
+
+def database(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("CREATE TABLE songs (title TEXT)")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(database, id="database"),
+        pytest.param(lambda path: path.write_text("[device]\nid = 'é'\n" * 9000), id="text"),
+        pytest.param(lambda path: path.write_text("é" * 40_000 + "x"), id="text cut in a character"),
+        pytest.param(lambda path: path.write_text("x" + "é" * 40_000), id="text cut in another"),
+    ],
+)
+def test_a_file_of_somebody_else_is_refused_and_not_touched(
+    path: Path, entropy: Entropy, make: Callable[[Path], None]
+) -> None:
+    make(path)
+    content = path.read_bytes()
+    with pytest.raises(StoreForeignError, match="name another"):
+        open_store(path, entropy=entropy)
+    assert path.read_bytes() == content
+    assert {file.name for file in path.parent.iterdir()} == {"buffer.db", "buffer.db.lock"}
+
+
+@pytest.mark.parametrize("byte", [0, 0xFF, 0xA5])
+def test_a_buffer_that_a_power_cut_has_blanked_is_never_refused(
+    path: Path, entropy: Entropy, byte: int
+) -> None:
+    path.write_bytes(bytes([byte]) * 65_536)
+    store = open_store(path, entropy=entropy)
+    assert store.facts().corrupt_files == 1
+    store.close()
+
+
+@pytest.mark.parametrize("page", [7, 8])
+def test_a_large_file_is_opened_at_a_glance_and_checked_when_there_is_time(
+    path: Path, entropy: Entropy, monkeypatch: pytest.MonkeyPatch, page: int
+) -> None:
+    monkeypatch.setattr(checks, "CHECK_BYTES_AT_OPEN", 8192)
+    old = filled(path, entropy)
+    overwrite(path, page * 4096, 4096)
+    store = open_store(path, entropy=entropy)
+    assert not store.is_checked
+    assert commit(store, readings(1)) == 5001
+    with pytest.raises(StoreDamagedError):
+        store.check_all()
+    store.close()
+    # What is known to be damaged is not opened at a glance again.
+    store = open_store(path, entropy=entropy)
+    assert [stream.epoch for stream in store.streams] == [old, store.current.epoch]
+    assert store.facts().corrupt_files == 1
+    samples, gaps = waiting(store, old)
+    assert len(samples) + sum(gap.samples for gap in gaps) == 4001
+    store.close()
+    assert {file.suffix for file in path.parent.iterdir()} == {".db", ".lock", ".corrupt-1"}
 
 
 def test_a_file_of_a_newer_schema_is_taken_over_as_far_as_it_can_be_read(
@@ -195,10 +254,10 @@ def test_a_log_without_its_file_is_not_mixed_into_a_new_one(
 
 def test_only_so_many_damaged_files_are_kept(path: Path, entropy: Entropy) -> None:
     for number in range(7):
-        path.write_bytes(b"spoiled %d" % number)
+        path.write_bytes(b"\xa5spoiled %d" % number)
         open_store(path, entropy=entropy).close()
     kept = [file.read_bytes() for file in salvage.corrupt_files(POSIX, path)]
-    assert kept == [b"spoiled %d" % number for number in (3, 4, 5, 6)]
+    assert kept == [b"\xa5spoiled %d" % number for number in (3, 4, 5, 6)]
 
 
 def test_an_old_epoch_goes_when_its_last_sample_is_receipted(path: Path, entropy: Entropy) -> None:

@@ -6,6 +6,7 @@ import shutil
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from milepost_agent.buffer.files import POSIX
 from milepost_agent.buffer.policy import BufferLimits, DiskFacts
 from milepost_agent.buffer.store import BufferStore
 from milepost_agent.clock import BUILT_MS, ClockReading
@@ -16,11 +17,13 @@ from milepost_protocol.samples import TimeTrust
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from milepost_agent.buffer.files import Files
     from milepost_protocol.batch import Batch
 
 DEVICE = "gw-000017"
 ODOMETER = "Vehicle.TraveledDistance"
 SPEED = "Vehicle.Speed"
+RPM = "Vehicle.Powertrain.CombustionEngine.Speed"
 DTC = "Vehicle.Milepost.Diagnostics.Dtc"
 TRIPS = "Vehicle.Milepost.Trip.Count"
 LIMITS = BufferLimits(bytes_max=64 << 20, free_bytes_min=1 << 20, free_inodes_min=10, age_ms_max=0)
@@ -67,9 +70,10 @@ def open_store(
     disk: DiskFacts = DISK,
     device: str = DEVICE,
     entropy: Entropy | None = None,
+    files: Files = POSIX,
 ) -> BufferStore:
     """The buffer at ``path``."""
-    return BufferStore.open(path, device, limits, entropy or Entropy(), disk)
+    return BufferStore.open(path, device, limits, entropy or Entropy(), disk, files=files)
 
 
 def readings(

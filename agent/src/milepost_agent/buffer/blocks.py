@@ -1,23 +1,24 @@
-"""Blocks: the samples of one commit as one compressed blob, least valuable class first.
+"""Blocks: the samples of one commit as one compressed blob, least valuable tier first.
 
-Within a commit, samples get their seqs by class and then by time. So what eviction drops of a block is a run
-of consecutive seqs: one gap, instead of one for every second sample. The order of each single signal stays.
+Within a commit, samples get their seqs by tier (see ``thinning``) and then by time. So what eviction drops of
+a block is a run of consecutive seqs: one gap, instead of one for every second sample.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from itertools import groupby
+from itertools import chain, groupby, repeat
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from milepost_agent.buffer.policy import DROP_ORDER, RANK, signal_class
+from milepost_agent.buffer import thinning
+from milepost_agent.buffer.policy import DROP_ORDER, RANK, TIERS, signal_class, tier_class
 from milepost_protocol.batch import Batch
 from milepost_protocol.codec import encode_batch, unpack_batch
-from milepost_protocol.errors import LimitError
+from milepost_protocol.errors import BodyError, LimitError
 from milepost_protocol.samples import UNKNOWN_CLASS, Sample
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from milepost_agent.clock import ClockReading
     from milepost_agent.readings import Reading
@@ -27,11 +28,21 @@ BLOCK_BYTES_MAX: Final = 48 * 1024
 BLOCK_SAMPLES_MAX: Final = 4096
 
 Counts = tuple[tuple[str, int], ...]
-"""(signal class, number of samples), in the order in which classes are dropped."""
+"""(class or tier, number of samples), in the order in which they are dropped."""
+
+
+class Graded(NamedTuple):
+    """A sample, and the tier that it is dropped with."""
+
+    tier: str
+    sample: Sample
 
 
 class Block(NamedTuple):
-    """Samples ``first`` to ``last`` (inclusive), none missing, as the payload of a batch."""
+    """Samples ``first`` to ``last`` (inclusive), none missing, as the payload of a batch.
+
+    ``counts`` are by tier; the samples stand in the same order.
+    """
 
     first: int
     last: int
@@ -43,7 +54,11 @@ class Run(NamedTuple):
     """Consecutive samples of a block which are all kept, or all dropped."""
 
     kept: bool
-    samples: list[Sample]
+    rows: list[Graded]
+
+    @property
+    def counts(self) -> Counts:
+        return merge_counts((row.tier, 1) for row in self.rows)
 
 
 def count_classes(signals: Iterable[str]) -> Counts:
@@ -52,31 +67,44 @@ def count_classes(signals: Iterable[str]) -> Counts:
 
 
 def merge_counts(pairs: Iterable[tuple[str, int]]) -> Counts:
-    """The sums of ``pairs`` by class."""
+    """The sums of ``pairs`` by class or tier."""
     totals: Counter[str] = Counter()
     for name, count in pairs:
         totals[name if name in RANK else UNKNOWN_CLASS] += count
+    return tuple((name, totals[name]) for name in TIERS if totals[name])
+
+
+def by_class(counts: Counts) -> Counts:
+    """``counts`` by class, as a gap tells them."""
+    totals: Counter[str] = Counter()
+    for tier, count in counts:
+        totals[tier_class(tier)] += count
     return tuple((name, totals[name]) for name in DROP_ORDER if totals[name])
 
 
-def stamp(readings: Sequence[Reading], first: int, now: ClockReading) -> list[Sample]:
-    """Readings as samples from seq ``first`` on, with the wall time that ``now`` gives them."""
-    ordered = sorted(readings, key=lambda reading: RANK[signal_class(reading.signal)])
+def stamp(readings: Sequence[Reading], first: int, now: ClockReading, *, is_graded: bool) -> list[Graded]:
+    """Readings as samples from seq ``first`` on, with the wall time that ``now`` gives them.
+
+    Where ``is_graded``, fine series are numbered so that they can be thinned.
+    """
+    tiers = thinning.tiers(readings, is_graded=is_graded)
+    ordered = sorted(zip(tiers, readings, strict=True), key=lambda pair: RANK[pair[0]])
     return [
-        Sample(seq, now.wall_ms_at(reading.mono_s), now.trust, reading.signal, reading.value)
-        for seq, reading in enumerate(ordered, first)
+        Graded(tier, Sample(seq, now.wall_ms_at(row.mono_s), now.trust, row.signal, row.value))
+        for seq, (tier, row) in enumerate(ordered, first)
     ]
 
 
-def pack(device: str, epoch: str, samples: Sequence[Sample], sent_ms: int) -> list[Block]:
-    """``samples`` (consecutive seqs) as few blocks as the limits allow.
+def pack(device: str, epoch: str, rows: Sequence[Graded], sent_ms: int) -> list[Block]:
+    """``rows`` (consecutive seqs, by tier) as few blocks as the limits allow.
 
     Raises:
         LimitError: a single sample is too large.
         UnknownSignalError, ValueRefusedError: a sample that the catalogue does not allow.
     """
-    if not samples:
+    if not rows:
         return []
+    samples = [row.sample for row in rows]
     try:
         payload = encode_batch(Batch.of(device, epoch, samples, sent_ms=sent_ms))
         if len(payload) > BLOCK_BYTES_MAX and len(samples) > 1:
@@ -85,11 +113,8 @@ def pack(device: str, epoch: str, samples: Sequence[Sample], sent_ms: int) -> li
         if len(samples) == 1:
             raise
         middle = len(samples) // 2
-        return [
-            *pack(device, epoch, samples[:middle], sent_ms),
-            *pack(device, epoch, samples[middle:], sent_ms),
-        ]
-    return [Block(samples[0].seq, samples[-1].seq, count_classes(row.signal for row in samples), payload)]
+        return [*pack(device, epoch, rows[:middle], sent_ms), *pack(device, epoch, rows[middle:], sent_ms)]
+    return [Block(samples[0].seq, samples[-1].seq, Run(kept=True, rows=list(rows)).counts, payload)]
 
 
 def unpack(payload: bytes, first: int) -> list[Sample]:
@@ -106,7 +131,19 @@ def numbered(batch: Batch, first: int) -> list[Sample]:
     return [row._replace(seq=seq) for seq, row in enumerate(batch.samples(), first)]
 
 
-def split(samples: Sequence[Sample], dropped_class: str) -> Iterator[Run]:
-    """``samples`` as runs, those of ``dropped_class`` marked as not kept."""
-    for kept, rows in groupby(samples, key=lambda row: signal_class(row.signal) != dropped_class):
-        yield Run(kept, list(rows))
+def graded(samples: Sequence[Sample], counts: Counts) -> list[Graded]:
+    """The samples of a block whose counts are ``counts``, with their tiers.
+
+    Raises:
+        ProtocolError: the counts are of another block.
+    """
+    tiers = list(chain.from_iterable(repeat(tier, count) for tier, count in counts))
+    if len(tiers) != len(samples):
+        raise BodyError(f"{len(samples)} samples where {len(tiers)} were counted")
+    return [Graded(tier, sample) for tier, sample in zip(tiers, samples, strict=True)]
+
+
+def split(rows: Sequence[Graded], dropped: Collection[str]) -> Iterator[Run]:
+    """``rows`` as runs, those of the tiers ``dropped`` marked as not kept."""
+    for kept, run in groupby(rows, key=lambda row: row.tier not in dropped):
+        yield Run(kept, list(run))

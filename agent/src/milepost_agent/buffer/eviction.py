@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from milepost_agent.buffer import blocks, policy, schema
+from milepost_agent.buffer import blocks, policy
+from milepost_agent.buffer.schema import span_key
 from milepost_agent.buffer.spans import Span
 from milepost_agent.errors import StoreFullError
 from milepost_protocol.codec import unpack_batch
@@ -13,6 +14,7 @@ from milepost_protocol.samples import GapReason
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
     from milepost_agent.buffer.spans import Spans
@@ -21,47 +23,68 @@ SPAN_OVERHEAD_BYTES: Final = 256
 """What a row needs beside its payload, generously."""
 CHUNK_BLOCKS: Final = 16
 """Blocks that one query of an eviction reads."""
-AGED_BLOCKS_MAX: Final = 64
-"""Blocks of one class that one commit drops for their age; the rest waits for the next commit."""
+AGE_SPANS_MAX: Final = 64
+"""Spans whose age one commit looks at; a look at all of a long backlog takes many commits."""
 AGE_CHECK_INTERVAL_MS: Final = 3_600_000
-"""A look for old blocks reads the whole file, so commits do it once an hour."""
+"""From the end of one look at all ages to the beginning of the next."""
+
+
+class Progress(NamedTuple):
+    """How far the evictor is; taken back when its transaction is.
+
+    Attributes:
+        tally: samples dropped since the file was opened, by class.
+        swept: by tier, the key up to which no block holds any of it. New blocks come behind it.
+        age_key: the key up to which ages were looked at in the current round.
+        age_checked_ms: when the last round ended.
+    """
+
+    tally: blocks.Counts = ()
+    swept: Mapping[str, int] = {}
+    age_key: int = 0
+    age_checked_ms: int = -AGE_CHECK_INTERVAL_MS
 
 
 class Evictor:
-    """Works within the store's transaction. ``tally`` are the samples dropped since the file was opened."""
+    """Works within the store's transaction."""
 
     def __init__(self, path: Path, db: sqlite3.Connection, spans: Spans, limits: policy.BufferLimits) -> None:
         self._path = path
         self._db = db
         self._spans = spans
         self._limits = limits
-        self._age_checked_ms = -AGE_CHECK_INTERVAL_MS
-        self.tally: blocks.Counts = ()
+        self.progress = Progress()
 
     def file(self) -> policy.FileFacts:
         """Pages of the file as the running transaction sees them."""
         names = ("page_count", "freelist_count", "page_size")
         return policy.FileFacts(*(self._db.execute(f"PRAGMA {name}").fetchone()[0] for name in names))
 
+    def is_filling(self) -> bool:
+        """Whether what is stored now may have to be thinned later."""
+        return policy.is_filling(self._limits, self.file())
+
     def make_room(self, incoming: list[Span], disk: policy.DiskFacts) -> list[Span]:
         """Evict until the incoming blocks fit; what is to be inserted of them, as blocks and gaps.
 
-        Class by class, the stored samples go first, the oldest before others, then the incoming ones of the
-        same class: a fine series never costs a stored fault. Where it is not the cap but the disk that is
+        Tier by tier, the stored samples go first, the oldest before others, then the incoming ones of the
+        same tier: a fine series never costs a stored fault. Where it is not the cap but the disk that is
         short, only ``policy.YIELDS_TO_DISK`` gives way: the rest can wait in memory until there is room.
 
         Raises:
             StoreFullError: they do not fit, although everything that may go is gone.
         """
-        for name in policy.DROP_ORDER:
+        for tier in policy.TIERS:
             short = self._shortfall(incoming, disk)
             if not short.must:
                 return incoming
-            if short.is_disk and name not in policy.YIELDS_TO_DISK:
+            if short.is_disk and tier not in policy.YIELDS_TO_DISK:
                 break
-            self._evict(name, self.file().free_pages + short.should)
+            self._evict(tier, self.file().free_pages + short.should)
             if self._shortfall(incoming, disk).must and not short.is_disk:
-                incoming = [part for span in incoming for part in self._without(span, name)]
+                incoming = [
+                    part for span in incoming for part in _without(span, {tier}, GapReason.DISK_BUDGET)
+                ]
         if not self._shortfall(incoming, disk).must:
             return incoming
         raise StoreFullError(
@@ -74,38 +97,47 @@ class Evictor:
         incoming_bytes = sum(len(span.payload) + SPAN_OVERHEAD_BYTES for span in incoming)
         return policy.shortfall(self._limits, disk, self.file(), incoming_bytes)
 
-    def _evict(self, name: str, free_pages_goal: int) -> None:
-        key = 0
-        while found := self._spans.blocks_with(name, key, None, CHUNK_BLOCKS):
+    def _evict(self, tier: str, free_pages_goal: int) -> None:
+        key = self.progress.swept.get(tier, 0)
+        is_enough = False
+        while not is_enough and (found := self._spans.blocks_with(tier, key, CHUNK_BLOCKS)):
             for span in found:
-                self._drop_class(span, name, GapReason.DISK_BUDGET)
-                if self.file().free_pages >= free_pages_goal:
-                    return
-            key = schema.span_key(found[-1].ordinal, found[-1].last)
+                self._drop(span, {tier}, GapReason.DISK_BUDGET)
+                key = span_key(span.ordinal, span.last)
+                if is_enough := self.file().free_pages >= free_pages_goal:
+                    break
+        if not is_enough:
+            key = self._spans.last_key()
+        self.progress = self.progress._replace(swept={**self.progress.swept, tier: key})
 
     def drop_aged(self, now_ms: int | None) -> None:
         """Drop what is over the age cap, as far as the block's clock is trusted and ``now_ms`` is synced."""
-        is_early = now_ms is not None and abs(now_ms - self._age_checked_ms) < AGE_CHECK_INTERVAL_MS
-        if now_ms is None or is_early or not self._limits.age_ms_max:
+        if now_ms is None or not self._limits.age_ms_max:
             return
-        is_more = False
-        for name in policy.DROP_ORDER:
-            before_ms = policy.oldest_kept_ms(self._limits, name, now_ms)
-            found = self._spans.blocks_with(name, 0, before_ms, AGED_BLOCKS_MAX)
-            for span in found:
-                self._drop_class(span, name, GapReason.AGE)
-            is_more = is_more or len(found) == AGED_BLOCKS_MAX
-        if not is_more:
-            self._age_checked_ms = now_ms
+        is_early = abs(now_ms - self.progress.age_checked_ms) < AGE_CHECK_INTERVAL_MS
+        if is_early and not self.progress.age_key:
+            return
+        seen = self._spans.ages(self.progress.age_key, AGE_SPANS_MAX)
+        for age in seen:
+            aged = {tier for tier, _ in age.counts if self._is_aged(tier, age.stored_ms, now_ms)}
+            if aged and (span := self._spans.at(age.key)):
+                self._drop(span, aged, GapReason.AGE)
+        if len(seen) == AGE_SPANS_MAX:
+            self.progress = self.progress._replace(age_key=seen[-1].key)
+        else:
+            self.progress = self.progress._replace(age_key=0, age_checked_ms=now_ms)
+
+    def _is_aged(self, tier: str, stored_ms: int, now_ms: int) -> bool:
+        return stored_ms < policy.oldest_kept_ms(self._limits, policy.tier_class(tier), now_ms)
 
     def drop_damaged(self, span: Span) -> None:
         """Put a gap in the place of a block that cannot be read."""
         self._spans.delete(span)
         self.insert(_gap(span, span.first, span.last, span.counts, GapReason.CORRUPT))
 
-    def _drop_class(self, span: Span, name: str, reason: GapReason) -> None:
+    def _drop(self, span: Span, tiers: Collection[str], reason: GapReason) -> None:
         self._spans.delete(span)
-        for part in self._without(span, name, reason):
+        for part in _without(span, tiers, reason):
             self.insert(part)
 
     def insert(self, span: Span) -> None:
@@ -113,28 +145,30 @@ class Evictor:
         if span.reason is None:
             self._spans.insert(span)
         else:
-            self.tally = blocks.merge_counts((*self.tally, *span.counts))
+            tally = blocks.merge_counts((*self.progress.tally, *span.counts))
+            self.progress = self.progress._replace(tally=tally)
             self._spans.insert_gap(span)
 
-    def _without(self, span: Span, name: str, reason: GapReason = GapReason.DISK_BUDGET) -> list[Span]:
-        """A block as blocks and gaps, without its samples of class ``name``; one gap if it is damaged."""
-        if span.reason is not None or all(name != known for known, _ in span.counts):
-            return [span]
-        try:
-            batch = unpack_batch(span.payload)
-            samples = blocks.numbered(batch, span.first)
-        except ProtocolError:
-            return [_gap(span, span.first, span.last, span.counts, GapReason.CORRUPT)]
-        parts: list[Span] = []
-        for run in blocks.split(samples, name):
-            first, last = run.samples[0].seq, run.samples[-1].seq
-            if run.kept:
-                made = blocks.pack(batch.device, batch.epoch, run.samples, batch.sent_ms)
-                parts += [span._replace(**block._asdict()) for block in made]
-            else:
-                parts.append(_gap(span, first, last, ((name, last - first + 1),), reason))
-        return parts
+
+def _without(span: Span, tiers: Collection[str], reason: GapReason) -> list[Span]:
+    """A block as blocks and gaps, without its samples of ``tiers``; one gap if it is damaged."""
+    if span.reason is not None or not any(tier in tiers for tier, _ in span.counts):
+        return [span]
+    try:
+        batch = unpack_batch(span.payload)
+        rows = blocks.graded(blocks.numbered(batch, span.first), span.counts)
+    except ProtocolError:
+        return [_gap(span, span.first, span.last, span.counts, GapReason.CORRUPT)]
+    parts: list[Span] = []
+    for run in blocks.split(rows, tiers):
+        if run.kept:
+            made = blocks.pack(batch.device, batch.epoch, run.rows, batch.sent_ms)
+            parts += [span._replace(**block._asdict()) for block in made]
+        else:
+            first, last = run.rows[0].sample.seq, run.rows[-1].sample.seq
+            parts.append(_gap(span, first, last, run.counts, reason))
+    return parts
 
 
 def _gap(span: Span, first: int, last: int, counts: blocks.Counts, reason: GapReason) -> Span:
-    return Span(span.ordinal, first, last, counts, reason)
+    return Span(span.ordinal, first, last, blocks.by_class(counts), reason)

@@ -1,4 +1,4 @@
-"""The buffer's file at its place: noticed when it is removed or replaced, and put back from what is open.
+"""The buffer's file at its place: noticed when others remove, replace or write to it while it is open.
 
 An open file outlives its name. Without this look every commit would succeed, and all of it be gone with the
 process.
@@ -6,6 +6,7 @@ process.
 
 from __future__ import annotations
 
+import enum
 from typing import TYPE_CHECKING
 
 from milepost_agent.buffer.salvage import set_foreign_aside
@@ -18,16 +19,49 @@ if TYPE_CHECKING:
     from milepost_agent.buffer.files import Files
 
 
-def put_back(files: Files, path: Path, db: sqlite3.Connection) -> None:
-    """Write all that ``db``, whose file lost its name, still reads to ``path``; what is there is set aside.
+class Finding(enum.Enum):
+    """What a look at the place found."""
 
-    The log keeps its name and is read with the new file: it holds nothing that is not in it.
+    AS_LEFT = enum.auto()
+    GONE = enum.auto()
+    """Removed or replaced: the open file has no name any more."""
+    OVERWRITTEN = enum.auto()
+    """Still the same file, with what somebody else has written into it."""
 
-    Raises:
-        sqlite3.Error, OSError: the disk refuses.
-    """
-    files.make_folder(path.parent)
-    with new_file(files, path) as copy:
-        db.backup(copy)
-        if files.exists(path):
-            set_foreign_aside(files, path)
+
+class Place:
+    """Where the open buffer lies. ``left`` after each own write, ``look`` before the next."""
+
+    def __init__(self, files: Files, path: Path) -> None:
+        self._files = files
+        self._path = path
+        self._identity = files.identity(path)
+        self._stamp = files.stamp(path)
+
+    def left(self) -> None:
+        """Keep how the file is now; all writes to it until here were our own."""
+        self._stamp = self._files.stamp(self._path)
+
+    def look(self) -> Finding:
+        """Whether the file is as it was left.
+
+        Raises:
+            OSError: the file system refuses.
+        """
+        if self._files.identity(self._path) != self._identity:
+            return Finding.GONE
+        return Finding.AS_LEFT if self._files.stamp(self._path) == self._stamp else Finding.OVERWRITTEN
+
+    def put_back(self, db: sqlite3.Connection) -> None:
+        """Write all that ``db``, whose file lost its name, still reads there; what is there is set aside.
+
+        The log keeps its name and is read with the new file: it holds nothing that is not in it.
+
+        Raises:
+            sqlite3.Error, OSError: the disk refuses.
+        """
+        self._files.make_folder(self._path.parent)
+        with new_file(self._files, self._path) as copy:
+            db.backup(copy)
+            if self._files.exists(self._path):
+                set_foreign_aside(self._files, self._path)

@@ -14,7 +14,15 @@ if TYPE_CHECKING:
 
 DROP_ORDER: Final = (UNKNOWN_CLASS, *(member.value for member in SignalClass))
 """Signal classes, least valuable first; a signal that the catalogue no longer has comes before all."""
-RANK: Final = {name: rank for rank, name in enumerate(DROP_ORDER)}
+
+HALF: Final = f"{SignalClass.SERIES}/2"
+QUARTER: Final = f"{SignalClass.SERIES}/4"
+TIERS: Final = (UNKNOWN_CLASS, HALF, QUARTER, *(member.value for member in SignalClass))
+"""What is dropped in one go, least valuable first: classes, the fine series in three parts.
+
+Without ``HALF`` every second sample of a series is left, without ``QUARTER`` too every fourth.
+"""
+RANK: Final = {name: rank for rank, name in enumerate(TIERS)}
 
 AGE_FACTOR: Final[Mapping[str, float]] = {
     UNKNOWN_CLASS: 0.25,
@@ -27,13 +35,15 @@ AGE_FACTOR: Final[Mapping[str, float]] = {
 }
 """A class is dropped at this multiple of the age cap: fine series long before odometer and faults."""
 
-YIELDS_TO_DISK: Final = (UNKNOWN_CLASS, SignalClass.SERIES.value)
+YIELDS_TO_DISK: Final = (UNKNOWN_CLASS, HALF, QUARTER, SignalClass.SERIES.value)
 """What is evicted when others have filled the disk; all else waits in memory, that may pass."""
 
 WAL_BYTES_MAX: Final = 512 * 1024
 """What the write-ahead log may keep of the disk between commits; part of the byte cap."""
 PAGES_SLACK: Final = 4
 """Pages that a commit may need beside its blocks: the stream's row and inner nodes of the tree."""
+GRADING_SHARE: Final = 8
+"""From this fraction (1 / n) of the cap on, blocks are made ready for thinning: that costs the link bytes."""
 MARGIN_SHARE: Final = 32
 """Eviction frees this fraction (1 / n) of the cap beyond the need, so that not every commit must evict."""
 
@@ -89,10 +99,24 @@ def signal_class(path: str) -> str:
         return UNKNOWN_CLASS
 
 
+def tier_class(tier: str) -> str:
+    """The class that a tier is part of."""
+    return tier.partition("/")[0]
+
+
+def is_filling(limits: BufferLimits, file: FileFacts) -> bool:
+    """Whether so much waits that thinning may come."""
+    return (file.pages - file.free_pages) * GRADING_SHARE > _cap_pages(limits, file)
+
+
+def _cap_pages(limits: BufferLimits, file: FileFacts) -> int:
+    return (limits.bytes_max - WAL_BYTES_MAX) // file.page_bytes
+
+
 def shortfall(limits: BufferLimits, disk: DiskFacts, file: FileFacts, incoming_bytes: int) -> Shortfall:
     """How many pages eviction has to free so that ``incoming_bytes`` can be committed."""
     need_pages = -(-incoming_bytes // file.page_bytes) + PAGES_SLACK
-    cap_pages = (limits.bytes_max - WAL_BYTES_MAX) // file.page_bytes
+    cap_pages = _cap_pages(limits, file)
     over_cap = file.pages - file.free_pages + need_pages - cap_pages
     may_grow = disk.free_bytes >= limits.free_bytes_min + need_pages * file.page_bytes
     over_disk = 0 if may_grow else need_pages - file.free_pages

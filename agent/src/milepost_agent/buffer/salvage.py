@@ -17,20 +17,23 @@ import sqlite3
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from milepost_agent.buffer import blocks
-from milepost_agent.buffer.schema import SEQ_MAX, create, prepare, split_key
-from milepost_agent.buffer.spans import Span, Spans
+from milepost_agent.buffer.schema import ORDINAL_MAX, SEQ_MAX, create, prepare, split_key
+from milepost_agent.buffer.spans import GAP_RUN_MAX, Span, Spans
 from milepost_protocol.errors import ProtocolError
 from milepost_protocol.frame import read_header
 from milepost_protocol.samples import UNKNOWN_CLASS, GapReason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from milepost_agent.buffer.files import Files
+    from milepost_protocol.samples import Sample
 
 CORRUPT_FILES_MAX: Final = 4
 """Damaged files that are kept; beyond that the oldest goes, and the log says so."""
+NEXT_SEQ_MAX: Final = 2**42
+"""A stream that claims to be further (14 years of 10,000 samples a second) is not believed."""
 
 _LOG = logging.getLogger(__name__)
 _SPAN_QUERY: Final = "SELECT key, last, counts, reason, stored_ms, boot, offset_ms, payload FROM span "
@@ -67,8 +70,10 @@ def set_aside(files: Files, path: Path, why: str) -> None:
     files.sync_folder(path)
 
 
-def take_over(files: Files, path: Path, epoch: str, device: str) -> None:
+def take_over(files: Files, path: Path, epoch: str, device: str, known: Sequence[OldStream] = ()) -> None:
     """Make a buffer at ``path`` of the new ``epoch``, with all that a waiting file still tells.
+
+    ``known`` is what is known of its streams from elsewhere: how far they went, and what was receipted.
 
     Raises:
         sqlite3.Error, OSError: the disk refuses.
@@ -85,7 +90,7 @@ def take_over(files: Files, path: Path, epoch: str, device: str) -> None:
         with contextlib.closing(files.connect(waiting)) as old:
             with contextlib.suppress(sqlite3.Error):  # it may not even have a sound first page
                 prepare(old)
-            _copy(old, new, epoch, device)
+            _copy(old, new, OldStream(1, epoch, device, 1, 0, None), known)
 
     create(files, path, fill)
 
@@ -99,6 +104,21 @@ def put_away(files: Files, path: Path) -> None:
     files.sync_folder(path)
     _LOG.error("what could be read of the buffer was taken over, the file is kept as %s", final.name)
     _remove_oldest(files, path)
+
+
+def start_over(
+    files: Files, path: Path, db: sqlite3.Connection, epoch: str, known: Sequence[OldStream]
+) -> None:
+    """Salvage the buffer at ``path``, which others have written to while ``db`` had it open; closes ``db``.
+
+    Raises:
+        sqlite3.Error, OSError: the disk refuses.
+    """
+    set_aside(files, path, f"buffer {path}: another program wrote to it while in use; find out which")
+    # Closing writes the log back, into the file that is salvaged then.
+    db.close()
+    take_over(files, path, epoch, known[-1].device, known)
+    put_away(files, path)
 
 
 def set_foreign_aside(files: Files, path: Path) -> None:
@@ -128,8 +148,11 @@ def _move_log(files: Files, path: Path, to: Path) -> None:
         files.rename(path.with_name(f"{path.name}-wal"), to.with_name(f"{to.name}-wal"))
 
 
-def _copy(old: sqlite3.Connection, new: sqlite3.Connection, epoch: str, device: str) -> None:
-    streams = _streams(old)
+def _copy(
+    old: sqlite3.Connection, new: sqlite3.Connection, fresh: OldStream, known: Sequence[OldStream]
+) -> None:
+    """Take over all streams of ``old``, and begin the ``fresh`` one behind them."""
+    streams = _completed(_streams(old), known)
     spans = Spans(new)
     tilers: dict[int, _Tiler] = {
         stream.ordinal: _Tiler(spans, stream.ordinal, stream.receipted + 1) for stream in streams.values()
@@ -139,7 +162,7 @@ def _copy(old: sqlite3.Connection, new: sqlite3.Connection, epoch: str, device: 
             header = _header_epoch(span)
             if header is None or any(header == stream.epoch for stream in streams.values()):
                 continue
-            streams[span.ordinal] = OldStream(span.ordinal, header, device, 0, span.first - 1, None)
+            streams[span.ordinal] = OldStream(span.ordinal, header, fresh.device, 0, span.first - 1, None)
             tilers[span.ordinal] = _Tiler(spans, span.ordinal, span.first)
         tilers[span.ordinal].add(span)
     for ordinal, stream in streams.items():
@@ -147,9 +170,22 @@ def _copy(old: sqlite3.Connection, new: sqlite3.Connection, epoch: str, device: 
         if tilers[ordinal].next_seq > stream.receipted + 1:
             _insert_stream(new, stream._replace(next_seq=tilers[ordinal].next_seq, state=None))
     newest = max(streams, default=0)
-    state = streams[newest].state if newest else None
-    holder = streams[newest].device if newest else device
-    _insert_stream(new, OldStream(newest + 1, epoch, holder, 1, 0, state))
+    before = streams[newest] if newest else fresh
+    _insert_stream(new, fresh._replace(ordinal=newest + 1, device=before.device, state=before.state))
+
+
+def _completed(found: dict[int, OldStream], known: Sequence[OldStream]) -> dict[int, OldStream]:
+    """What was found in the file, as far as it was known to go."""
+    streams = dict(found)
+    for stream in known:
+        same = streams.get(stream.ordinal)
+        if same is None or same.epoch != stream.epoch:
+            streams[stream.ordinal] = stream
+        else:
+            streams[stream.ordinal] = same._replace(
+                next_seq=max(same.next_seq, stream.next_seq), receipted=max(same.receipted, stream.receipted)
+            )
+    return dict(sorted(streams.items()))
 
 
 class _Tiler:
@@ -171,12 +207,12 @@ class _Tiler:
 
     def close(self, until: int) -> None:
         """Tell that all from the last span to before ``until`` is lost."""
-        if until > self.next_seq:
-            counts = ((UNKNOWN_CLASS, until - self.next_seq),)
-            lost = Span(self._ordinal, self.next_seq, until - 1, counts, GapReason.CORRUPT)
-            self._spans.insert_gap(lost)
+        while until > self.next_seq:
+            last = min(until - 1, self.next_seq + GAP_RUN_MAX - 1)
+            counts = _unknown(last - self.next_seq + 1)
+            self._spans.insert_gap(Span(self._ordinal, self.next_seq, last, counts, GapReason.CORRUPT))
             self._is_empty = False
-            self.next_seq = until
+            self.next_seq = last + 1
 
 
 def _insert_stream(db: sqlite3.Connection, stream: OldStream) -> None:
@@ -199,7 +235,8 @@ def _is_sound(row: OldStream) -> bool:
         and isinstance(row.epoch, str)
         and len(row.epoch) == 16
         and set(row.epoch) <= set("0123456789abcdef")
-        and 0 <= row.receipted < row.next_seq <= SEQ_MAX
+        and 1 <= row.ordinal <= ORDINAL_MAX
+        and 0 <= row.receipted < row.next_seq <= NEXT_SEQ_MAX
     )
 
 
@@ -245,9 +282,17 @@ def _sound_span(row: tuple[Any, ...] | None) -> Iterator[Span]:
     span = Span(
         ordinal, first, last, known, _reason(reason), stored_ms, boot or "", offset_ms or 0, payload or b""
     )
-    if span.reason is None and not _is_readable(span):
-        span = Span(ordinal, first, last, known, GapReason.CORRUPT)
+    samples = [] if span.reason else _samples(span)
+    if samples and known == _unknown(span.seqs):
+        span = span._replace(counts=blocks.count_classes(row.signal for row in samples))
+    elif not samples:
+        reason = span.reason or GapReason.CORRUPT
+        span = Span(ordinal, first, last, blocks.by_class(known), reason)
     yield span
+
+
+def _unknown(seqs: int) -> blocks.Counts:
+    return ((UNKNOWN_CLASS, seqs),)
 
 
 def _sound_counts(counts: Any, seqs: int) -> blocks.Counts:
@@ -255,7 +300,7 @@ def _sound_counts(counts: Any, seqs: int) -> blocks.Counts:
         known = blocks.merge_counts((str(name), int(count)) for name, count in json.loads(counts).items())
     except (TypeError, ValueError, AttributeError):
         known = ()
-    return known if sum(count for _, count in known) == seqs else ((UNKNOWN_CLASS, seqs),)
+    return known if sum(count for _, count in known) == seqs else _unknown(seqs)
 
 
 def _reason(reason: Any) -> GapReason | None:
@@ -264,11 +309,13 @@ def _reason(reason: Any) -> GapReason | None:
     return GapReason(reason) if reason in set(GapReason) else GapReason.CORRUPT
 
 
-def _is_readable(span: Span) -> bool:
+def _samples(span: Span) -> list[Sample]:
+    """The samples of a block, none where it is damaged."""
     try:
-        return len(blocks.unpack(span.payload, span.first)) == span.seqs
+        samples = blocks.unpack(span.payload, span.first)
     except (ProtocolError, TypeError):
-        return False
+        return []
+    return samples if len(samples) == span.seqs else []
 
 
 def _header_epoch(span: Span) -> str | None:

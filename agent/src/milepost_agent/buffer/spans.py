@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Final, NamedTuple
+import sqlite3
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from milepost_agent.buffer.blocks import merge_counts
 from milepost_agent.buffer.schema import SEQ_MAX, span_key, split_key
 from milepost_protocol.samples import Gap, GapReason
+from milepost_protocol.signals import SignalClass
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterator
 
     from milepost_agent.buffer.blocks import Counts
@@ -18,14 +19,24 @@ if TYPE_CHECKING:
 GAP_RUN_MAX: Final = 2**31
 """Seqs in one gap row; a batch must be able to cover it."""
 
+KEY_MAX: Final = 2**63 - 1
+
+_GAPS: Final = """
+    SELECT count(*), total(last - (key & ?) + 1) FROM span INDEXED BY span_gap WHERE reason IS NOT NULL"""
+_RANGES: Final = """
+    SELECT key, last FROM span NOT INDEXED WHERE reason IS NULL AND instr(counts, ?5) > 0
+    AND key BETWEEN ?1 AND ?2 AND last > ?3 ORDER BY key LIMIT ?4"""
+_FAULT_RANGES: Final = """
+    SELECT key, last FROM span INDEXED BY span_fault WHERE reason IS NULL AND instr(counts, '"fault"') > 0
+    AND key BETWEEN ?1 AND ?2 AND last > ?3 ORDER BY key LIMIT ?4"""
 _SELECT: Final = "SELECT key, last, counts, reason, stored_ms, boot, offset_ms, payload FROM span "
 
 
 class Span(NamedTuple):
     """Seqs ``first`` to ``last`` of stream ``ordinal``: a block (``payload``), or a gap (``reason``).
 
-    ``stored_ms`` is the wall time of the commit, None where the clock was not trusted. ``boot`` and
-    ``offset_ms`` say which clock stamped the block.
+    ``counts`` are by tier for a block, by class for a gap. ``stored_ms`` is the wall time of the commit, None
+    where the clock was not trusted. ``boot`` and ``offset_ms`` say which clock stamped the block.
     """
 
     ordinal: int
@@ -48,6 +59,14 @@ class Span(NamedTuple):
         return Gap(self.first, self.last, self.reason, self.counts)
 
 
+class Age(NamedTuple):
+    """When a block was committed, and what it holds."""
+
+    key: int
+    stored_ms: int
+    counts: Counts
+
+
 class Totals(NamedTuple):
     """What waits in the file: gap rows, and the samples that they stand for."""
 
@@ -63,8 +82,7 @@ class Spans:
         self.totals = self._count()
 
     def _count(self) -> Totals:
-        query = "SELECT count(*), total(last - (key & ?) + 1) FROM span WHERE reason IS NOT NULL"
-        gaps, gap_samples = self._db.execute(query, (SEQ_MAX,)).fetchone()
+        gaps, gap_samples = self._db.execute(_GAPS, (SEQ_MAX,)).fetchone()
         return Totals(gaps, int(gap_samples))
 
     def insert(self, span: Span) -> None:
@@ -92,7 +110,7 @@ class Spans:
     def insert_gap(self, gap: Span) -> None:
         """Add a gap, as one with its neighbours of the same reason: years of drops must stay few rows."""
         before = self._before(gap.ordinal, gap.first - 1)
-        after = self._at(gap.ordinal, gap.last + 1)
+        after = self.at(span_key(gap.ordinal, gap.last + 1))
         for neighbour in (before, after):
             if neighbour and _may_join(gap, neighbour):
                 self.delete(neighbour)
@@ -124,19 +142,42 @@ class Spans:
             (span_key(ordinal, 0), span_key(ordinal, seq), seq),
         )
 
-    def blocks_with(self, name: str, after_key: int, stored_before_ms: int | None, limit: int) -> list[Span]:
-        """The oldest blocks that hold samples of class ``name``; with an age, only those of known time."""
-        where = "WHERE reason IS NULL AND key > ? AND instr(counts, ?) > 0"
-        values: list[object] = [after_key, f'"{name}"']
-        if stored_before_ms is not None:
-            where += " AND stored_ms < ?"
-            values.append(stored_before_ms)
-        query = _SELECT + where + " ORDER BY key LIMIT ?"
-        return [_span(row) for row in self._db.execute(query, (*values, limit))]
+    def blocks_with(self, tier: str, after_key: int, limit: int) -> list[Span]:
+        """The oldest blocks behind ``after_key`` that hold samples of ``tier``."""
+        where = "WHERE reason IS NULL AND key > ? AND instr(counts, ?) > 0 ORDER BY key LIMIT ?"
+        return [_span(row) for row in self._db.execute(_SELECT + where, (after_key, f'"{tier}"', limit))]
+
+    def ranges_with(
+        self, ordinal: int, name: SignalClass, after_seq: int, limit: int
+    ) -> list[tuple[int, int]]:
+        """(first, last) of the first blocks that end behind ``after_seq`` and hold samples of class ``name``.
+
+        For faults an index knows them; for others this reads the stream until it has found so many.
+        """
+        bounds = (span_key(ordinal, 0), span_key(ordinal, SEQ_MAX), after_seq, limit)
+        if name is SignalClass.FAULT:
+            rows = self._db.execute(_FAULT_RANGES, bounds)
+        else:
+            # Without the closing quote: the parts of a class that is dropped in parts count, too.
+            rows = self._db.execute(_RANGES, (*bounds, f'"{name}'))
+        return [(split_key(key)[1], last) for key, last in rows]
+
+    def ages(self, after_key: int, limit: int) -> list[Age]:
+        """The next spans behind ``after_key``; gaps, and blocks of unknown time, have no counts."""
+        query = "SELECT key, reason IS NULL, stored_ms, counts FROM span WHERE key > ? ORDER BY key LIMIT ?"
+        return [
+            Age(key, stored_ms, _counts(counts)) if is_block and stored_ms is not None else Age(key, 0, ())
+            for key, is_block, stored_ms, counts in self._db.execute(query, (after_key, limit))
+        ]
 
     def oldest(self) -> Span | None:
         """The first span of the oldest stream."""
-        return next(self._rows(0, 2**63 - 1), None)
+        return next(self._rows(0, KEY_MAX), None)
+
+    def last_key(self) -> int:
+        """The key of the last span, 0 where there is none."""
+        key: int | None = self._db.execute("SELECT max(key) FROM span").fetchone()[0]
+        return key or 0
 
     def _before(self, ordinal: int, first: int) -> Span | None:
         """The span of the stream with the greatest first seq up to ``first``."""
@@ -144,9 +185,9 @@ class Spans:
         row = self._db.execute(query, (span_key(ordinal, 0), span_key(ordinal, first))).fetchone()
         return _span(row) if row else None
 
-    def _at(self, ordinal: int, first: int) -> Span | None:
-        query = _SELECT + "WHERE key = ?"
-        row = self._db.execute(query, (span_key(ordinal, first),)).fetchone()
+    def at(self, key: int) -> Span | None:
+        """The span with this key."""
+        row = self._db.execute(_SELECT + "WHERE key = ?", (key,)).fetchone()
         return _span(row) if row else None
 
     def _rows(self, first_key: int, last_key: int) -> Iterator[Span]:
@@ -164,17 +205,33 @@ def _may_join(gap: Span, other: Span) -> bool:
     return touches and other.reason is gap.reason and other.seqs + gap.seqs <= GAP_RUN_MAX
 
 
-def _span(row: tuple[int, int, str, str | None, int | None, str | None, int | None, bytes | None]) -> Span:
+def _span(row: tuple[Any, ...]) -> Span:
+    """A row of the table.
+
+    Raises:
+        sqlite3.DataError: it makes no sense.
+    """
     key, last, counts, reason, stored_ms, boot, offset_ms, payload = row
     ordinal, first = split_key(key)
+    try:
+        known = GapReason(reason) if reason else None
+    except ValueError as error:
+        raise sqlite3.DataError(f"span {first} of stream {ordinal}: {error}") from error
     return Span(
         ordinal=ordinal,
         first=first,
         last=last,
-        counts=merge_counts(json.loads(counts).items()),
-        reason=GapReason(reason) if reason else None,
+        counts=_counts(counts),
+        reason=known,
         stored_ms=stored_ms,
         boot=boot or "",
         offset_ms=offset_ms or 0,
         payload=payload or b"",
     )
+
+
+def _counts(text: str) -> Counts:
+    try:
+        return merge_counts(json.loads(text).items())
+    except (ValueError, TypeError, AttributeError) as error:
+        raise sqlite3.DataError(f"counts {text!r}: {error}") from error

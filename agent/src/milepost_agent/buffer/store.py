@@ -11,13 +11,13 @@ Synchronous, and free of clocks, randomness and looks at the disk: those come in
 from __future__ import annotations
 
 import contextlib
-import functools
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from milepost_agent.buffer import blocks, cutting, place, policy, salvage, schema
+from milepost_agent.buffer import blocks, checks, cutting, opening, policy, salvage, schema
 from milepost_agent.buffer.eviction import Evictor
 from milepost_agent.buffer.files import POSIX
+from milepost_agent.buffer.place import Finding, Place
 from milepost_agent.buffer.spans import Span, Spans
 from milepost_agent.errors import StoreDamagedError, StoreDeviceError, StoreFullError, StoreIoError
 from milepost_protocol.identity import EPOCH_BYTES, format_epoch
@@ -25,13 +25,14 @@ from milepost_protocol.limits import SEQ_MAX
 from milepost_protocol.samples import UNKNOWN_CLASS, GapReason, TimeTrust
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from milepost_agent.buffer.files import Files, Held
     from milepost_agent.clock import ClockReading
     from milepost_agent.readings import Reading
+    from milepost_protocol.signals import SignalClass
 
     Entropy = Callable[[int], bytes]
 
@@ -72,19 +73,21 @@ class BufferStore:
     def __init__(
         self,
         path: Path,
-        db: sqlite3.Connection,
+        opened: opening.Opened,
         lock: Held,
         limits: policy.BufferLimits,
         entropy: Entropy,
         *,
         files: Files,
     ) -> None:
+        db = opened.db
         self._files = files
         self._path = path
         self._db = db
         self._lock = lock
-        self._file = files.identity(path)
+        self._place = Place(files, path)
         self._entropy = entropy
+        self.is_checked = opened.is_checked
         self._spans = Spans(db)
         self._evictor = Evictor(path, db, self._spans, limits)
         self._streams = self._read_streams()
@@ -106,16 +109,25 @@ class BufferStore:
         Raises:
             StoreLockedError: another process has it.
             StoreDeviceError: it holds samples of another device.
+            StoreForeignError: it is no buffer, but somebody else's file.
             StoreFullError: there is no room to make it.
             StoreIoError: the disk refuses.
         """
-        with contextlib.ExitStack() as undo, schema.translated(path):
+        with contextlib.ExitStack() as undo, opening.guarded(files, path):
             files.make_folder(path.parent)
             lock = files.lock(path)
             undo.callback(lock.release)
-            db = _prepare(files, path, device, entropy, functools.partial(_check_inodes, path, limits, disk))
-            undo.callback(db.close)
-            store = cls(path, db, lock, limits, entropy, files=files)
+
+            def new_epoch() -> str:
+                if not policy.has_inodes(limits, disk):
+                    raise StoreFullError(
+                        str(path), f"only {disk.free_inodes} inodes are free on its disk; remove some files"
+                    )
+                return format_epoch(entropy(EPOCH_BYTES))
+
+            opened = opening.open_file(files, path, device, new_epoch)
+            undo.callback(opened.db.close)
+            store = cls(path, opened, lock, limits, entropy, files=files)
             if store._device != device:
                 raise StoreDeviceError(str(path), store._device, device)
             undo.pop_all()
@@ -140,7 +152,7 @@ class BufferStore:
 
     def state(self) -> dict[str, Any] | None:
         """The edge's counters as of the last commit."""
-        with schema.translated(self._path):
+        with self._guard():
             (text,) = self._db.execute("SELECT state FROM stream ORDER BY ordinal DESC LIMIT 1").fetchone()
         return json.loads(text) if text else None
 
@@ -163,13 +175,13 @@ class BufferStore:
         """
         stream = self.current
         first = stream.next_seq + sum(count for _, count in lost)
-        samples = blocks.stamp(readings, first, now)
+        rows = blocks.stamp(readings, first, now, is_graded=self._is_filling())
         stored_ms = None if now.trust is TimeTrust.UNTRUSTED else now.wall_ms
         # A clock that nobody keeps may be years ahead, and would make everything old at once.
         aged_at_ms = now.wall_ms if now.trust is TimeTrust.SYNCED else None
         incoming = [
             Span(stream.ordinal, *block[:3], None, stored_ms, now.boot, now.offset_ms, block.payload)
-            for block in blocks.pack(self._device, stream.epoch, samples, max(0, now.wall_ms))
+            for block in blocks.pack(self._device, stream.epoch, rows, max(0, now.wall_ms))
         ]
         text = json.dumps(state, separators=(",", ":"))
         with self._transaction():
@@ -179,8 +191,12 @@ class BufferStore:
                 self._spans.insert_gap(gap)
             for span in self._evictor.make_room(incoming, disk):
                 self._evictor.insert(span)
-            self._save(stream._replace(next_seq=first + len(samples)), text)
-        return first + len(samples) - 1
+            self._save(stream._replace(next_seq=first + len(rows)), text)
+        return first + len(rows) - 1
+
+    def _is_filling(self) -> bool:
+        with self._guard():
+            return self._evictor.is_filling()
 
     def cut(
         self,
@@ -202,7 +218,7 @@ class BufferStore:
         maker = cutting.Maker(self._device, epoch, now)
         last = last_max if size.is_exact else SEQ_MAX
         while stream:
-            with schema.translated(self._path):
+            with self._guard():
                 spans = cutting.choose(self._spans.covering(stream.ordinal, first), last_max, size)
             if not spans:
                 return None
@@ -282,13 +298,61 @@ class BufferStore:
             del self._streams[old.epoch]
             self._streams[new.epoch] = new
 
+    def ranges_with(
+        self, epoch: str, signal_class: SignalClass, after_seq: int, limit: int
+    ) -> list[tuple[int, int]]:
+        """(first, last) seq of the first blocks that hold samples of a class and end behind ``after_seq``.
+
+        Quick for faults, which an index knows; for others it reads as far as it takes to find so many.
+
+        Raises:
+            StoreIoError, StoreDamagedError: the store must be closed and opened again.
+        """
+        stream = self._streams.get(epoch)
+        if stream is None:
+            return []
+        with self._guard():
+            return self._spans.ranges_with(stream.ordinal, signal_class, after_seq, limit)
+
+    def holds(self, epoch: str, first: int, count: int) -> list[bool]:
+        """For each of ``count`` seqs of ``epoch`` from ``first`` on: whether a commit of it is in the file.
+
+        It is where the seq is a sample, or in a gap that says that it was dropped on purpose.
+
+        Raises:
+            StoreIoError, StoreDamagedError: the store must be closed and opened again.
+        """
+        held = [False] * count
+        stream = self._streams.get(epoch)
+        if stream is None:
+            return held
+        with self._guard():
+            for span in self._spans.covering(stream.ordinal, first):
+                if span.first >= first + count:
+                    break
+                if span.reason is not GapReason.CORRUPT:
+                    start, end = max(span.first - first, 0), min(span.last + 1 - first, count)
+                    held[start:end] = [True] * (end - start)
+        return held
+
+    def check_all(self) -> None:
+        """Check the whole file, once, where ``open`` had to leave that for later; that may take seconds.
+
+        Raises:
+            StoreIoError, StoreDamagedError: the store must be closed and opened again, which salvages it.
+        """
+        if not self.is_checked:
+            with self._guard():
+                checks.check_all(self._path, self._db)
+            self.is_checked = True
+
     def facts(self) -> BufferFacts:
         """What the buffer holds now.
 
         Raises:
             StoreIoError, StoreDamagedError: the store must be closed and opened again.
         """
-        with schema.translated(self._path):
+        with self._guard():
             file = self._evictor.file()
             oldest = self._spans.oldest()
         current = self.current
@@ -303,18 +367,19 @@ class BufferStore:
             oldest_ms=oldest.stored_ms if oldest else None,
             file_bytes=file.pages * file.page_bytes,
             used_bytes=(file.pages - file.free_pages) * file.page_bytes,
-            dropped=dict(self._evictor.tally),
+            dropped=dict(self._evictor.progress.tally),
             corrupt_files=len(salvage.corrupt_files(self._files, self._path)),
         )
 
     @contextlib.contextmanager
     def _transaction(self, *, durable: bool = True) -> Iterator[None]:
         """All or nothing, in the file and in memory; ``durable`` waits until it is on flash."""
-        before = dict(self._streams), self._spans.totals, self._evictor.tally
+        with self._guard():
+            self._look_at_place()
+        before = dict(self._streams), self._spans.totals, self._evictor.progress
         is_done = False
         try:
-            with schema.translated(self._path):
-                self._look_at_place()
+            with self._guard():
                 self._db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
                 self._db.execute("BEGIN IMMEDIATE")
                 yield
@@ -322,18 +387,30 @@ class BufferStore:
             is_done = True
         finally:
             if not is_done:
-                self._streams, self._spans.totals, self._evictor.tally = before
+                self._streams, self._spans.totals, self._evictor.progress = before
                 if self._db.in_transaction:
-                    with schema.translated(self._path):
+                    with self._guard():
                         self._db.execute("ROLLBACK")
+            with self._guard():
+                self._place.left()
+
+    def _guard(self) -> AbstractContextManager[None]:
+        return opening.guarded(self._files, self._path)
 
     def _look_at_place(self) -> None:
-        if self._files.identity(self._path) == self._file:
-            return
-        place.put_back(self._files, self._path, self._db)
-        raise StoreIoError(
-            str(self._path), "was removed or replaced while in use, and is put back; find out by whom"
-        )
+        finding = self._place.look()
+        if finding is Finding.GONE:
+            self._place.put_back(self._db)
+            raise StoreIoError(
+                str(self._path), "was removed or replaced while in use, and is put back; find out by whom"
+            )
+        if finding is Finding.OVERWRITTEN:
+            known = [
+                salvage.OldStream(row.ordinal, row.epoch, self._device, row.next_seq, row.receipted, None)
+                for row in self._streams.values()
+            ]
+            salvage.start_over(self._files, self._path, self._db, self._new_epoch(), known)
+            raise StoreDamagedError(str(self._path), "was written to by another program while in use")
 
     def _save(self, stream: Stream, state: str | None = None) -> None:
         self._db.execute(
@@ -348,37 +425,3 @@ class BufferStore:
 
     def _new_epoch(self) -> str:
         return format_epoch(self._entropy(EPOCH_BYTES))
-
-
-def _prepare(
-    files: Files, path: Path, device: str, entropy: Entropy, before_making: Callable[[], None]
-) -> sqlite3.Connection:
-    """A connection to a sound buffer at ``path``."""
-    waiting = salvage.waiting_name(path)
-    if files.exists(path) and not files.exists(waiting):
-        try:
-            return _connect_checked(files, path)
-        except StoreDamagedError as damage:
-            salvage.set_aside(files, path, str(damage))
-    if not files.exists(path):
-        before_making()
-        salvage.take_over(files, path, format_epoch(entropy(EPOCH_BYTES)), device)
-    if files.exists(waiting):
-        salvage.put_away(files, path)
-    return _connect_checked(files, path)
-
-
-def _check_inodes(path: Path, limits: policy.BufferLimits, disk: policy.DiskFacts) -> None:
-    if not policy.has_inodes(limits, disk):
-        raise StoreFullError(
-            str(path), f"only {disk.free_inodes} inodes are free on its disk; remove some files"
-        )
-
-
-def _connect_checked(files: Files, path: Path) -> sqlite3.Connection:
-    with schema.translated(path), contextlib.ExitStack() as undo:
-        db = schema.connect(files, path)
-        undo.callback(db.close)
-        schema.check(path, db)
-        undo.pop_all()
-        return db

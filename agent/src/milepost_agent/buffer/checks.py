@@ -1,0 +1,103 @@
+"""Whether a file is a sound buffer: at a glance when it is opened, and as a whole."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from milepost_agent.buffer.schema import (
+    APPLICATION_ID,
+    ORDINAL_MAX,
+    SCHEMA_VERSION,
+    SEQ_BITS,
+    SEQ_MAX,
+    span_key,
+)
+from milepost_agent.errors import StoreDamagedError
+from milepost_protocol.samples import GapReason
+
+if TYPE_CHECKING:
+    import sqlite3
+    from pathlib import Path
+
+CHECK_BYTES_AT_OPEN: Final = 4 * 1024 * 1024
+"""A file with more in use is opened at a glance, and checked as a whole when the first commit is done."""
+
+_STREAMS_SOUND: Final = """
+    SELECT count(*) FROM stream WHERE length(epoch) = 16 AND epoch NOT GLOB '*[^0-9a-f]*'
+    AND ordinal BETWEEN 1 AND ? AND receipted BETWEEN 0 AND next_seq - 1 AND next_seq <= ?
+    AND (state IS NULL OR (json_valid(state) AND state LIKE '{%'))"""
+_REASONS: Final = "SELECT DISTINCT reason FROM span INDEXED BY span_gap WHERE reason IS NOT NULL"
+_SPANS_UNSOUND: Final = """
+    SELECT count(*) FROM span WHERE NOT (json_valid(counts) AND counts LIKE '{%')"""
+_HOLES: Final = """
+    SELECT count(*) FROM (
+        SELECT key, lag(last) OVER (PARTITION BY key >> ?1 ORDER BY key) AS before FROM span
+    ) WHERE before IS NOT NULL AND key & ?2 <> before + 1"""
+_OUTER_SEQS: Final = """
+    SELECT (SELECT key & ?3 FROM span WHERE key BETWEEN ?1 AND ?2 ORDER BY key LIMIT 1),
+           (SELECT last FROM span WHERE key BETWEEN ?1 AND ?2 ORDER BY key DESC LIMIT 1)"""
+
+
+def version_of(path: Path, db: sqlite3.Connection) -> int:
+    """The schema of the file.
+
+    Raises:
+        StoreDamagedError: it is no buffer, or of a schema that this code cannot step from.
+        sqlite3.Error: it is too damaged to be asked.
+    """
+    application: int = db.execute("PRAGMA application_id").fetchone()[0]
+    version: int = db.execute("PRAGMA user_version").fetchone()[0]
+    if application != APPLICATION_ID:
+        raise StoreDamagedError(str(path), "is not a Milepost buffer")
+    if not 1 <= version <= SCHEMA_VERSION:
+        raise StoreDamagedError(str(path), f"has schema {version}; this agent reads up to {SCHEMA_VERSION}")
+    return version
+
+
+def is_large(db: sqlite3.Connection) -> bool:
+    """Whether a check of the whole file would hold up the start."""
+    pages, free, page_bytes = (
+        db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
+    )
+    return bool((pages - free) * page_bytes > CHECK_BYTES_AT_OPEN)
+
+
+def check_outline(path: Path, db: sqlite3.Connection) -> None:
+    """Look at the streams, and at where each begins and ends; the time does not grow with the file.
+
+    Raises:
+        StoreDamagedError: it is not sound; the message says why.
+        sqlite3.Error: it is too damaged to be asked.
+    """
+    streams = db.execute("SELECT ordinal, next_seq, receipted FROM stream").fetchall()
+    if not streams:
+        raise StoreDamagedError(str(path), "names no epoch")
+    # What is well-formed for SQLite may still be nonsense; not seen here, it would raise again and again.
+    if db.execute(_STREAMS_SOUND, (ORDINAL_MAX, SEQ_MAX)).fetchone()[0] != len(streams):
+        raise StoreDamagedError(str(path), "holds epochs that make no sense")
+    if not {reason for (reason,) in db.execute(_REASONS)} <= set(GapReason):
+        raise StoreDamagedError(str(path), "holds gaps of unknown reasons")
+    for ordinal, next_seq, receipted in streams:
+        bounds = (span_key(ordinal, 0), span_key(ordinal, SEQ_MAX), SEQ_MAX)
+        first, last = db.execute(_OUTER_SEQS, bounds).fetchone()
+        waiting = next_seq - 1 - receipted
+        if (first is None and waiting) or (
+            first is not None and not first <= receipted + 1 <= last + 1 == next_seq
+        ):
+            raise StoreDamagedError(str(path), f"has lost a part of stream {ordinal}")
+
+
+def check_all(path: Path, db: sqlite3.Connection) -> None:
+    """Read the whole file: its structure, and whether its spans follow on one another.
+
+    Raises:
+        StoreDamagedError: it is not sound; the message says why.
+        sqlite3.Error: it is too damaged to be asked.
+    """
+    verdict = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if verdict != "ok":
+        raise StoreDamagedError(str(path), f"fails its check: {verdict}")
+    if db.execute(_SPANS_UNSOUND).fetchone()[0]:
+        raise StoreDamagedError(str(path), "holds rows that make no sense")
+    if db.execute(_HOLES, (SEQ_BITS, SEQ_MAX)).fetchone()[0]:
+        raise StoreDamagedError(str(path), "has lost rows")

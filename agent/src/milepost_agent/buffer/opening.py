@@ -1,0 +1,86 @@
+"""Opening a buffer file: made where there is none, brought to the current schema, salvaged where damaged."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, NamedTuple
+
+from milepost_agent.buffer import checks, foreign, salvage, schema, steps
+from milepost_agent.errors import StoreDamagedError, StoreForeignError
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from milepost_agent.buffer.files import Files
+
+
+def suspicion(path: Path) -> Path:
+    """The mark beside a buffer in which damage was met: its next opening checks it as a whole."""
+    return path.with_name(f"{path.name}.suspect")
+
+
+@contextlib.contextmanager
+def guarded(files: Files, path: Path) -> Iterator[None]:
+    """Errors as those of this package; where damage shows, the buffer is marked for a whole check.
+
+    Raises:
+        StoreError: see ``schema.translated``.
+    """
+    try:
+        with schema.translated(path):
+            yield
+    except StoreDamagedError:
+        with contextlib.suppress(OSError):
+            if not files.exists(suspicion(path)):
+                files.make(suspicion(path))
+        raise
+
+
+class Opened(NamedTuple):
+    """A connection to a buffer; ``is_checked``: as a whole, not at a glance."""
+
+    db: sqlite3.Connection
+    is_checked: bool
+
+
+def open_file(files: Files, path: Path, device: str, new_epoch: Callable[[], str]) -> Opened:
+    """The buffer at ``path``; ``new_epoch`` is called where a file has to be made.
+
+    Raises:
+        StoreForeignError: the file there is somebody else's.
+        StoreError: the disk refuses, or ``new_epoch`` does.
+    """
+    waiting = salvage.waiting_name(path)
+    if files.exists(path) and not files.exists(waiting):
+        # Before SQLite sees it: even to open a file may change it.
+        if what := foreign.foreign(files.head(path, foreign.LOOK_BYTES)):
+            raise StoreForeignError(str(path), what)
+        try:
+            return _connect(files, path)
+        except StoreDamagedError as damage:
+            salvage.set_aside(files, path, str(damage))
+    if not files.exists(path):
+        salvage.take_over(files, path, new_epoch(), device)
+    if files.exists(waiting):
+        salvage.put_away(files, path)
+    return _connect(files, path)
+
+
+def _connect(files: Files, path: Path) -> Opened:
+    with schema.translated(path), contextlib.ExitStack() as undo:
+        db = schema.connect(files, path)
+        undo.callback(db.close)
+        version = checks.version_of(path, db)
+        if version < schema.SCHEMA_VERSION:
+            steps.advance(db, version)
+        checks.check_outline(path, db)
+        is_suspect = files.exists(suspicion(path))
+        is_checked = is_suspect or not checks.is_large(db)
+        if is_checked:
+            checks.check_all(path, db)
+        if is_suspect:
+            files.remove(suspicion(path))
+        undo.pop_all()
+        return Opened(db, is_checked)
