@@ -31,6 +31,8 @@ class BusPermit:
         self._permits = permits
         self._name = name
         self._changed = asyncio.Event()
+        self.is_idle = False
+        """Whether the source waits for its port to be open again: it has closed it."""
         self._was = (self.may_ask, self.is_open)
 
     @property
@@ -95,7 +97,11 @@ class BusPermit:
         """Wait until the port may be open."""
         while not self.is_open:
             self._changed.clear()
-            await self._changed.wait()
+            self.is_idle = True
+            try:
+                await self._changed.wait()
+            finally:
+                self.is_idle = False
 
     def refresh(self) -> None:
         """Wake the source if something is permitted, or refused, that was not."""
@@ -123,6 +129,11 @@ class Permits:
         self.policy.add(name)
         permit = self._permits[name] = BusPermit(self, name)
         return permit
+
+    @property
+    def are_idle(self) -> bool:
+        """Whether all sources that have a port have closed it."""
+        return all(permit.is_idle for permit in self._permits.values())
 
     def feed(self, name: str, reading: Reading) -> None:
         """A reading of a source, whether it has a permit or not."""

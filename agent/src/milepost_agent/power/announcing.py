@@ -1,0 +1,50 @@
+"""Which changes of stance are told to the server, and when. Pure.
+
+A change is told once. What flaps is told no more often than the limit allows; then its last stance is told as
+soon as it may be. A stance for which nothing speaks yet (the agent has just started) is not told at all.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from milepost_agent.power.stance import Stance
+
+if TYPE_CHECKING:
+    from milepost_agent.power.policy import PowerPolicy
+
+EVENTS_MAX: Final = 12
+"""Events in a row; more than the errands of an afternoon make."""
+EVENT_S: Final = 300.0
+"""After that one event in so many seconds."""
+
+
+class Announcing:
+    """Follows the stance, and says what is to be told."""
+
+    def __init__(self, at_s: float) -> None:
+        self._told: Stance | None = None
+        self._withheld: Stance | None = None
+        self._credit = float(EVENTS_MAX)
+        self._credit_at_s = at_s
+        self.events = 0
+        self.withheld = 0
+        """Changes that were not told, for too many had been before."""
+
+    def look(self, policy: PowerPolicy, at_s: float) -> Stance | None:
+        """The stance that is to be told now, if any; it counts as told."""
+        stance = policy.stance
+        is_known = stance is not Stance.AWAKE or policy.is_proven
+        if not is_known or stance is self._told:
+            self._withheld = None
+            return None
+        self._credit = min(float(EVENTS_MAX), self._credit + (at_s - self._credit_at_s) / EVENT_S)
+        self._credit_at_s = at_s
+        if self._credit < 1.0:
+            self.withheld += stance is not self._withheld
+            self._withheld = stance
+            return None
+        self._credit -= 1.0
+        self._told, self._withheld = stance, None
+        self.events += 1
+        return stance
