@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from milepost_protocol import service
 from milepost_protocol.errors import ProtocolError, UnknownSignalError
 from milepost_protocol.identity import check_vin
 from milepost_protocol.samples import TimeTrust
@@ -41,6 +42,15 @@ class Projected(NamedTuple):
     value_text: str | None
 
 
+class ServiceDone(NamedTuple):
+    """A service that a person entered at the car: one item of one vehicle."""
+
+    vehicle_id: int
+    item: str
+    done_on: dt.date
+    odometer_m: int | None
+
+
 class Refusal(NamedTuple):
     """What refused samples are counted by."""
 
@@ -63,6 +73,7 @@ class Projection:
     refused: Counter[Refusal] = field(default_factory=Counter)
     details: dict[Refusal, str] = field(default_factory=dict)
     vin_conflicts: set[VinConflict] = field(default_factory=set)
+    services: list[ServiceDone] = field(default_factory=list)
     unplaced: int = 0
     """Samples taken while the device was installed nowhere; they wait in the archive."""
 
@@ -128,6 +139,8 @@ class Projector:
                 continue
             if sample.signal == VIN_SIGNAL and value != place.vin:
                 into.vin_conflicts.add(VinConflict(place.vehicle_id, str(value)))
+            if sample.signal == service.SIGNAL and is_timed:
+                into.services.append(service_done(place.vehicle_id, str(value), sample.time_ms))
             into.readings.append(_projected(sample, value, place.vehicle_id, plausible=plausible))
 
     def _verdict(self, column: Column) -> Signal | Trouble:
@@ -151,7 +164,20 @@ def _checked(signal: Signal, value: Value) -> Value:
     value = signal.check(value)
     if signal.path == VIN_SIGNAL:
         return check_vin(str(value))
+    if signal.path == service.SIGNAL:
+        service.parse(str(value))
     return value
+
+
+def service_done(vehicle_id: int, text: str, time_ms: int) -> ServiceDone:
+    """The record that an entry of a service makes, on the day of its time in UTC.
+
+    Raises:
+        ValueRefusedError: ``text`` is no entry.
+    """
+    entry = service.parse(text)
+    done_on = dt.datetime.fromtimestamp(time_ms / 1000, dt.UTC).date()
+    return ServiceDone(vehicle_id, entry.item, done_on, entry.odometer_m)
 
 
 def _within(batch: Batch, spans: Sequence[Span]) -> Iterator[Sample]:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from milepost_protocol import service
 from milepost_protocol.codec import decode_batch
 from milepost_server.ingest.coverage import Coverage
-from milepost_server.ingest.projection import Projection
+from milepost_server.ingest.projection import Projection, service_done
 from milepost_server.ingest.writes import Writes
-from milepost_server.store import archive, devices, dirty, readings, streams
+from milepost_server.store import archive, devices, dirty, readings, service_records, streams
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,12 +35,13 @@ log = structlog.get_logger(__name__)
 async def reproject_device(
     connection: AsyncConnection, projector: Projector, dealer_id: int, device_id: str, *, now: dt.datetime
 ) -> int:
-    """Make all readings and refusals of a device anew, in the caller's transaction; return the readings.
+    """Make all readings, service records and refusals of a device anew, in the caller's transaction; return the readings.
 
     The device's streams are locked, so that ingest waits. Gaps are not touched: they rest on what was known
     when they were reported.
     """
     rows = await streams.of_device(connection, dealer_id, device_id)
+    await _forget_services(connection, dealer_id, rows)
     lost = await readings.forget_streams(connection, dealer_id, [row.id for row in rows])
     await readings.forget_refusals(connection, dealer_id, device_id)
     places = await devices.installations_of(connection, dealer_id, [device_id])
@@ -49,6 +51,16 @@ async def reproject_device(
     await dirty.mark(connection, {(dealer_id, vehicle_id) for vehicle_id in lost}, now=now)
     await devices.mark_stale(connection, dealer_id, device_id, stale=False)
     return made
+
+
+async def _forget_services(connection: AsyncConnection, dealer_id: int, rows: Sequence[StreamRow]) -> None:
+    """Delete the service records that entries in these streams made: they may belong to another vehicle."""
+    entries = await readings.texts(connection, dealer_id, [row.id for row in rows], service.SIGNAL)
+    for entry in entries:
+        done = service_done(entry[0], entry[2], entry[1])
+        await service_records.forget_device_record(
+            connection, dealer_id, vehicle_id=done.vehicle_id, item=done.item, done_on=done.done_on
+        )
 
 
 async def _reproject_stream(

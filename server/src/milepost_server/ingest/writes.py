@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from milepost_server.ingest.projection import Refusal
-from milepost_server.store import archive, dirty, readings
+from milepost_server.store import archive, dirty, readings, service_records
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from milepost_server.ingest.losses import Loss
-    from milepost_server.ingest.projection import Projection
+    from milepost_server.ingest.projection import Projection, ServiceDone
     from milepost_server.store.archive import ArchivedBatch
     from milepost_server.store.streams import StreamRow
 
@@ -41,6 +41,7 @@ class Writes:
     archive: list[ArchivedBatch] = field(default_factory=list)
     gaps: list[dict[str, Any]] = field(default_factory=list)
     readings: list[dict[str, Any]] = field(default_factory=list)
+    services: list[tuple[int, ServiceDone]] = field(default_factory=list)
     dirty: set[tuple[int, int]] = field(default_factory=set)
     refused: dict[tuple[int, str], dict[Refusal, _Refused]] = field(default_factory=dict)
     vin_conflicts: dict[tuple[int, str, int, str], dt.datetime] = field(default_factory=dict)
@@ -71,6 +72,7 @@ class Writes:
             row["received_at"] = received_at
             self.readings.append(row)
             self.dirty.add((stream.dealer_id, reading.vehicle_id))
+        self.services += [(stream.dealer_id, done) for done in projection.services]
         for conflict in projection.vin_conflicts:
             key = (stream.dealer_id, stream.device_id, conflict.vehicle_id, conflict.vin_reported)
             self.vin_conflicts[key] = received_at
@@ -85,6 +87,10 @@ class Writes:
         await archive.add(connection, self.archive)
         await readings.add_gaps(connection, self.gaps)
         await readings.add(connection, self.readings)
+        for dealer_id, done in self.services:
+            await service_records.add(
+                connection, dealer_id, **done._asdict(), source=service_records.FROM_DEVICE, now=now
+            )
         await dirty.mark(connection, self.dirty, now=now)
         for (dealer_id, device_id, vehicle_id, vin), received_at in sorted(self.vin_conflicts.items()):
             await readings.note_vin_conflict(

@@ -25,6 +25,17 @@ async def add(connection: AsyncConnection, rows: Sequence[Mapping[str, Any]]) ->
         await connection.execute(statement, list(rows[start : start + ROWS_A_STATEMENT_MAX]))
 
 
+async def texts(
+    connection: AsyncConnection, dealer_id: int, stream_ids: Collection[int], signal: str
+) -> Sequence[tuple[int, int, str]]:
+    """(vehicle, time in ms, value) of all readings of a signal of text in these streams."""
+    c = readings.c
+    query = select(c.vehicle_id, c.time_ms, c.value_text).where(
+        c.dealer_id == dealer_id, c.stream_id.in_(stream_ids), c.signal == signal
+    )
+    return [(vehicle_id, time_ms, text) for vehicle_id, time_ms, text in await connection.execute(query)]
+
+
 async def forget_streams(
     connection: AsyncConnection, dealer_id: int, stream_ids: Collection[int]
 ) -> set[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select
 
 from milepost_server.store.schema import service_records
 
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from sqlalchemy.ext.asyncio import AsyncConnection
+
+
+FROM_DEVICE = "device"
+"""The source of records that somebody entered at the car."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,3 +121,14 @@ async def add(
     )
     key = result.scalar_one()
     return ServiceRecordRow(key, vehicle_id, item, done_on, odometer_m, source), True
+
+
+async def forget_device_record(
+    connection: AsyncConnection, dealer_id: int, *, vehicle_id: int, item: str, done_on: dt.date
+) -> None:
+    """Delete a record that an entry at the car made, to be made anew; those of other sources stay."""
+    mine = (service_records.c.dealer_id == dealer_id) & (service_records.c.vehicle_id == vehicle_id)
+    same = (service_records.c.item == item) & (service_records.c.done_on == done_on)
+    await connection.execute(
+        delete(service_records).where(mine, same, service_records.c.source == FROM_DEVICE)
+    )
