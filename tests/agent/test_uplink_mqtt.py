@@ -14,13 +14,13 @@ from milepost_agent.buffer.recorder import Recorder, RecorderLimits, Surrounding
 from milepost_agent.clock import SystemClock
 from milepost_agent.uplink import mqtt
 from milepost_agent.uplink.link import Broker
-from milepost_agent.uplink.session import SessionLimits
 from milepost_agent.uplink.uplink import Uplink
 from milepost_protocol import topics
 from milepost_protocol.samples import GapReason
 from support.links import Link
 from support.mosquitto import Mosquitto, mosquitto
 from support.receipts import ReceiptGiver
+from support.sessions import QUICK
 from support.stores import CLOCK, DEVICE, DISK, Entropy, open_store, readings
 from support.waiting import WAIT_S_MAX, until
 
@@ -31,16 +31,6 @@ if TYPE_CHECKING:
     from milepost_agent.buffer.store import BufferFacts
 
 __all__ = ["mosquitto"]
-
-LIMITS = SessionLimits(
-    window_batches=4,
-    unreceipted_batches_max=8,
-    unreceipted_bytes_max=100_000,
-    batch_samples_min=1,
-    batch_wait_s=0.1,
-    receipt_timeout_s=0.5,
-    resend_s_max=2.0,
-)
 
 
 class Line:
@@ -57,7 +47,7 @@ class Line:
         broker = Broker("127.0.0.1", port, DEVICE, secret, keepalive_s=5, tls=None)
         self.backoff = Backoff(lambda: 0.0, 0.05, reconnect_s_max)
         self.uplink = Uplink(
-            broker, mqtt.connect, self.recorder, limits=LIMITS, backoff=self.backoff, clock=SystemClock()
+            broker, mqtt.connect, self.recorder, limits=QUICK, backoff=self.backoff, clock=SystemClock()
         )
         self.recorder.on_stored = self.uplink.wake
         self.stored = 0
@@ -116,7 +106,7 @@ async def test_without_a_server_nothing_is_deleted_and_little_is_sent(
         await until(lambda: line.uplink.session and line.uplink.session.resends >= 2, "two resends")
         assert (await line.facts()).waiting == 2000
         assert line.uplink.session is not None
-        assert line.uplink.session.unreceipted_batches <= LIMITS.unreceipted_batches_max
+        assert line.uplink.session.unreceipted_batches <= QUICK.unreceipted_batches_max
         async with ReceiptGiver(mosquitto.port) as server:
             facts = await line.drained()
             assert values(server, facts.epoch) == list(range(2000))

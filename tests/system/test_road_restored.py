@@ -11,13 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from milepost_agent.uplink.session import Session, SessionLimits, Verdict
+from milepost_agent.uplink.session import Kind, Session, Verdict
 from milepost_protocol.codec import unpack_batch
 from milepost_protocol.limits import RECEIPT_RANGES_MAX
 from milepost_protocol.samples import GapReason
 from milepost_server.ingest.coverage import Coverage
 from support.killing import DRIVE_S
 from support.road import BUSY_PROFILE, Road, Told, write_busy_drive
+from support.sessions import session_limits
 from support.waiting import poll
 
 if TYPE_CHECKING:
@@ -28,15 +29,7 @@ if TYPE_CHECKING:
 
 EPOCH = "9f3a1c77e0b24d51"
 SEED = 20261123
-LIMITS = SessionLimits(
-    window_batches=4,
-    unreceipted_batches_max=16,
-    unreceipted_bytes_max=1_000_000,
-    batch_samples_min=1,
-    batch_wait_s=0.0,
-    receipt_timeout_s=1.0,
-    resend_s_max=2.0,
-)
+LIMITS = session_limits(batch_wait_s=0.0)
 BEFORE = 300
 AFTER = 900
 
@@ -62,7 +55,7 @@ def test_a_restored_server_is_known_by_its_first_answer(kept: list[int], first: 
         coverage = coverage.with_span(seq, seq)
     agent = session(receipted=first - 1, stored=first + size)
     last = first + size - 1
-    agent.published(first, last, 100, 0.0)
+    agent.published(first, last, 100, Kind.FRESH, 0.0)
 
     coverage = coverage.with_span(first, last)
     verdict = agent.receipt(coverage.receipt(EPOCH, [(first, last)]), 0.1)
@@ -77,10 +70,10 @@ def test_more_ranges_than_a_receipt_has_room_for_hide_no_answer() -> None:
         coverage = coverage.with_span(seq, seq)
     coverage = coverage.with_span(101, 110)
     agent = session(receipted=100, stored=110)
-    agent.published(101, 110, 100, 0.0)
+    agent.published(101, 110, 100, Kind.FRESH, 0.0)
     assert agent.receipt(coverage.receipt(EPOCH), 0.1) is Verdict.STALE  # as to a batch of somebody else
     assert agent.receipt(coverage.receipt(EPOCH, [(101, 110)]), 0.2) is Verdict.RESTORED
-    assert agent.wanted(0.3) is not None, "what the server forgot is sent again"
+    assert agent.wanted(Kind.BACKLOG, 0.3) is not None, "what the server forgot is sent again"
 
 
 # --- Real processes --------------------------------------------------------------------------------------

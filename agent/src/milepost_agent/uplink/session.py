@@ -1,10 +1,16 @@
-"""What to publish next for one epoch: a state machine without I/O.
+"""The sending of one epoch: a state machine without I/O.
 
 Events go in (``connected``, ``disconnected``, ``stored``, ``published``, ``acknowledged``, ``receipt``), with
-the monotonic time where it matters. ``wanted`` says what to publish now, ``wake_at_s`` when to ask again.
+the monotonic time where it matters. ``wanted`` says what of a kind to publish now, ``wake_at_s`` when to ask
+again. Which kind goes first, and how much at once, is the schedule's matter.
 
 A broker's PUBACK only frees its place in the window. A batch is done when a receipt covers it; without one it
-is sent again: the oldest first, alone, with growing pauses, until the server answers.
+is sent again: the oldest first, alone, with growing pauses, until the server answers. Before the PUBACK it is
+never sent again: the link is reliable, and whatever it still holds would only wait behind itself.
+
+After an outage the newest samples go first, then the backlog from the bottom; faults before both. Each start
+in the middle opens a range above the server's watermark, and of those there are few: beyond
+``OPEN_RANGES_MAX`` everything goes in order.
 """
 
 from __future__ import annotations
@@ -12,15 +18,27 @@ from __future__ import annotations
 import enum
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from milepost_agent.uplink import ranges
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from milepost_agent.uplink.ranges import Range
     from milepost_protocol.receipt import Receipt
+
+OPEN_RANGES_MAX: Final = 12
+"""Ranges above the watermark that sending out of order may open: fewer than the 16 that a receipt names."""
+FRESH_SEQS_MAX: Final = 1_024
+"""So many of the newest seqs go before the backlog after a connection."""
+URGENT_RANGES_MAX: Final = 64
+"""Ranges that hold faults and are remembered at a time; those after them are asked for later."""
 
 
 @dataclass(frozen=True, slots=True)
 class SessionLimits:
-    """What one session may have under way.
+    """What may be under way.
 
     Attributes:
         window_batches: batches that the broker has not acknowledged.
@@ -39,11 +57,23 @@ class SessionLimits:
     resend_s_max: float
 
 
+class Kind(enum.IntEnum):
+    """Why something is sent; the lower, the sooner."""
+
+    FAULT = 0
+    FRESH = 1
+    BACKLOG = 2
+
+
 class Want(NamedTuple):
-    """Publish a batch that begins at seq ``first`` and ends at ``last_max`` or before, if stored so."""
+    """Publish a batch that begins at seq ``first`` and ends at ``last_max`` or before.
+
+    It may go on to the end of the block that holds ``last_max``, except for a fault, which goes alone.
+    """
 
     first: int
     last_max: int
+    kind: Kind
 
 
 class Verdict(enum.Enum):
@@ -60,7 +90,7 @@ class Verdict(enum.Enum):
     AHEAD = "ahead"
     """The server knows seqs that this file never gave out: the store needs a new epoch."""
     OTHER_EPOCH = "other_epoch"
-    """Of an epoch that is not the one being sent: ignored."""
+    """Of an epoch that is not being sent: ignored."""
 
 
 @dataclass(slots=True)
@@ -68,25 +98,32 @@ class _Flight:
     first: int
     last: int
     size_bytes: int
-    sent_s: float
-    is_acknowledged: bool = False
+    kind: Kind
+    acknowledged_s: float = math.inf
 
 
 class Session:
-    """The sending of one epoch, from the store's receipt on to what is stored."""
+    """The sending of one epoch, from the store's receipt on to what is stored.
 
-    def __init__(self, epoch: str, receipted: int, limits: SessionLimits) -> None:
+    Args:
+        is_current: new samples get seqs of this epoch; an older one has a backlog only.
+    """
+
+    def __init__(self, epoch: str, receipted: int, limits: SessionLimits, *, is_current: bool = True) -> None:
         self.epoch = epoch
         self.receipted = receipted
         self.sent = receipted
         """The highest seq that was handed to the broker, in this connection or an earlier one."""
         self.resends = 0
+        self.is_current = is_current
         self._limits = limits
         self._is_connected = False
         self._stored = receipted
+        self._fresh_first = receipted + 1
         self._waiting_since_s = -math.inf
         self._flights: list[_Flight] = []
-        self._above: tuple[tuple[int, int], ...] = ()
+        self._above: tuple[Range, ...] = ()
+        self._urgent: list[Range] = []
         self._resend_not_before_s = -math.inf
         self._resend_pause_s = limits.receipt_timeout_s
 
@@ -98,9 +135,19 @@ class Session:
     def unreceipted_batches(self) -> int:
         return len(self._flights)
 
+    @property
+    def unreceipted_bytes(self) -> int:
+        return sum(flight.size_bytes for flight in self._flights)
+
+    @property
+    def open_ranges(self) -> int:
+        """Ranges above the watermark that the server has, or will have if all that is under way arrives."""
+        return ranges.apart_above(self.receipted, self._taken())
+
     def connected(self) -> None:
         """The broker listens, and receipts are subscribed: all that has no receipt is sent (again)."""
         self._is_connected = True
+        self._fresh_first = max(self.receipted, self._stored - FRESH_SEQS_MAX) + 1
         self._restart()
 
     def disconnected(self) -> None:
@@ -120,55 +167,72 @@ class Session:
             self._stored = seq
             self._waiting_since_s = min(self._waiting_since_s, now_s)
 
-    def wanted(self, now_s: float) -> Want | None:
-        """What to publish now; None if there is nothing, or no room in the window."""
+    @property
+    def urgent_room(self) -> int:
+        """How many more ranges ``hurry`` takes."""
+        return URGENT_RANGES_MAX - len(self._urgent)
+
+    def hurry(self, found: Iterable[Range]) -> None:
+        """These stored ranges hold faults."""
+        self._urgent += list(found)[: self.urgent_room]
+
+    def wanted(self, kind: Kind, now_s: float) -> Want | None:
+        """What of this kind to publish for the first time, None if there is nothing."""
         if not self._is_connected:
             return None
-        return self._overdue(now_s) or self._fresh(now_s)
+        if kind is Kind.FAULT:
+            return self._fault()
+        return self._fresh(now_s) if kind is Kind.FRESH else self._backlog()
 
-    def _overdue(self, now_s: float) -> Want | None:
-        flight = self._oldest_silent(now_s)
-        if flight is None or now_s < self._resend_not_before_s:
+    def overdue(self, now_s: float) -> Want | None:
+        """What to publish again, None if nothing waits too long for its receipt."""
+        if not self._is_connected or now_s < self._resend_not_before_s:
             return None
-        return Want(flight.first, flight.last)
-
-    def _oldest_silent(self, now_s: float) -> _Flight | None:
         # The same sum as in wake_at_s: another one could round to a moment before its own alarm.
         timeout_s = self._limits.receipt_timeout_s
-        return next((flight for flight in self._flights if flight.sent_s + timeout_s <= now_s), None)
+        late = (flight for flight in self._flights if flight.acknowledged_s + timeout_s <= now_s)
+        flight = next(late, None)
+        return Want(flight.first, flight.last, flight.kind) if flight else None
+
+    def _fault(self) -> Want | None:
+        for low, high in self._urgent:
+            missing = self._missing(low, high)
+            if missing and self._may_open(missing):
+                return Want(*missing, Kind.FAULT)
+        return None
 
     def _fresh(self, now_s: float) -> Want | None:
-        first, last = self._unsent()
-        if first > last or not self._has_room():
+        missing = self._missing(self._fresh_first, self._stored) if self.is_current else None
+        if missing is None or not self._may_open((missing[0], missing[0])):
             return None
-        is_few = last - first + 1 < self._limits.batch_samples_min
+        is_few = missing[1] - missing[0] + 1 < self._limits.batch_samples_min
         if is_few and now_s < self._waiting_since_s + self._limits.batch_wait_s:
             return None
-        return Want(first, last)
+        return Want(*missing, Kind.FRESH)
 
-    def _unsent(self) -> tuple[int, int]:
-        """The first range that is neither under way nor known to be committed; empty if first > last.
+    def _backlog(self) -> Want | None:
+        last = self._fresh_first - 1 if self.is_current else self._stored
+        missing = self._missing(self.receipted + 1, min(last, self._stored))
+        return Want(*missing, Kind.BACKLOG) if missing else None
+
+    def _missing(self, low: int, high: int) -> Range | None:
+        """The first range from ``low`` to ``high`` that is neither under way nor known to be committed.
 
         Found anew each time, so that whatever a restored server forgot is sent again by itself.
         """
-        taken = sorted([*self._above, *((flight.first, flight.last) for flight in self._flights)])
-        first = self.receipted + 1
-        for low, high in taken:
-            if first < low:
-                return first, min(self._stored, low - 1)
-            first = max(first, high + 1)
-        return first, self._stored
+        return ranges.first_missing(max(low, self.receipted + 1), high, self._taken())
 
-    def _has_room(self) -> bool:
-        unacknowledged = sum(not flight.is_acknowledged for flight in self._flights)
-        return (
-            unacknowledged < self._limits.window_batches
-            and len(self._flights) < self._limits.unreceipted_batches_max
-            and sum(flight.size_bytes for flight in self._flights) < self._limits.unreceipted_bytes_max
-        )
+    def _taken(self) -> list[Range]:
+        return [*self._above, *((flight.first, flight.last) for flight in self._flights)]
 
-    def published(self, first: int, last: int, size_bytes: int, now_s: float) -> None:
-        """Seqs ``first`` to ``last`` were handed to the client; first or again."""
+    def _may_open(self, new: Range) -> bool:
+        after = ranges.apart_above(self.receipted, [*self._taken(), new])
+        return after <= max(OPEN_RANGES_MAX, self.open_ranges)
+
+    def published(self, first: int, last: int, size_bytes: int, kind: Kind, now_s: float) -> None:
+        """Seqs ``first`` to ``last`` were handed to the link; first or again."""
+        if last <= self.receipted:
+            return  # receipted while it was made
         again = [flight for flight in self._flights if flight.first <= last and first <= flight.last]
         if again:
             self.resends += 1
@@ -178,18 +242,17 @@ class Session:
         for flight in again:
             flight.first = max(flight.first, last + 1)
         self._flights = [flight for flight in self._flights if flight.first <= flight.last]
-        self._flights.append(_Flight(first, last, size_bytes, now_s))
+        self._flights.append(_Flight(first, last, size_bytes, kind))
         self._flights.sort(key=lambda flight: flight.first)
         self.sent = max(self.sent, last)
-        unsent_first, unsent_last = self._unsent()
-        if unsent_first > unsent_last:
+        if self._missing(self._fresh_first, self._stored) is None:
             self._waiting_since_s = math.inf
 
-    def acknowledged(self, first: int, last: int) -> None:
+    def acknowledged(self, first: int, last: int, now_s: float) -> None:
         """The broker has taken responsibility for a batch, whatever that is worth."""
         for flight in self._flights:
             if first <= flight.first and flight.last <= last:
-                flight.is_acknowledged = True
+                flight.acknowledged_s = min(flight.acknowledged_s, now_s)
 
     def receipt(self, receipt: Receipt, now_s: float) -> Verdict:
         """Take in the server's word; the verdict says what the store has to do."""
@@ -198,23 +261,21 @@ class Session:
         highest = max((receipt.seq, *(last for _, last in receipt.above)))
         if highest > self._stored:
             return Verdict.AHEAD
-        if receipt.seq < self.receipted:
-            return self._lower(receipt, now_s)
         is_news = receipt.seq > self.receipted or self._tells_more(receipt)
+        if receipt.seq < self.receipted:
+            return self._lower(receipt, now_s) if is_news else Verdict.STALE
         verdict = Verdict.ADVANCED if receipt.seq > self.receipted else Verdict.UNCHANGED
-        self._accept(receipt)
         if is_news:
+            self._accept(receipt)
             self._answered(now_s)
         return verdict
 
     def _lower(self, receipt: Receipt, now_s: float) -> Verdict:
-        """A receipt below the watermark: late on its way, or from a server that was restored.
+        """A receipt below the watermark that tells more: of a server that was restored.
 
         Receipts carry no time, but each transaction of the server adds a range. One that holds a range which
         the highest receipt did not know was made after it.
         """
-        if not self._tells_more(receipt):
-            return Verdict.STALE
         self._accept(receipt)
         self._flights.clear()
         self._waiting_since_s = -math.inf
@@ -223,9 +284,7 @@ class Session:
 
     def _tells_more(self, receipt: Receipt) -> bool:
         known = (*self._above, (0, self.receipted))
-        return any(
-            not any(low <= first and last <= high for low, high in known) for first, last in receipt.above
-        )
+        return any(not ranges.holds(known, *span) for span in receipt.above)
 
     def _accept(self, receipt: Receipt) -> None:
         self.receipted = receipt.seq
@@ -234,24 +293,21 @@ class Session:
         for flight in self._flights:
             flight.first = max(flight.first, min(flight.last, receipt.seq + 1))
         self._flights = [
-            flight
-            for flight in self._flights
-            if not any(low <= flight.first and flight.last <= high for low, high in covered)
+            flight for flight in self._flights if not ranges.holds(covered, flight.first, flight.last)
         ]
+        self._urgent = [span for span in self._urgent if not ranges.holds(covered, *span)]
 
     def _answered(self, now_s: float) -> None:
         self._resend_pause_s = self._limits.receipt_timeout_s
         self._resend_not_before_s = now_s
 
-    def wake_at_s(self) -> float:
-        """When ``wanted`` may change its answer without an event; infinite if never."""
+    def wake_at_s(self, now_s: float) -> float:
+        """When time alone may change an answer after ``now_s``; infinite if never."""
         if not self._is_connected:
             return math.inf
-        times_s = [math.inf]
-        if self._flights:
-            oldest_s = min(flight.sent_s for flight in self._flights)
-            times_s.append(max(oldest_s + self._limits.receipt_timeout_s, self._resend_not_before_s))
-        first, last = self._unsent()
-        if first <= last and self._has_room():
-            times_s.append(self._waiting_since_s + self._limits.batch_wait_s)
-        return min(times_s)
+        timeout_s = self._limits.receipt_timeout_s
+        resends_s = (
+            max(flight.acknowledged_s + timeout_s, self._resend_not_before_s) for flight in self._flights
+        )
+        company_s = self._waiting_since_s + self._limits.batch_wait_s
+        return min((at_s for at_s in (*resends_s, company_s) if at_s > now_s), default=math.inf)

@@ -10,9 +10,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from milepost_agent.errors import LinkError, StoreError
+from milepost_agent.buffer.cutting import Size
+from milepost_agent.errors import LinkError, PublishRefusedError, StoreError
+from milepost_agent.pulse import BUFFER_S_MAX, Pulse
 from milepost_agent.uplink.link import Subscription, Terms
-from milepost_agent.uplink.session import Session, SessionLimits, Verdict, Want
+from milepost_agent.uplink.schedule import Schedule
+from milepost_agent.uplink.session import Kind, SessionLimits, Verdict
 from milepost_protocol import topics
 from milepost_protocol.errors import ProtocolError
 from milepost_protocol.limits import SEQ_MAX
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
     from milepost_agent.buffer.store import BufferStore, Stream
     from milepost_agent.clock import ClockReading
     from milepost_agent.uplink.link import Broker, Connector, Link, Message, Will
+    from milepost_agent.uplink.schedule import Dispatch, Order, Word
+    from milepost_agent.uplink.session import Session
     from milepost_protocol.receipt import Receipt
 
     Handler = Callable[[Message], Awaitable[None]]
@@ -83,9 +88,10 @@ class Uplink:
         self._clock = clock
         self._channels = channels or Channels()
         self._wake = asyncio.Event()
+        self.pulse = Pulse(limits.resend_s_max + BUFFER_S_MAX)
         self._link: Link | None = None
-        self._session: Session | None = None
         self._connected_s = math.inf
+        self.schedule = Schedule(limits)
         self.connects = 0
         self.last_error = ""
         self.batches = 0
@@ -94,8 +100,8 @@ class Uplink:
 
     @property
     def session(self) -> Session | None:
-        """The sending of the oldest epoch that is not done, None before the store was first asked."""
-        return self._session
+        """The sending of the current epoch, None before the store was first asked."""
+        return self.schedule.current
 
     @property
     def is_connected(self) -> bool:
@@ -117,14 +123,16 @@ class Uplink:
 
     async def run(self) -> None:
         """Connect, send, and connect again after a pause, until cancelled."""
-        while True:
-            try:
-                await self._connection()
-            except* (LinkError, StoreError) as group:
-                self._note(group)
-            pause_s = self._backoff.next_s()
-            _LOG.info("next attempt in %.1f s", pause_s)
-            await asyncio.sleep(pause_s)
+        with self.pulse.turning():
+            while True:
+                try:
+                    await self._connection()
+                except* (LinkError, StoreError) as group:
+                    self._note(group)
+                pause_s = self._backoff.next_s()
+                _LOG.info("next attempt in %.1f s", pause_s)
+                with self.pulse.resting():
+                    await asyncio.sleep(pause_s)
 
     def _note(self, error: BaseException) -> None:
         while isinstance(error, BaseExceptionGroup):
@@ -141,8 +149,8 @@ class Uplink:
             self._connected_s = self._now_s()
             _LOG.info("connected to %s", self._broker.address)
             try:
-                if self._session:
-                    self._session.connected()
+                await self._follow()
+                self.schedule.connected(link.granted)
                 async with asyncio.TaskGroup() as group:
                     group.create_task(self._listen(link))
                     group.create_task(self._channels.greet(link))
@@ -152,8 +160,7 @@ class Uplink:
                 raise
             finally:
                 self._link = None
-                if self._session:
-                    self._session.disconnected()
+                self.schedule.disconnected()
 
     async def _take_leave(self, link: Link) -> None:
         with contextlib.suppress(LinkError, TimeoutError):
@@ -173,47 +180,48 @@ class Uplink:
 
     async def _send(self, link: Link, group: asyncio.TaskGroup) -> None:
         while True:
+            self.pulse.beat()
             self._wake.clear()
-            session = await self._follow()
+            await self._follow()
             now_s = self._now_s()
-            want = session.wanted(now_s)
-            if want is None:
-                await self._sleep_until(session.wake_at_s(), now_s)
+            order = self.schedule.wanted(now_s)
+            if order is None:
+                await self._sleep_until(self.schedule.wake_at_s(now_s), now_s)
                 continue
-            cut = await self._cut(session.epoch, want)
+            cut = await self._cut(order)
             if cut is None:
                 await self._sleep_until(now_s + self._limits.batch_wait_s, now_s)
                 continue
-            session.published(cut.first, cut.last, len(cut.payload), self._now_s())
-            group.create_task(self._publish(link, session, cut))
+            dispatch = self.schedule.published(order, cut.first, cut.last, len(cut.payload), self._now_s())
+            group.create_task(self._publish(link, dispatch, cut))
 
-    async def _cut(self, epoch: str, want: Want) -> Cut | None:
-        now = self._clock()
-        return await self._recorder.ask(lambda store: store.cut(epoch, want.first, want.last_max, now))
+    async def _cut(self, order: Order) -> Cut | None:
+        now, want = self._clock(), order.want
+        size = Size(bytes_max=order.bytes_max, is_exact=want.kind is Kind.FAULT)
+        return await self._recorder.ask(
+            lambda store: store.cut(order.epoch, want.first, want.last_max, now, size)
+        )
 
     async def _sleep_until(self, at_s: float, now_s: float) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(max(0.0, min(at_s - now_s, self._limits.resend_s_max))):
                 await self._wake.wait()
 
-    async def _follow(self) -> Session:
-        """Bring the store to the server's word; then the session of the oldest epoch that is not done."""
-        session = self._session
-        word = (session.epoch, session.receipted) if session else None
-        streams = await self._recorder.ask(lambda store: _settle(store, word))
-        stream = next((stream for stream in streams if stream.waiting), streams[-1])
-        if session is None or session.epoch != stream.epoch:
-            session = self._session = Session(stream.epoch, stream.receipted, self._limits)
-            if self.is_connected:
-                session.connected()
-        session.stored(stream.next_seq - 1, self._now_s())
-        return session
+    async def _follow(self) -> None:
+        """Bring the store to the server's word, and the schedule to what is stored."""
+        words = self.schedule.words
+        streams = await self._recorder.ask(lambda store: _settle(store, words))
+        self.schedule.follow(streams, self._now_s())
 
-    async def _publish(self, link: Link, session: Session, cut: Cut) -> None:
-        await link.publish(topics.up(self._broker.device), cut.payload, qos=topics.UP_QOS)
-        self.batches += 1
-        self.batch_bytes += len(cut.payload)
-        session.acknowledged(cut.first, cut.last)
+    async def _publish(self, link: Link, dispatch: Dispatch, cut: Cut) -> None:
+        try:
+            await link.publish(topics.up(self._broker.device), cut.payload, qos=topics.UP_QOS)
+        except PublishRefusedError as error:
+            self._note(error)
+        else:
+            self.batches += 1
+            self.batch_bytes += len(cut.payload)
+        self.schedule.acknowledged(dispatch, self._now_s())
         self._wake.set()
 
     async def _listen(self, link: Link) -> None:
@@ -232,11 +240,8 @@ class Uplink:
             await self._take(receipt)
 
     async def _take(self, receipt: Receipt) -> None:
-        session = self._session
-        if session is None:
-            return
         now_s = self._now_s()
-        verdict = session.receipt(receipt, now_s)
+        verdict = self.schedule.receipt(receipt, now_s)
         self.receipts[verdict.value] += 1
         if now_s - self._connected_s >= STEADY_S:
             self._backoff.reset()
@@ -251,9 +256,9 @@ class Uplink:
         self._wake.set()
 
 
-def _settle(store: BufferStore, word: tuple[str, int] | None) -> Sequence[Stream]:
-    """Make the store agree with the server's ``word`` (epoch, seq), which may also have gone back."""
-    if word is not None:
+def _settle(store: BufferStore, words: Sequence[Word]) -> Sequence[Stream]:
+    """Make the store agree with what the server says of each epoch, which may also have gone back."""
+    for word in words:
         store.receive(*word)
         store.rewind(*word)
     return store.streams
