@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from milepost_agent.sources.obd.addresses import CanId
 
 PENDINGS_MAX: Final = 12
-"""Times that a unit may ask for patience; with ``pending_s_max`` each, a minute."""
+"""Times that a unit may ask for patience."""
+WHOLE_S_MAX: Final = 60.0
+"""However slowly a unit answers, it is over by then."""
 SEPARATION_MS: Final = 1
 """Pause that a unit makes between two frames of a long answer: slow adapters lose frames without."""
 
@@ -110,7 +112,7 @@ class Exchange:
             ends_s = max(ends_s, self._began_s + self._times.answer_s_max)
         elif not self._route.expected:
             ends_s = max(ends_s, self._last_s + self._times.others_s_max)
-        return max(0.0, ends_s - mono_s)
+        return max(0.0, min(ends_s, self._began_s + WHOLE_S_MAX) - mono_s)
 
     @property
     def _missing(self) -> frozenset[CanId]:

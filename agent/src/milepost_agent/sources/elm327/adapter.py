@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from milepost_agent.errors import AdapterError
 from milepost_agent.sources.elm327.framing import ReplyReader
 from milepost_agent.sources.elm327.reply import text_lines
+from milepost_agent.sources.obd.readonly import check_request
 
 if TYPE_CHECKING:
     from milepost_agent.sources.elm327.port import Port
@@ -91,9 +92,11 @@ class Adapter:
         """The text that answers an OBD request, "" where the adapter gave no prompt in time.
 
         Raises:
+            ReadOnlyError: the request might do more than read; it was not sent.
             AdapterError: silent ``TIMEOUTS_MAX`` times in a row.
             PortError: the port is gone.
         """
+        check_request(bytes.fromhex(command))
         return await self.ask(command, self._times.search_s_max if search else self._times.request_s_max)
 
     async def voltage_v(self) -> float | None:
