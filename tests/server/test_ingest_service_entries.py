@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 
-import pytest
-
 from milepost_protocol import service
 from milepost_protocol.batch import Batch
 from milepost_protocol.samples import TimeTrust
@@ -67,15 +65,12 @@ async def test_what_staff_recorded_of_that_day_stands(store) -> None:
     assert [row[4] for row in await records(taker)] == ["api"]
 
 
-@pytest.mark.parametrize(
-    "text", ["engine oil 5", "Engine-Oil -", "engine-oil 99999999999", "", "engine-oil x"]
-)
-async def test_what_is_no_entry_is_refused_and_counted(store, text: str) -> None:
+async def test_what_is_no_entry_is_refused_and_counted(store) -> None:
     await register(store)
     taker = Taker(store)
-    await taker.take(entries(text))
+    await taker.take(entries("engine oil 5", "Engine-Oil -", "engine-oil 99999999999", "", "engine-oil x"))
     assert await records(taker) == []
-    assert [(row["signal"], row["samples"]) for row in await taker.rows(refusals)] == [(service.SIGNAL, 1)]
+    assert [(row["signal"], row["samples"]) for row in await taker.rows(refusals)] == [(service.SIGNAL, 5)]
 
 
 async def test_an_entry_whose_day_nobody_knows_is_a_reading_only(store) -> None:

@@ -35,9 +35,9 @@ log = structlog.get_logger(__name__)
 async def reproject_device(
     connection: AsyncConnection, projector: Projector, dealer_id: int, device_id: str, *, now: dt.datetime
 ) -> int:
-    """Make all readings, service records and refusals of a device anew, in the caller's transaction; return the readings.
+    """Make a device's readings, service records and refusals anew; return how many readings.
 
-    The device's streams are locked, so that ingest waits. Gaps are not touched: they rest on what was known
+    In the caller's transaction. The device's streams are locked, so that ingest waits. Gaps are not touched: they rest on what was known
     when they were reported.
     """
     rows = await streams.of_device(connection, dealer_id, device_id)
