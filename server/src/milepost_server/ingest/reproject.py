@@ -37,8 +37,8 @@ async def reproject_device(
 ) -> int:
     """Make a device's readings, service records and refusals anew; return how many readings.
 
-    In the caller's transaction. The device's streams are locked, so that ingest waits. Gaps are not touched: they rest on what was known
-    when they were reported.
+    In the caller's transaction. The device's streams are locked, so that ingest waits. Gaps are not touched:
+    they rest on what was known when they were reported.
     """
     rows = await streams.of_device(connection, dealer_id, device_id)
     await _forget_services(connection, dealer_id, rows)
