@@ -15,6 +15,7 @@ from milepost_protocol.receipt import Receipt
 from milepost_server import secret_files
 from milepost_server.broker import rules
 from milepost_server.cli import main
+from milepost_server.ingest.arrivals import Arrival
 from milepost_server.ingest.transport import BrokerAddress, Transport
 from milepost_server.store import migrations
 from milepost_server.store.engine import open_store
@@ -40,6 +41,8 @@ class Site:
         self.port = port
         self.secrets = secrets
         self.overflows = 0
+        self.documents: list[Arrival] = []
+        self.transport: Transport
 
 
 def generate(folder: Path, port: int) -> Path:
@@ -95,12 +98,14 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
     transport = Transport(
         BrokerAddress.of_url(f"mqtt://127.0.0.1:{port}", rules.INGEST_USER, password),
         taker.queue,
+        on_document=site.documents.append,
         share_group="",
         queue_payloads_max=1000,
         on_overflow=overflowed,
         on_receipt=lambda sent: None,
     )
     taker.publish = transport.publish  # type: ignore[method-assign]
+    site.transport = transport
     tasks = [asyncio.create_task(transport.run()), asyncio.create_task(taker.worker.run())]
     await asyncio.wait_for(transport.connected.wait(), 20)
     yield site
@@ -139,6 +144,26 @@ async def test_a_device_reaches_its_own_topics_only(site: Site) -> None:
         assert await one.receipt(1) == Receipt(EPOCH, 1)
         assert one.receipts == [Receipt(EPOCH, 1)]  # nothing of the other's
     assert len(site.taker.outcomes) == 2
+
+
+async def test_a_device_says_what_it_is_and_is_told_what_is_desired(site: Site) -> None:
+    assert await site.transport.publish_config("gw-1", b"desired")
+    async with connected(site.port, "gw-1", site.secrets["gw-1"]) as device:
+        for topic in (topics.state("gw-2"), topics.config("gw-1"), topics.config("gw-2")):
+            await device.client.publish(topic, b"forged", qos=1, retain=True)
+        await device.client.subscribe(topics.config("gw-2"), qos=1)
+        await device.client.subscribe(topics.state("gw-2"), qos=1)
+        await device.client.subscribe(topics.config("gw-1"), qos=1)
+        for topic in (topics.state("gw-1"), topics.reported("gw-1")):
+            await device.client.publish(topic, b"said", qos=1, retain=True)
+        await until(lambda: device.documents, "what is desired")
+        await until(lambda: len(site.documents) == 2, "what was said")
+    assert device.documents == [(topics.config("gw-1"), b"desired")]
+    assert [(one.topic, one.payload) for one in site.documents] == [
+        (topics.state("gw-1"), b"said"),
+        (topics.reported("gw-1"), b"said"),
+    ]
+    assert not site.taker.outcomes
 
 
 async def test_what_does_not_fit_the_queue_is_dropped_and_counted(site: Site) -> None:

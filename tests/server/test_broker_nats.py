@@ -80,7 +80,8 @@ class Broker:
         async with aiomqtt.Client(
             "127.0.0.1", self.port, username=rules.INGEST_USER, password=password
         ) as client:
-            await client.subscribe(topics.UP_FILTER, qos=1)
+            for channel in topics.PUBLISHED_BY_DEVICE:
+                await client.subscribe(topics.filter_of(channel), qos=1)
             listening = asyncio.create_task(self._listen(client))
             try:
                 yield client
@@ -173,9 +174,32 @@ async def test_a_payload_on_another_devices_topic_never_arrives_and_is_counted(b
     assert broker.seen == [("milepost/v1/gw-1/up", b"own")]
 
 
+async def test_what_a_device_says_is_kept_for_who_comes_later_and_so_is_what_it_is_told(
+    broker: Broker,
+) -> None:
+    async with connected(broker.port, "gw-1", broker.one.secret) as device:
+        for topic in (
+            topics.state("gw-1"),
+            topics.reported("gw-1"),
+            topics.state("gw-2"),
+            topics.config("gw-1"),
+        ):
+            await device.client.publish(topic, b"said", qos=1, retain=True)
+        await until(lambda: broker.violations["gw-1"] == 2, "two violations")
+    async with broker.ingest() as ingest:
+        await until(lambda: len(broker.seen) == 2, "what was retained")
+        await ingest.publish(topics.config("gw-1"), b"desired", qos=1, retain=True)
+    assert sorted(broker.seen) == [(topics.reported("gw-1"), b"said"), (topics.state("gw-1"), b"said")]
+    async with connected(broker.port, "gw-1", broker.one.secret) as device:
+        await device.client.subscribe(topics.config("gw-1"), qos=1)
+        await until(lambda: device.documents, "what is desired")
+        assert device.documents == [(topics.config("gw-1"), b"desired")]
+
+
 async def test_a_device_cannot_hear_others(broker: Broker) -> None:
     async with connected(broker.port, "gw-1", broker.one.secret) as device:
-        for wanted in (topics.ack("gw-2"), topics.UP_FILTER, "milepost/v1/+/ack", "#", "$SYS/#"):
+        others = [topics.topic("gw-2", channel) for channel in topics.Channel]
+        for wanted in (*others, topics.state("gw-1"), topics.UP_FILTER, "milepost/v1/+/ack", "#", "$SYS/#"):
             (code,) = await device.client.subscribe(wanted)
             assert code.is_failure, wanted
 

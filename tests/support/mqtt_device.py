@@ -1,4 +1,4 @@
-"""A device as a broker sees it: MQTT 3.1.1, its own two topics, and nothing of the agent."""
+"""A device as a broker sees it: MQTT 3.1.1, its own topics, and nothing of the agent."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ WAIT_S_MAX = 20.0
 
 @dataclass
 class MqttDevice:
-    """A connected device; ``receipts`` grow as they come."""
+    """A connected device; ``receipts``, and ``documents`` with their topics, grow as they come."""
 
     id: str
     client: aiomqtt.Client
     receipts: list[Receipt] = field(default_factory=list)
+    documents: list[tuple[str, bytes]] = field(default_factory=list)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def send(self, batch: Batch | bytes, topic: str | None = None) -> None:
@@ -79,5 +80,8 @@ async def connected(
 async def _listen(device: MqttDevice) -> None:
     async for message in device.client.messages:
         assert isinstance(message.payload, bytes)
-        device.receipts.append(decode_receipt(message.payload))
+        if str(message.topic) == topics.ack(device.id):
+            device.receipts.append(decode_receipt(message.payload))
+        else:
+            device.documents.append((str(message.topic), message.payload))
         device.changed.set()

@@ -25,6 +25,7 @@ from milepost_server.derivation.configuration import Configuration
 from milepost_server.derivation.runner import DerivationRunner
 from milepost_server.errors import InstallError
 from milepost_server.ingest.commit import CommitLimits
+from milepost_server.ingest.keeper import Keeper
 from milepost_server.ingest.projection import Projector
 from milepost_server.ingest.queue import ArrivalQueue
 from milepost_server.ingest.reproject import keep_projected
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 DRAIN_S_MAX = 20.0
 HTTP_STOP_S_MAX = 5
 LOCK_FILE = "server.lock"
+LAST_TO_END = ("ingest-worker", "device-documents", "http")
 HOUSEKEEPING_INTERVAL_S = 3600.0
 SESSIONS_KEPT = dt.timedelta(days=30)
 
@@ -79,9 +81,13 @@ class Server:
             on_violation=lambda _client: self.metrics.violations.inc(),
             on_answer=lambda word: self.metrics.logins.labels(word).inc(),
         )
+        self.keeper = Keeper(
+            store, self._publish_config, lambda fate: self.metrics.documents.labels(fate).inc()
+        )
         self.transport = Transport(
-            _address(settings),
+            broker_address(settings),
             self.queue,
+            on_document=self.keeper.put,
             share_group=settings.broker_share_group,
             queue_payloads_max=settings.ingest_queue_payloads_max,
             on_overflow=lambda: self.metrics.dropped.labels("queue-full").inc(),
@@ -111,6 +117,7 @@ class Server:
                 TaskSpec(f"ingest-worker-{number}", self._worker().run)
                 for number in range(settings.ingest_workers)
             ),
+            TaskSpec("device-documents", self.keeper.run),
             TaskSpec("reprojection", lambda: through_outages("reprojection", self._keep_projected)),
             TaskSpec("derivation", lambda: through_outages("derivation", self.derivation.run)),
             TaskSpec("housekeeping", lambda: through_outages("housekeeping", self._keep_house)),
@@ -150,14 +157,18 @@ class Server:
     async def _drain(self, running: set[asyncio.Task[None]]) -> None:
         """Commit and receipt what has arrived, take no more, and let pages that are being made finish."""
         self.queue.close()
+        self.keeper.close()
         self._http.should_exit = True
-        last = {task for task in running if task.get_name().startswith(("ingest-worker", "http"))}
+        last = {task for task in running if task.get_name().startswith(LAST_TO_END)}
         await asyncio.wait(last, timeout=DRAIN_S_MAX)
 
     async def _receive(self) -> None:
         if self._settings.broker == "embedded":
             await self.broker.ready.wait()
         await self.transport.run()
+
+    async def _publish_config(self, device_id: str, document: bytes) -> bool:
+        return await self.transport.publish_config(device_id, document)
 
     async def _keep_house(self) -> None:
         while True:
@@ -265,7 +276,12 @@ def _bound(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _address(settings: Settings) -> BrokerAddress:
+def broker_address(settings: Settings) -> BrokerAddress:
+    """Where the broker is for this installation's own account.
+
+    Raises:
+        SettingsError: ``broker_url`` is none.
+    """
     path = settings.broker_password_file or settings.secrets_dir / secret_files.INGEST_PASSWORD
     password = secret_files.read(Path(path))
     if settings.broker == "external":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from milepost_server.commands import install, operate, quarantine, registry
+from milepost_server.commands import device_config, install, operate, quarantine, registry
 
 
 @click.group(epilog="Example: milepost-server init --dealer 'Nord Motors' --email ada@nord.example")
@@ -27,3 +27,5 @@ for part in (
     operate.config,
 ):
     main.add_command(part)
+registry.device.add_command(device_config.configure)
+registry.device.add_command(device_config.show)

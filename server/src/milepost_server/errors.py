@@ -11,6 +11,7 @@
     +-- StoreVersionError     the database is at another revision than this version of the server
     +-- StoreBusyError        another process kept the database locked for too long
     +-- BrokerError           the embedded broker does not start, or does not stay up
+    +-- ConfigRefusedError    a desired configuration that no device may be told
     +-- ReplayRefusedError    a quarantined payload that still cannot be understood
 """
 
@@ -88,6 +89,10 @@ class StoreBusyError(ServerError):
 
 class BrokerError(ServerError):
     """The embedded broker does not start, or does not stay up."""
+
+
+class ConfigRefusedError(ServerError):
+    """A desired configuration that the schema, or the device's own word, does not allow."""
 
 
 class ReplayRefusedError(ServerError):

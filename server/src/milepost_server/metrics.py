@@ -25,6 +25,7 @@ class Metrics:
         self.refused = self._counter("ingest_refused_samples", "Samples that became no reading.", "reason")
         self.lost = self._counter("device_dropped_samples", "Samples that devices dropped.", "reason")
         self.receipts = self._counter("ingest_receipts", "Receipts by whether they were sent.", "sent")
+        self.documents = self._counter("device_documents", "State and reported documents by fate.", "fate")
         self.logins = self._counter("broker_logins", "Devices that asked to connect, by answer.", "answer")
         self.readings = self._single("ingest_readings", "Readings that were projected.")
         self.unplaced = self._single("ingest_unplaced_samples", "Samples of devices in no vehicle.")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
 from milepost_server.store.schema import Powertrain, Role
+
+if TYPE_CHECKING:
+    from milepost_server.store.device_facts import DeviceFacts
 
 T = TypeVar("T")
 
@@ -80,6 +83,47 @@ class DeviceAnswer(Answer):
     id: str
     registered_at: dt.datetime
     revoked_at: dt.datetime | None
+
+
+class DeviceConditionAnswer(DeviceAnswer):
+    """One device with the last that it said of itself; documents are those of the device contract.
+
+    ``desired_revision`` is what is desired of it, ``revision`` what it says is in force; ``lags`` while it
+    has neither taken nor refused what is desired.
+    """
+
+    online: bool | None
+    since: dt.datetime | None
+    reason: str | None
+    birth: dict[str, Any] | None
+    birth_at: dt.datetime | None
+    reported: dict[str, Any] | None
+    reported_at: dt.datetime | None
+    last_batch_at: dt.datetime | None
+    revision: int | None
+    desired_revision: int | None
+    lags: bool
+
+    @classmethod
+    def of(cls, facts: DeviceFacts) -> DeviceConditionAnswer:
+        """The answer that tells ``facts``; fields of a device that has said nothing are null."""
+        state = facts.state
+        return cls(
+            id=facts.device.id,
+            registered_at=facts.device.registered_at,
+            revoked_at=facts.device.revoked_at,
+            online=state and state.online,
+            since=state and state.since,
+            reason=state and state.reason,
+            birth=state and state.birth,
+            birth_at=state and state.birth_at,
+            reported=state and state.reported,
+            reported_at=state and state.reported_at,
+            last_batch_at=facts.last_batch_at,
+            revision=facts.revision,
+            desired_revision=facts.desired and facts.desired.revision,
+            lags=facts.lags,
+        )
 
 
 class NewDeviceAnswer(Answer):

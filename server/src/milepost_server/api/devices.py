@@ -7,12 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Query
 
-from milepost_server.api.answers import DeviceAnswer, InstallationAnswer, Items, NewDeviceAnswer
+from milepost_server.api.answers import (
+    DeviceAnswer,
+    DeviceConditionAnswer,
+    InstallationAnswer,
+    Items,
+    NewDeviceAnswer,
+)
 from milepost_server.api.bodies import DeviceBody, InstallationBody, OneOrMany
 from milepost_server.api.lists import PAGE_ITEMS, After, Limit, page_of, store_all
 from milepost_server.api.services import Parts, Registrar, Viewer
 from milepost_server.broker import credentials
-from milepost_server.store import devices, installations
+from milepost_server.store import device_facts, devices, installations
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -44,6 +50,14 @@ async def list_devices(
     async with parts.store.read() as connection:
         rows = await devices.page(connection, who.dealer_id, after_id=after, limit=limit)
     return page_of([DeviceAnswer.model_validate(row) for row in rows], limit, lambda row: row.id)
+
+
+@router.get("/devices/{device_id}")
+async def show_device(device_id: str, who: Viewer, parts: Parts) -> DeviceConditionAnswer:
+    """One device: whether it is there, what it says of itself, and which configuration is in force."""
+    async with parts.store.read() as connection:
+        facts = await device_facts.of(connection, who.dealer_id, device_id)
+    return DeviceConditionAnswer.of(facts)
 
 
 @router.delete("/devices/{device_id}", status_code=204)

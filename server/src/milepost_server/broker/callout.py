@@ -33,7 +33,7 @@ log = structlog.get_logger(__name__)
 
 
 class Callout:
-    """Lets registered devices in, each on its own two topics, and nobody else.
+    """Lets registered devices in, each on its own topics, and nobody else.
 
     Args:
         store: where the devices are.

@@ -23,16 +23,17 @@ def password_file(credentials: Iterable[tuple[str, str]]) -> str:
 
 
 def acl_file() -> str:
-    """Each device on its own two topics, whatever its name; the ingest on all of them."""
-    return f"""\
-# Milepost: who may do what. Patterns hold for every user; %u is the user's name, a device's id.
-user {rules.INGEST_USER}
-topic read {topics.UP_FILTER}
-topic write {rules.ACK_FILTER}
-
-pattern write {topics.ROOT}/%u/up
-pattern read {topics.ROOT}/%u/ack
-"""
+    """Each device on its own topics, whatever its name; the ingest on all of them."""
+    lines = [
+        "# Milepost: who may do what. Patterns hold for every user; %u is the user's name, a device's id.",
+        f"user {rules.INGEST_USER}",
+        *(f"topic read {name}" for name in rules.INGEST_SUBSCRIBES),
+        *(f"topic write {name}" for name in rules.INGEST_PUBLISHES),
+        "",
+        *(f"pattern write {topics.ROOT}/%u/{channel}" for channel in topics.PUBLISHED_BY_DEVICE),
+        *(f"pattern read {topics.ROOT}/%u/{channel}" for channel in rules.HEARD_BY_DEVICE),
+    ]
+    return "\n".join([*lines, ""])
 
 
 def conf_file(folder: Path, host: str, port: int) -> str:

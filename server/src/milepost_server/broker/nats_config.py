@@ -6,7 +6,6 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from milepost_protocol import topics
 from milepost_protocol.limits import BATCH_BYTES_MAX
 from milepost_server.broker import rules
 
@@ -89,7 +88,7 @@ def _ingest(secrets: NatsSecrets) -> dict[str, Any]:
         "user": rules.INGEST_USER,
         "password": secrets.ingest_password,
         "permissions": {
-            "publish": [rules.subject(rules.ACK_FILTER), rules.MQTT_SUBSCRIPTIONS],
-            "subscribe": [rules.subject(topics.UP_FILTER), rules.MQTT_SUBSCRIPTIONS],
+            "publish": [*map(rules.subject, rules.INGEST_PUBLISHES), rules.MQTT_SUBSCRIPTIONS],
+            "subscribe": [*map(rules.subject, rules.INGEST_SUBSCRIBES), rules.MQTT_SUBSCRIPTIONS],
         },
     }

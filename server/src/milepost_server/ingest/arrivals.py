@@ -55,7 +55,9 @@ class Opened:
 def open_arrival(arrival: Arrival) -> Opened:
     """Read topic, header and body; whatever cannot be read becomes the trouble, nothing is raised."""
     try:
-        device_id = topics.device_of(arrival.topic)
+        device_id, channel = topics.split(arrival.topic)
+        if channel is not topics.Channel.UP:
+            raise TopicError(f"topic {arrival.topic!r} carries no batches")
     except TopicError as error:
         return Opened(arrival, None, trouble=Trouble.of(error))
     try:

@@ -1,4 +1,4 @@
-"""MQTT: from the broker into the queue, and receipts out. Any broker will do."""
+"""MQTT: from the broker into the queue, receipts and configurations out. Any broker will do."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import asyncio
 import datetime as dt
 import ssl
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 import aiomqtt
 import structlog
 
 from milepost_protocol import topics
+from milepost_protocol.errors import TopicError
 from milepost_protocol.receipt import Receipt, encode_receipt
+from milepost_protocol.topics import Channel
 from milepost_server.errors import SettingsError
 from milepost_server.ingest.arrivals import Arrival
 
@@ -60,7 +62,8 @@ class Transport:
 
     Args:
         address: where and as whom.
-        queue: where arrivals go.
+        queue: where batches go.
+        on_document: where state and reported documents go.
         share_group: name of a shared subscription, or empty.
         queue_payloads_max: payloads between the socket and ``queue``.
         on_overflow: called for each payload that did not fit.
@@ -72,6 +75,7 @@ class Transport:
         address: BrokerAddress,
         queue: ArrivalQueue,
         *,
+        on_document: Callable[[Arrival], None],
         share_group: str,
         queue_payloads_max: int,
         on_overflow: Callable[[], None],
@@ -79,6 +83,7 @@ class Transport:
     ) -> None:
         self._address = address
         self._queue = queue
+        self._on_document = on_document
         self._filter = f"$share/{share_group}/{topics.UP_FILTER}" if share_group else topics.UP_FILTER
         self._queue_payloads_max = queue_payloads_max
         self._on_overflow = on_overflow
@@ -93,6 +98,10 @@ class Transport:
             try:
                 async with self._new_client() as client:
                     await client.subscribe(self._filter, qos=topics.UP_QOS, timeout=TIMEOUT_S)
+                    for channel in (Channel.STATE, Channel.REPORTED):
+                        # Never shared: of what is retained each server hears the last when it connects.
+                        name = topics.filter_of(channel)
+                        await client.subscribe(name, qos=topics.DOCUMENT_QOS, timeout=TIMEOUT_S)
                     backoff_s = BACKOFF_FIRST_S
                     self._client = client
                     self.connected.set()
@@ -122,15 +131,21 @@ class Transport:
         else:
             self._on_receipt(True)
 
+    async def publish_config(self, device_id: str, document: bytes) -> bool:
+        """Tell the device what is desired of it, retained; whether the broker has it."""
+        client = self._client
+        return client is not None and await publish_config(client, device_id, document)
+
     async def _receive(self, client: aiomqtt.Client) -> None:
         async for message in client.messages:
             payload = message.payload if isinstance(message.payload, bytes) else b""
             arrival = Arrival(str(message.topic), payload, dt.datetime.now(dt.UTC))
-            if not self._queue.put(arrival):
+            if _is_document(arrival.topic):
+                self._on_document(arrival)
+            elif not self._queue.put(arrival):
                 self._on_overflow()
 
     def _new_client(self) -> aiomqtt.Client:
-        address = self._address
         on_overflow = self._on_overflow
 
         class CountingQueue(asyncio.Queue[aiomqtt.Message]):
@@ -139,16 +154,43 @@ class Transport:
                     on_overflow()
                 super().put_nowait(item)
 
-        return aiomqtt.Client(
-            address.host,
-            address.port,
-            username=address.user,
-            password=address.password,
-            protocol=aiomqtt.ProtocolVersion.V311,
-            clean_session=True,
-            keepalive=KEEPALIVE_S,
-            timeout=TIMEOUT_S,
-            tls_context=address.tls,
+        return new_client(
+            self._address,
             queue_type=cast("type[asyncio.Queue[aiomqtt.Message]]", CountingQueue),
             max_queued_incoming_messages=self._queue_payloads_max,
         )
+
+
+def new_client(address: BrokerAddress, **more: Any) -> aiomqtt.Client:
+    """A client of the ingest's account, not yet connected."""
+    return aiomqtt.Client(
+        address.host,
+        address.port,
+        username=address.user,
+        password=address.password,
+        protocol=aiomqtt.ProtocolVersion.V311,
+        clean_session=True,
+        keepalive=KEEPALIVE_S,
+        timeout=TIMEOUT_S,
+        tls_context=address.tls,
+        **more,
+    )
+
+
+async def publish_config(client: aiomqtt.Client, device_id: str, document: bytes) -> bool:
+    """Publish a config document, retained; whether the broker has it."""
+    try:
+        await client.publish(
+            topics.config(device_id), document, qos=topics.DOCUMENT_QOS, retain=True, timeout=TIMEOUT_S
+        )
+    except aiomqtt.MqttError as error:
+        log.warning("config_not_published", device=device_id, error=str(error))
+        return False
+    return True
+
+
+def _is_document(topic: str) -> bool:
+    try:
+        return topics.split(topic)[1] in (Channel.STATE, Channel.REPORTED)
+    except TopicError:
+        return False  # the quarantine shows it

@@ -24,7 +24,15 @@ from milepost_server.store.schema.derived import (
     usage_priors,
     vehicle_usage,
 )
-from milepost_server.store.schema.fleet import devices, installations, ownerships, vehicles, vin_conflicts
+from milepost_server.store.schema.fleet import (
+    device_configs,
+    device_states,
+    devices,
+    installations,
+    ownerships,
+    vehicles,
+    vin_conflicts,
+)
 from milepost_server.store.schema.people import dealers, owners, sessions, staff
 from milepost_server.store.schema.words import (
     DueState,
@@ -47,6 +55,8 @@ __all__ = [
     "Role",
     "batches",
     "dealers",
+    "device_configs",
+    "device_states",
     "devices",
     "dirty_vehicles",
     "gaps",

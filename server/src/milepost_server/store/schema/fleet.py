@@ -18,7 +18,7 @@ from sqlalchemy import (
 
 from milepost_server.store.schema.columns import dealer_column, metadata, one_of, same_dealer
 from milepost_server.store.schema.words import Powertrain
-from milepost_server.store.types import BigId, UtcDateTime
+from milepost_server.store.types import BigId, Json, UtcDateTime
 
 vehicles = Table(
     "vehicles",
@@ -65,6 +65,37 @@ devices = Table(
     # An installation changed after samples arrived: readings are to be made from the archive again.
     Column("projection_stale", Boolean, nullable=False),
     UniqueConstraint("dealer_id", "id"),
+)
+
+device_states = Table(  # the last that each device said of itself
+    "device_states",
+    metadata,
+    dealer_column(),
+    Column("device_id", String(64), nullable=False),
+    # The connection that was heard of last: a random word for each start of the agent, and a count.
+    Column("run", String(16), nullable=False),
+    Column("connection", Integer, nullable=False),
+    Column("online", Boolean, nullable=False),
+    Column("since", UtcDateTime, nullable=False),  # when it came online, or went
+    Column("reason", String(64)),  # why it went
+    Column("birth", Json),
+    Column("birth_at", UtcDateTime),
+    Column("reported", Json),
+    Column("reported_at", UtcDateTime),
+    PrimaryKeyConstraint("device_id"),
+    same_dealer("device_id", "devices"),
+)
+
+device_configs = Table(  # what is desired of each device: the newest revision, and some before it
+    "device_configs",
+    metadata,
+    dealer_column(),
+    Column("device_id", String(64), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("document", Text, nullable=False),  # as published
+    Column("created_at", UtcDateTime, nullable=False),
+    PrimaryKeyConstraint("device_id", "revision"),
+    same_dealer("device_id", "devices"),
 )
 
 installations = Table(
