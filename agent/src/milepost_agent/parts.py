@@ -107,9 +107,10 @@ def _tls(config: Config) -> ssl.SSLContext:
 
 
 def recorder_limits(config: Config) -> RecorderLimits:
-    """When to commit."""
+    """When to commit; also before the memory is full, or it would give samples up while the disk is well."""
     buffer = config.buffer
-    return RecorderLimits(buffer.commit_interval_s, buffer.commit_samples_max, buffer.memory_samples_max)
+    commit_samples_max = min(buffer.commit_samples_max, max(1, buffer.memory_samples_max // 2))
+    return RecorderLimits(buffer.commit_interval_s, commit_samples_max, buffer.memory_samples_max)
 
 
 def session_limits(config: Config) -> SessionLimits:
