@@ -27,3 +27,14 @@ def test_a_disk_that_does_not_tell_its_room_is_an_error_of_the_store(tmp_path: P
     )
     with pytest.raises(StoreIoError, match="Input/output error"):
         parts.free_space(given, Refusing())
+
+
+def test_a_small_memory_is_committed_before_it_is_full() -> None:
+    given = config.parse(
+        {
+            "device": {"id": "gw-1"},
+            "uplink": {"host": "broker"},
+            "buffer": {"memory_samples_max": 100, "commit_samples_max": 1000},
+        }
+    )
+    assert parts.recorder_limits(given).commit_samples_max == 50
