@@ -99,7 +99,7 @@ async def test_sigterm_commits_what_is_in_memory(tmp_path: Path, mosquitto: Mosq
     )
     agent.start()
     await until(lambda: agent.status()["samples"]["in_memory"] >= 100, "samples in memory")
-    assert agent.status()["buffer"]["stored_seq"] == 0
+    assert agent.status()["buffer"]["stored_seq"] < 50, "the first at once, the others wait"
     seen = agent.status()["samples"]["sampled"]
     assert agent.stop() == 0
     assert stored_seq(agent, "after")[1] >= seen

@@ -9,14 +9,22 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from milepost_agent import parts
+from milepost_agent import parts, paths
 from milepost_agent.backoff import Backoff
 from milepost_agent.buffer.recorder import Recorder, Surroundings
 from milepost_agent.edge import Edge
-from milepost_agent.errors import EdgeStateError, StoreDamagedError, StoreFullError, StoreIoError
+from milepost_agent.errors import (
+    EdgeStateError,
+    StoreDamagedError,
+    StoreError,
+    StoreFullError,
+    StoreIoError,
+)
 from milepost_agent.health.document import status_document
 from milepost_agent.health.endpoint import StatusServer
 from milepost_agent.health.sdnotify import notify
+from milepost_agent.power.keeper import Hands
+from milepost_agent.readings import AskingSource
 from milepost_agent.remote.kept import Kept
 from milepost_agent.remote.remote import Around, InForce, Remote
 from milepost_agent.tasks import OnFailure, Task, run_all
@@ -86,10 +94,21 @@ class Agent:
             channels=self.remote.channels(),
         )
         self.recorder.on_stored = self.uplink.wake
+        self.keeper = parts.keeper(
+            config,
+            Hands(self.clock, self._sample, self.recorder.flush_soon, self._in_memory, self._unsent),
+        )
+        self._permitted = self._hand_out_permits()
         self._started_s = self.clock().mono_s
         self._edge_s = -float("inf")
         self._lags_s: dict[int, float] = {}
         self.tasks = self._table()
+
+    def _hand_out_permits(self) -> frozenset[str]:
+        asking = {name: source for name, source in self.sources.items() if isinstance(source, AskingSource)}
+        for name, source in asking.items():
+            source.obey(self.keeper.permit(name))
+        return frozenset(asking)
 
     def _counters(self) -> dict[str, object]:
         return self.edge.state()
@@ -99,11 +118,12 @@ class Agent:
         return (
             Task("commit", self.recorder.run, OnFailure.STOP_AGENT),
             Task("edge", self._tick, OnFailure.STOP_AGENT),
-            Task("uplink", self.uplink.run, OnFailure.RESTART),
+            Task("power", self.keeper.run, OnFailure.RESTART, self.keeper.pulse),
+            Task("uplink", functools.partial(self.keeper.link.run, self.uplink.run), OnFailure.RESTART),
             Task("remote", self.remote.run, OnFailure.RESTART),
             Task(STATUS_TASK, status.run, OnFailure.RESTART),
             *(
-                Task(f"source {name}", functools.partial(self._read, source, rank), OnFailure.RESTART)
+                Task(f"source {name}", functools.partial(self._read, name, source, rank), OnFailure.RESTART)
                 for rank, (name, source) in enumerate(self.sources.items())
             ),
         )
@@ -156,17 +176,37 @@ class Agent:
             self.edge_state_error = str(error)
             self.edge = Edge(parts.edge_config(self._config))
         self._watch_consent()
+        self.keeper.take_up(self.edge.last(paths.POWER_STATE))
         self.recorder.add(self.edge.begin(self.clock().mono_s))
 
-    async def _read(self, source: Source, rank: int) -> None:
+    async def _read(self, name: str, source: Source, rank: int) -> None:
         async with contextlib.aclosing(source.readings()) as readings:
             async for reading in readings:
+                if name not in self._permitted:
+                    self.keeper.feed(name, reading)
                 self._feed(reading, rank)
 
     def _feed(self, reading: Reading, rank: int) -> None:
         # An accelerated replay lives in the past; the edge's time must not overtake its readings.
         self._lags_s[rank] = max(0.0, self.clock().mono_s - reading.mono_s)
-        self.recorder.add(self.edge.feed(reading, rank))
+        self._gather(self.edge.feed(reading, rank))
+
+    def _gather(self, samples: Sequence[Reading]) -> None:
+        self.recorder.add(samples)
+        if samples:
+            self.keeper.gathered()
+
+    def _sample(self, event: Reading) -> None:
+        self.recorder.add(self.edge.feed(event))
+
+    def _in_memory(self) -> int:
+        return self.recorder.pending
+
+    async def _unsent(self) -> int | None:
+        try:
+            return self.recorder.pending + await self.recorder.ask(lambda store: store.facts().waiting)
+        except StoreError:
+            return None
 
     async def _tick(self) -> None:
         while True:
@@ -174,7 +214,7 @@ class Agent:
             self._watch_consent()
             lag_s = max(self._lags_s.values(), default=0.0)
             self._edge_s = max(self._edge_s, self.clock().mono_s - lag_s)
-            self.recorder.add(self.edge.tick(self._edge_s))
+            self._gather(self.edge.tick(self._edge_s))
 
     def _watch_consent(self) -> None:
         self.edge.allow_profile(self.remote.look())

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from milepost_agent.derive.distance import Belief
+    from milepost_protocol.signals import Value
 
 STATE_VERSION: Final = 1
 CARS_MAX: Final = 4
@@ -94,6 +95,10 @@ class Edge:
     def allow_profile(self, until_mono_s: float) -> None:
         """Sample by the collection profile what is read before ``until_mono_s``; -inf: not at all."""
         self._sampler.allow_profile(until_mono_s)
+
+    def last(self, path: str) -> Value | None:
+        """The last sample of a signal, also of a life before this one; None where there was none."""
+        return self._sampler.last(path)
 
     def signals(self, mono_s: float) -> list[str]:
         """All signals that may be stored at ``mono_s``, if they are read or derived."""

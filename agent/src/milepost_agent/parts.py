@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,9 @@ from milepost_agent.clock import DAY_MS
 from milepost_agent.config import read_secret
 from milepost_agent.edge import EdgeConfig
 from milepost_agent.errors import ConfigError
+from milepost_agent.power.keeper import Keeper, KeeperLimits
+from milepost_agent.power.machine import line_reader
+from milepost_agent.power.settings import power_limits
 from milepost_agent.sources import open_source
 from milepost_agent.uplink.link import Broker
 from milepost_agent.uplink.session import SessionLimits
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
 
     from milepost_agent.buffer.files import Files
     from milepost_agent.buffer.policy import DiskFacts
+    from milepost_agent.power.keeper import Hands
     from milepost_agent.readings import Source
     from milepost_agent.settings import Config
 
@@ -125,3 +130,18 @@ def session_limits(config: Config) -> SessionLimits:
         receipt_timeout_s=uplink.receipt_timeout_s,
         resend_s_max=uplink.resend_s_max,
     )
+
+
+def keeper(config: Config, hands: Hands) -> Keeper:
+    """What keeps the agent from emptying the car's battery; without a source it has nothing to go by."""
+    power = config.power
+    limits = power_limits(power)
+    if not config.source and not power.ignition_file:
+        limits = replace(limits, is_enabled=False)
+    chosen = KeeperLimits(
+        keeps_link=power.rest_link == "keep",
+        rest_drain_s_max=power.rest_drain_s_max,
+        event_s_max=power.event_s_max,
+        sleep_command=power.sleep_command,
+    )
+    return Keeper(limits, chosen, hands, line_reader(power.ignition_file))

@@ -96,6 +96,10 @@ class Sampler:
         """Sample by the profile what is read before ``until_mono_s``; -inf: not at all."""
         self._profile_until_s = until_mono_s
 
+    def last(self, path: str) -> Value | None:
+        """The last sample of a signal, also of a life before this one; None where there was none."""
+        return self._sampled[path][0] if path in self._sampled else None
+
     def signals(self, mono_s: float) -> list[str]:
         """All signals that have a rule at ``mono_s``, in the catalogue's order."""
         return [path for path in catalogue().signals if self._rule(path, mono_s) is not None]

@@ -31,6 +31,7 @@ async def status_document(agent: Agent, config: Config) -> dict[str, Any]:
         "samples": _samples(agent),
         "buffer": await _buffer(agent),
         "uplink": _uplink(agent),
+        "power": agent.keeper.status(),
         "remote": agent.remote.status(),
         "sources": {name: dict(source.status()) for name, source in agent.sources.items()},
         "derived": _derived(agent),
@@ -122,6 +123,7 @@ def _lines(status: Mapping[str, Any], now_ms: int) -> Iterator[str]:
     if buffer["error"]:
         yield f"          NOT STORING: {buffer['error']}"
     yield from _uplink_lines(uplink)
+    yield from _power_lines(status["power"])
     yield from _remote_lines(status["remote"], now_ms)
     for name, facts in status["sources"].items():
         task = status["tasks"].get(f"source {name}", {})
@@ -173,6 +175,19 @@ def _uplink_lines(uplink: Mapping[str, Any]) -> Iterator[str]:
         f"sent      up to seq {uplink['sent_seq']:,} of epoch {uplink['epoch'] or '(none yet)'}; "
         f"{uplink['batches']:,} batches, {uplink['batch_bytes']:,} bytes, {uplink['resends']:,} resends"
     )
+
+
+def _power_lines(power: Mapping[str, Any]) -> Iterator[str]:
+    volts, rest_v = power["voltage_v"], power["rest_voltage_v"]
+    shown = "voltage unknown" if volts is None else f"{volts:.1f} V"
+    rest = "" if rest_v is None else f", {rest_v:.1f} V at rest"
+    yield f"power     {power['stance']} for {_duration(power['since_s'])}: {power['reason']}; {shown}{rest}"
+    if power["next_look_s"] is not None:
+        yield f"          link {power['link']}, next look in {_duration(power['next_look_s'])}"
+    if power["sleep_error"]:
+        yield f"          DOES NOT SLEEP: {power['sleep_error']}"
+    if power["implausible_voltages"]:
+        yield f"          {power['implausible_voltages']:,} voltages that no battery of power.system_v has"
 
 
 def _remote_lines(remote: Mapping[str, Any], now_ms: int) -> Iterator[str]:

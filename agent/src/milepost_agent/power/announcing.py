@@ -1,7 +1,8 @@
 """Which changes of stance are told to the server, and when. Pure.
 
-A change is told once. What flaps is told no more often than the limit allows; then its last stance is told as
-soon as it may be. A stance for which nothing speaks yet (the agent has just started) is not told at all.
+A change is told once, also where it lies between two lives of the agent. What flaps is told no more often
+than the limit allows; then its last stance is told as soon as it may be. A stance for which nothing speaks yet
+(the agent has just started) is not told at all.
 """
 
 from __future__ import annotations
@@ -19,17 +20,25 @@ EVENT_S: Final = 300.0
 """After that one event in so many seconds."""
 
 
+_VALUES: Final = frozenset(stance.value for stance in Stance)
+
+
 class Announcing:
     """Follows the stance, and says what is to be told."""
 
     def __init__(self, at_s: float) -> None:
-        self._told: Stance | None = None
+        self._told = Stance.AWAKE
         self._withheld: Stance | None = None
         self._credit = float(EVENTS_MAX)
         self._credit_at_s = at_s
         self.events = 0
         self.withheld = 0
         """Changes that were not told, for too many had been before."""
+
+    def take_up(self, told: str) -> None:
+        """What was told last, before the agent was started."""
+        if told in _VALUES:
+            self._told = Stance(told)
 
     def look(self, policy: PowerPolicy, at_s: float) -> Stance | None:
         """The stance that is to be told now, if any; it counts as told."""

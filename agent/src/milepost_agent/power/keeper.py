@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from milepost_agent.clock import ClockReading
     from milepost_agent.power.limits import PowerLimits
     from milepost_agent.power.permit import BusPermit
+    from milepost_protocol.signals import Value
 
 AWAKE_TICK_S: Final = 60.0
 TICK_S: Final = 0.5
@@ -119,6 +120,10 @@ class Keeper:
     def stance(self) -> Stance:
         """What holds now."""
         return self._permits.policy.stance
+
+    def take_up(self, told: Value | None) -> None:
+        """The stance that was told last, before the agent was started; None where none was."""
+        self._announcing.take_up(str(told))
 
     def permit(self, name: str) -> BusPermit:
         """The permit of a source that asks."""
