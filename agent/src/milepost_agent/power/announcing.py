@@ -1,8 +1,8 @@
 """Which changes of stance are told to the server, and when. Pure.
 
 A change is told once, also where it lies between two lives of the agent. What flaps is told no more often
-than the limit allows; then its last stance is told as soon as it may be. A stance for which nothing speaks yet
-(the agent has just started) is not told at all.
+than the limit allows; then its last stance is told as soon as it may be. A stance for which nothing speaks
+yet (the agent has just started) is not told at all.
 """
 
 from __future__ import annotations
