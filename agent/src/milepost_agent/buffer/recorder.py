@@ -185,7 +185,8 @@ class Recorder:
             self.last_error = ""
 
     async def _commit_some(self) -> bool:
-        """Commit up to ``commit_samples_max`` samples; whether there may be more."""
+        """Commit up to ``commit_samples_max`` samples; whether there is more to be committed now."""
+        was_left = self._attempt is not None
         if self._attempt is None:
             self._attempt = self._next_attempt()
         attempt = self._attempt
@@ -197,7 +198,8 @@ class Recorder:
         self.commits += 1
         self.lost.update(dict(attempt.lost))
         self.on_stored()
-        return len(self._pending) >= self._limits.commit_samples_max
+        # Behind an attempt that was interrupted, or refused at first, others have waited for their turn.
+        return len(self._pending) >= (1 if was_left else self._limits.commit_samples_max)
 
     def _next_attempt(self) -> _Attempt | None:
         state = self._around.state()
