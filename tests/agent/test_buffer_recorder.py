@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sqlite3
+from contextlib import closing
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from milepost_agent.buffer import checks
+from milepost_agent.buffer.files import POSIX
 from milepost_agent.buffer.pending import Pending
 from milepost_agent.buffer.policy import DiskFacts
 from milepost_agent.buffer.recorder import Recorder, RecorderLimits, Surroundings
+from milepost_agent.buffer.salvage import corrupt_files
 from milepost_agent.buffer.store import BufferStore
 from milepost_agent.errors import StoreIoError, StoreLockedError
 from milepost_agent.readings import Reading
@@ -37,19 +43,27 @@ if TYPE_CHECKING:
     from milepost_protocol.batch import Batch
 
 QUICK = RecorderLimits(commit_interval_s=0.02, commit_samples_max=100, memory_samples_max=300)
+LARGE = RecorderLimits(commit_interval_s=0.02, commit_samples_max=4_096, memory_samples_max=10_000)
+SLOW = RecorderLimits(commit_interval_s=3_600.0, commit_samples_max=100, memory_samples_max=300)
+STATE = "Vehicle.Milepost.Power.State"
 FULL = DiskFacts(free_bytes=0, free_inodes=None)
 
 
 class Desk:
     """A recorder over a real store, with a disk and counters that the test sets."""
 
-    def __init__(self, path: Path, open_: Callable[[Path], BufferStore] | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        open_: Callable[[Path], BufferStore] | None = None,
+        limits: RecorderLimits | None = None,
+    ) -> None:
         self.entropy = Entropy()
         self.disk = DISK
         self.state: dict[str, Any] = {}
         opener = open_ or (lambda path: open_store(path, entropy=self.entropy))
         around = Surroundings(lambda: dict(self.state), CLOCK.read, lambda: self.disk)
-        self.recorder = Recorder(lambda: opener(path), around, QUICK)
+        self.recorder = Recorder(lambda: opener(path), around, limits or QUICK)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[Recorder]:
@@ -173,6 +187,111 @@ async def test_after_an_io_error_the_store_is_opened_again_and_nothing_is_stored
             recorder.add(readings(50, start=start))
             await until(lambda: not recorder.pending, "the commit")
     assert [row.value for batch in stored(path) for row in batch.samples()] == list(range(500))
+
+
+class SpoiltStore(BufferStore):
+    """Each third commit reaches the disk, says that it did not, and leaves a file that must be salvaged."""
+
+    commits = 0
+    damage = ""
+
+    def commit(self, *args: Any, **kwargs: Any) -> int:
+        last = super().commit(*args, **kwargs)
+        cls = type(self)
+        cls.commits += 1
+        if cls.commits % 3 == 2:
+            self._db.execute(cls.damage)
+            self._db.execute("PRAGMA user_version = 99")
+            raise StoreIoError("buffer.db", "EIO")
+        return last
+
+
+@pytest.mark.parametrize("damage", ["SELECT 1", "UPDATE span SET payload = x'00' WHERE (key & 0xFFFF) % 500 = 1"])
+async def test_what_a_salvaged_file_has_of_a_failed_commit_is_not_stored_again(
+    path: Path, damage: str
+) -> None:
+    entropy, random = Entropy(), Random(1)
+    SpoiltStore.commits, SpoiltStore.damage = 0, damage
+    desk = Desk(path, lambda path: SpoiltStore.open(path, "gw-000017", LIMITS, entropy, DISK), LARGE)
+    texts = [f"{random.randbytes(100).hex()} {n}" for n in range(4_000)]
+    async with desk.running() as recorder:
+        for start in range(0, 4_000, 500):
+            recorder.add(Reading(STATE, text, 0.0) for text in texts[start : start + 500])
+            await until(lambda: not recorder.pending, "the commit")
+        assert recorder.stored == 4_000
+    store = open_store(path)
+    batches = [batch for stream in store.streams for batch in all_batches(store, stream.epoch)]
+    store.close()
+    values = [row.value for batch in batches for row in batch.samples()]
+    lost = sum(gap.samples for batch in batches for gap in batch.gaps)
+    assert len(store.streams) > 2
+    # What was lost of a commit that succeeded stays lost, and is told; of one that failed nothing is.
+    assert len(set(values)) == len(values)
+    assert len(values) == 4_000 if damage == "SELECT 1" else 4_000 - lost < len(values) < 4_000
+
+
+async def test_faults_and_the_first_sample_do_not_wait_for_the_interval(path: Path) -> None:
+    desk = Desk(path, limits=SLOW)
+    async with desk.running() as recorder:
+        recorder.add(readings(1))
+        await until(lambda: recorder.stored == 1, "the first sample")
+        recorder.add(readings(1))
+        recorder.add(readings(1, DTC))
+        await until(lambda: recorder.stored == 3, "the fault")
+        recorder.refresh()
+        recorder.add(readings(1))
+        await until(lambda: recorder.stored == 4, "the first sample after a wake-up")
+        recorder.add(readings(1))
+        recorder.flush_soon()
+        await until(lambda: recorder.stored == 5, "what somebody asked for")
+        recorder.add(readings(1))
+        await asyncio.sleep(0.05)
+        assert (recorder.stored, recorder.commits) == (5, 4)
+
+
+async def test_a_stretched_interval_makes_commits_rare(path: Path) -> None:
+    looks = 0
+
+    def stretch() -> float:
+        nonlocal looks
+        looks += 1
+        return 5.0
+
+    desk = Desk(path)
+    desk.recorder = Recorder(
+        lambda: open_store(path), Surroundings(dict, CLOCK.read, lambda: DISK, stretch), QUICK
+    )
+    async with desk.running() as recorder:
+        recorder.add(readings(1))
+        await until(lambda: recorder.stored == 1, "the first sample")
+        looks = 0
+        recorder.add(readings(1))
+        await until(lambda: recorder.stored == 2, "the commit")
+        assert looks >= 5
+
+
+async def test_a_file_that_was_opened_at_a_glance_is_checked_after_the_first_commit(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_store(path)
+    for start in range(0, 3_000, 100):
+        store.commit(readings(100, DTC, start=start), {}, CLOCK.read(), DISK)
+    store.close()
+    monkeypatch.setattr(checks, "CHECK_BYTES_AT_OPEN", 4096)
+    with closing(sqlite3.connect(path)) as db, db:
+        # A hole in the middle, which nobody would ever fill.
+        db.execute("DELETE FROM span WHERE key & 0xFFFF = 1001")
+    desk = Desk(path)
+    async with desk.running() as recorder:
+        recorder.add(readings(1))
+        await until(lambda: recorder.stored == 1, "the commit")
+        await until(lambda: corrupt_files(POSIX, path) or recorder.add(readings(1)), "the salvage")
+        await until(lambda: not recorder.pending, "the commits")
+    store = open_store(path)
+    (old, _) = store.streams
+    gaps = [gap for batch in all_batches(store, old.epoch) for gap in batch.gaps]
+    assert [(gap.first, gap.last, gap.reason) for gap in gaps] == [(1001, 1100, GapReason.CORRUPT)]
+    store.close()
 
 
 async def test_a_stop_in_the_middle_of_a_commit_loses_and_doubles_nothing(path: Path) -> None:

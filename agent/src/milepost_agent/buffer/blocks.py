@@ -87,12 +87,20 @@ def stamp(readings: Sequence[Reading], first: int, now: ClockReading, *, is_grad
 
     Where ``is_graded``, fine series are numbered so that they can be thinned.
     """
-    tiers = thinning.tiers(readings, is_graded=is_graded)
-    ordered = sorted(zip(tiers, readings, strict=True), key=lambda pair: RANK[pair[0]])
     return [
         Graded(tier, Sample(seq, now.wall_ms_at(row.mono_s), now.trust, row.signal, row.value))
-        for seq, (tier, row) in enumerate(ordered, first)
+        for seq, (tier, row) in enumerate(_by_tier(readings, is_graded=is_graded), first)
     ]
+
+
+def numbering(readings: Sequence[Reading], *, is_graded: bool) -> list[Reading]:
+    """Readings in the order in which ``stamp`` numbers them."""
+    return [reading for _, reading in _by_tier(readings, is_graded=is_graded)]
+
+
+def _by_tier(readings: Sequence[Reading], *, is_graded: bool) -> list[tuple[str, Reading]]:
+    tiers = thinning.tiers(readings, is_graded=is_graded)
+    return sorted(zip(tiers, readings, strict=True), key=lambda pair: RANK[pair[0]])
 
 
 def pack(device: str, epoch: str, rows: Sequence[Graded], sent_ms: int) -> list[Block]:

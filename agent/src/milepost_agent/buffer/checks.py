@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from typing import TYPE_CHECKING, Final
 
 from milepost_agent.buffer.schema import (
@@ -16,7 +17,6 @@ from milepost_agent.errors import StoreDamagedError
 from milepost_protocol.samples import GapReason
 
 if TYPE_CHECKING:
-    import sqlite3
     from pathlib import Path
 
 CHECK_BYTES_AT_OPEN: Final = 4 * 1024 * 1024
@@ -87,13 +87,25 @@ def check_outline(path: Path, db: sqlite3.Connection) -> None:
             raise StoreDamagedError(str(path), f"has lost a part of stream {ordinal}")
 
 
-def check_all(path: Path, db: sqlite3.Connection) -> None:
+def check_all(path: Path, db: sqlite3.Connection) -> bool:
     """Read the whole file: its structure, and whether its spans follow on one another.
+
+    False where that was interrupted.
 
     Raises:
         StoreDamagedError: it is not sound; the message says why.
         sqlite3.Error: it is too damaged to be asked.
     """
+    try:
+        _check_all(path, db)
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+            raise
+        return False
+    return True
+
+
+def _check_all(path: Path, db: sqlite3.Connection) -> None:
     verdict = db.execute("PRAGMA quick_check(1)").fetchone()[0]
     if verdict != "ok":
         raise StoreDamagedError(str(path), f"fails its check: {verdict}")

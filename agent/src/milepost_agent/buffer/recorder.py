@@ -9,25 +9,29 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
+from milepost_agent.buffer.attempt import Attempt
 from milepost_agent.buffer.pending import Pending
 from milepost_agent.errors import StoreDamagedError, StoreError, StoreIoError
 from milepost_agent.pulse import BUFFER_S_MAX, Pulse
 from milepost_protocol.errors import ProtocolError
-from milepost_protocol.signals import catalogue
+from milepost_protocol.signals import SignalClass, catalogue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
-    from milepost_agent.buffer.blocks import Counts
     from milepost_agent.buffer.policy import DiskFacts
-    from milepost_agent.buffer.store import BufferStore, Stream
+    from milepost_agent.buffer.store import BufferStore
     from milepost_agent.clock import ClockReading
     from milepost_agent.readings import Reading
+
+URGENT_INTERVAL_S_MIN: Final = 1.0
+"""From one commit for a fault to the next."""
 
 T = TypeVar("T")
 
@@ -44,32 +48,19 @@ class RecorderLimits:
 
 
 class Surroundings(NamedTuple):
-    """Where the recorder looks: the edge's counters, the clocks, and the disk."""
+    """Where the recorder looks.
+
+    Attributes:
+        state: the edge's counters.
+        clock: all clocks at one moment.
+        disk: what is free on it.
+        stretch: how many times ``commit_interval_s`` goes by from one commit to the next, 1 or more.
+    """
 
     state: Callable[[], Mapping[str, Any]]
     clock: Callable[[], ClockReading]
     disk: Callable[[], DiskFacts]
-
-
-@dataclass(slots=True)
-class _Attempt:
-    """One commit, tried until it succeeds.
-
-    After an I/O error nobody knows whether the disk has it nevertheless: the seqs tell, once the store is
-    open again, and so nothing is stored twice.
-    """
-
-    readings: Sequence[Reading]
-    lost: Counts
-    state: Mapping[str, Any]
-    before: Stream | None = None
-
-    def reached(self, current: Stream) -> bool:
-        """Whether the store, now at ``current``, holds it already."""
-        if self.before is None or current.epoch != self.before.epoch:
-            return False
-        seqs = len(self.readings) + sum(count for _, count in self.lost)
-        return seqs > 0 and current.next_seq == self.before.next_seq + seqs
+    stretch: Callable[[], float] = lambda: 1.0
 
 
 class Recorder:
@@ -85,14 +76,18 @@ class Recorder:
         self._store: BufferStore | None = None
         self._pending = Pending(limits.memory_samples_max)
         self._saved_state: Mapping[str, Any] | None = None
-        self._attempt: _Attempt | None = None
+        self._attempt: Attempt | None = None
         self._wake = asyncio.Event()
+        self._is_urgent = False
+        self._is_fresh = True
+        self._urgent_after_s = -math.inf
         self.pulse = Pulse(limits.commit_interval_s + BUFFER_S_MAX)
         self.on_stored: Callable[[], None] = lambda: None
         """Called in the loop after each commit."""
         self.epoch = ""
         """Of the store when it was last asked, "" before."""
         self.sampled = 0
+        self.stored = 0
         self.commits = 0
         self.refused: Counter[str] = Counter()
         self.lost: Counter[str] = Counter()
@@ -118,11 +113,22 @@ class Recorder:
     def _in_thread(self, question: Callable[[BufferStore], T]) -> T:
         if self._store is None:
             self._store = self._open_store()
+            self._settle(self._store)
         try:
             answer = question(self._store)
             self.epoch = self._store.current.epoch
             return answer
         except (StoreIoError, StoreDamagedError):
+            self._drop_store()
+            raise
+
+    def _settle(self, store: BufferStore) -> None:
+        """Before anything else happens to a store that was opened again: has it the commit that failed?"""
+        if self._attempt is None:
+            return
+        try:
+            self._attempt.settle(store)
+        except StoreError:
             self._drop_store()
             raise
 
@@ -133,7 +139,10 @@ class Recorder:
                 store.close()
 
     def add(self, readings: Iterable[Reading]) -> None:
-        """Queue what is to be stored. A reading that the catalogue does not allow is refused and counted."""
+        """Queue what is to be stored. A reading that the catalogue does not allow is refused and counted.
+
+        Faults are committed at once, and so is the first sample after a start or ``refresh``.
+        """
         known = catalogue()
         for reading in readings:
             try:
@@ -144,8 +153,15 @@ class Recorder:
                 continue
             self._pending.add(reading)
             self.sampled += 1
+            if self._is_fresh or known[reading.signal].signal_class is SignalClass.FAULT:
+                self._is_fresh, self._is_urgent = False, True
+                self._wake.set()
         if len(self._pending) >= self._limits.commit_samples_max:
             self._wake.set()
+
+    def refresh(self) -> None:
+        """Commit the next sample at once: after a wake-up its place on the disk is what people look for."""
+        self._is_fresh = True
 
     def flush_soon(self) -> None:
         """Commit what has gathered now, and not only after ``commit_interval_s``."""
@@ -155,14 +171,34 @@ class Recorder:
         """Commit every ``commit_interval_s``, or earlier when enough has gathered, until cancelled."""
         with self.pulse.turning():
             while True:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), self._limits.commit_interval_s)
-                self._wake.clear()
+                await self._wait()
                 await self._flush()
+                await self._check_file()
                 self.pulse.beat()
+
+    async def _wait(self) -> None:
+        """Until the next commit is due."""
+        intervals = 0
+        while not self._wake.is_set() and intervals < self._around.stretch():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._limits.commit_interval_s):
+                    await self._wake.wait()
+            intervals += 1
+            self.pulse.beat()
+        if self._is_urgent:
+            # A fault that comes and goes all the time must not become a commit each time.
+            pause_s = self._urgent_after_s - self._around.clock().mono_s
+            await asyncio.sleep(max(0.0, min(pause_s, URGENT_INTERVAL_S_MIN * self._around.stretch())))
+            self._urgent_after_s = (
+                self._around.clock().mono_s + URGENT_INTERVAL_S_MIN * self._around.stretch()
+            )
+            self._is_urgent = False
+        self._wake.clear()
 
     async def finish(self) -> None:
         """A last commit after ``run`` was cancelled; then close the store and end its thread."""
+        if self._store is not None:
+            self._store.stop_checking()
         # Before the first sample the counters may be those of a car that was never taken up: zeros.
         if self.sampled or self.commits:
             await self._flush()
@@ -170,6 +206,14 @@ class Recorder:
             _LOG.error("stopping with %d samples that the disk did not take", self.pending)
         await self._in_executor(self._drop_store)
         self._thread.shutdown()
+
+    async def _check_file(self) -> None:
+        """Once the first samples are safe there is time for what opening a large file has left out."""
+        if self.commits and self._store is not None and not self._store.is_checked:
+            try:
+                await self.ask(lambda store: store.check_all())
+            except StoreError as error:
+                _LOG.error("%s", error)
 
     async def _flush(self) -> None:
         try:
@@ -192,29 +236,20 @@ class Recorder:
         attempt = self._attempt
         if attempt is None:
             return False
-        await self._in_executor(lambda: self._commit(attempt))
+        samples, lost = len(attempt.readings), dict(attempt.lost)
+        await self.ask(lambda store: attempt.commit(store, self._around.clock(), self._around.disk()))
         self._attempt = None
         self._saved_state = attempt.state
         self.commits += 1
-        self.lost.update(dict(attempt.lost))
+        self.stored += samples
+        self.lost.update(lost)
         self.on_stored()
         # Behind an attempt that was interrupted, or refused at first, others have waited for their turn.
         return len(self._pending) >= (1 if was_left else self._limits.commit_samples_max)
 
-    def _next_attempt(self) -> _Attempt | None:
+    def _next_attempt(self) -> Attempt | None:
         state = self._around.state()
         readings, lost = self._pending.take(self._limits.commit_samples_max)
         if not readings and not lost and state == self._saved_state:
             return None
-        return _Attempt(readings, lost, state)
-
-    def _commit(self, attempt: _Attempt) -> None:
-        current = self._in_thread(lambda store: store.current)
-        if attempt.reached(current):
-            return
-        attempt.before = current
-        self._in_thread(
-            lambda store: store.commit(
-                attempt.readings, attempt.state, self._around.clock(), self._around.disk(), attempt.lost
-            )
-        )
+        return Attempt(readings, lost, state)

@@ -121,6 +121,14 @@ class Spans:
                 )
         self.insert(gap)
 
+    def move(self, ordinal: int, base: int, to_ordinal: int) -> None:
+        """Make the last stream, ``ordinal``, stream ``to_ordinal``, with seqs less by ``base``."""
+        shift = span_key(to_ordinal, 0) - span_key(ordinal, base)
+        self._db.execute(
+            "UPDATE span SET key = key + ?, last = last - ? WHERE key > ?",
+            (shift, base, span_key(ordinal, 0)),
+        )
+
     def covering(self, ordinal: int, first: int) -> Iterator[Span]:
         """The spans of a stream from the one that holds ``first`` on, ascending."""
         before = self._before(ordinal, first)

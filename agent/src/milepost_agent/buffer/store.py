@@ -14,11 +14,12 @@ import contextlib
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from milepost_agent.buffer import blocks, checks, cutting, opening, policy, salvage, schema
+from milepost_agent.buffer import blocks, checks, cutting, opening, policy, salvage
 from milepost_agent.buffer.eviction import Evictor
 from milepost_agent.buffer.files import POSIX
 from milepost_agent.buffer.place import Finding, Place
 from milepost_agent.buffer.spans import Span, Spans
+from milepost_agent.buffer.streams import Stream, Streams
 from milepost_agent.errors import StoreDamagedError, StoreDeviceError, StoreFullError, StoreIoError
 from milepost_protocol.identity import EPOCH_BYTES, format_epoch
 from milepost_protocol.limits import SEQ_MAX
@@ -35,19 +36,6 @@ if TYPE_CHECKING:
     from milepost_protocol.signals import SignalClass
 
     Entropy = Callable[[int], bytes]
-
-
-class Stream(NamedTuple):
-    """One epoch in the file: ``next_seq`` is not used yet, up to ``receipted`` the server has all."""
-
-    ordinal: int
-    epoch: str
-    next_seq: int
-    receipted: int
-
-    @property
-    def waiting(self) -> int:
-        return self.next_seq - 1 - self.receipted
 
 
 class BufferFacts(NamedTuple):
@@ -88,10 +76,11 @@ class BufferStore:
         self._place = Place(files, path)
         self._entropy = entropy
         self.is_checked = opened.is_checked
+        self._is_checking = False
         self._spans = Spans(db)
         self._evictor = Evictor(path, db, self._spans, limits)
-        self._streams = self._read_streams()
-        self._device: str = db.execute("SELECT device FROM stream ORDER BY ordinal DESC").fetchone()[0]
+        self._streams = Streams(db)
+        self._device = self._streams.device
 
     @classmethod
     def open(
@@ -143,17 +132,17 @@ class BufferStore:
     @property
     def streams(self) -> Sequence[Stream]:
         """The epochs with something in them, oldest first; the last is the current one."""
-        return tuple(self._streams.values())
+        return tuple(self._streams.rows.values())
 
     @property
     def current(self) -> Stream:
         """The epoch that new samples belong to."""
-        return next(reversed(self._streams.values()))
+        return self._streams.current
 
     def state(self) -> dict[str, Any] | None:
         """The edge's counters as of the last commit."""
         with self._guard():
-            (text,) = self._db.execute("SELECT state FROM stream ORDER BY ordinal DESC LIMIT 1").fetchone()
+            text = self._streams.state()
         return json.loads(text) if text else None
 
     def commit(
@@ -163,10 +152,14 @@ class BufferStore:
         now: ClockReading,
         disk: policy.DiskFacts,
         lost: blocks.Counts = (),
+        *,
+        is_graded: bool | None = None,
     ) -> int:
         """Store ``readings`` and the edge's ``state``: when this returns, they survive a power cut.
 
-        ``lost`` are samples that found no room in memory: they become a gap. Returns the last seq in use.
+        ``lost`` are samples that found no room in memory: they become a gap. ``is_graded``: fine series are
+        numbered so that they can be thinned; as ``is_filling`` says where it is not given. Returns the last
+        seq in use.
 
         Raises:
             StoreFullError: no room; nothing was stored, the store stays usable.
@@ -175,7 +168,8 @@ class BufferStore:
         """
         stream = self.current
         first = stream.next_seq + sum(count for _, count in lost)
-        rows = blocks.stamp(readings, first, now, is_graded=self._is_filling())
+        is_graded = self.is_filling() if is_graded is None else is_graded
+        rows = blocks.stamp(readings, first, now, is_graded=is_graded)
         stored_ms = None if now.trust is TimeTrust.UNTRUSTED else now.wall_ms
         # A clock that nobody keeps may be years ahead, and would make everything old at once.
         aged_at_ms = now.wall_ms if now.trust is TimeTrust.SYNCED else None
@@ -191,10 +185,15 @@ class BufferStore:
                 self._spans.insert_gap(gap)
             for span in self._evictor.make_room(incoming, disk):
                 self._evictor.insert(span)
-            self._save(stream._replace(next_seq=first + len(rows)), text)
+            self._streams.save(stream._replace(next_seq=first + len(rows)), text)
         return first + len(rows) - 1
 
-    def _is_filling(self) -> bool:
+    def is_filling(self) -> bool:
+        """Whether so much waits that what is stored now may have to be thinned.
+
+        Raises:
+            StoreIoError, StoreDamagedError: the store must be closed and opened again.
+        """
         with self._guard():
             return self._evictor.is_filling()
 
@@ -214,7 +213,7 @@ class BufferStore:
         Raises:
             StoreIoError, StoreDamagedError: the store must be closed and opened again.
         """
-        stream = self._streams.get(epoch)
+        stream = self._streams.rows.get(epoch)
         maker = cutting.Maker(self._device, epoch, now)
         last = last_max if size.is_exact else SEQ_MAX
         while stream:
@@ -239,16 +238,15 @@ class BufferStore:
         Raises:
             StoreError: the disk refuses; the receipt will come again.
         """
-        stream = self._streams.get(epoch)
+        stream = self._streams.rows.get(epoch)
         if stream is None or seq <= stream.receipted:
             return
         seq = min(seq, stream.next_seq - 1)
         with self._transaction(durable=False):
             self._spans.delete_up_to(stream.ordinal, seq)
-            self._save(stream._replace(receipted=seq))
+            self._streams.save(stream._replace(receipted=seq))
             if epoch != self.current.epoch and seq == stream.next_seq - 1:
-                self._db.execute("DELETE FROM stream WHERE ordinal = ?", (stream.ordinal,))
-                del self._streams[epoch]
+                self._streams.delete(stream)
 
     def rewind(self, epoch: str, seq: int) -> None:
         """The server, restored to an older state, has ``epoch`` up to ``seq``: what is gone here is a gap.
@@ -256,7 +254,7 @@ class BufferStore:
         Raises:
             StoreError: the disk refuses; the receipt will come again.
         """
-        stream = self._streams.get(epoch)
+        stream = self._streams.rows.get(epoch)
         if stream is None or seq >= stream.receipted:
             return
         with self._transaction(durable=False):
@@ -265,7 +263,7 @@ class BufferStore:
             if last > seq:
                 counts = ((UNKNOWN_CLASS, last - seq),)
                 self._spans.insert_gap(Span(stream.ordinal, seq + 1, last, counts, GapReason.RESTORED))
-            self._save(stream._replace(receipted=seq))
+            self._streams.save(stream._replace(receipted=seq))
 
     def renew_epoch(self) -> None:
         """Go on under a new epoch, because the server knows seqs of this one that the file never gave out.
@@ -279,24 +277,13 @@ class BufferStore:
         """
         old = self.current
         with self._transaction():
-            (state,) = self._db.execute(
-                "SELECT state FROM stream WHERE ordinal = ?", (old.ordinal,)
-            ).fetchone()
+            state = self._streams.state()
             held = next(self._spans.covering(old.ordinal, 1), None)
             base = held.first - 1 if held else old.next_seq - 1
             new = Stream(old.ordinal + 1, self._new_epoch(), old.next_seq - base, 0)
-            shift = schema.span_key(new.ordinal, 0) - schema.span_key(old.ordinal, base)
-            self._db.execute(
-                "UPDATE span SET key = key + ?, last = last - ? WHERE key > ?",
-                (shift, base, schema.span_key(old.ordinal, 0)),
-            )
-            self._db.execute("DELETE FROM stream WHERE ordinal = ?", (old.ordinal,))
-            self._db.execute(
-                "INSERT INTO stream VALUES (?, ?, ?, ?, ?, ?)",
-                (new.ordinal, new.epoch, self._device, new.next_seq, new.receipted, state),
-            )
-            del self._streams[old.epoch]
-            self._streams[new.epoch] = new
+            self._spans.move(old.ordinal, base, new.ordinal)
+            self._streams.delete(old)
+            self._streams.insert(new, state)
 
     def ranges_with(
         self, epoch: str, signal_class: SignalClass, after_seq: int, limit: int
@@ -308,7 +295,7 @@ class BufferStore:
         Raises:
             StoreIoError, StoreDamagedError: the store must be closed and opened again.
         """
-        stream = self._streams.get(epoch)
+        stream = self._streams.rows.get(epoch)
         if stream is None:
             return []
         with self._guard():
@@ -323,7 +310,7 @@ class BufferStore:
             StoreIoError, StoreDamagedError: the store must be closed and opened again.
         """
         held = [False] * count
-        stream = self._streams.get(epoch)
+        stream = self._streams.rows.get(epoch)
         if stream is None:
             return held
         with self._guard():
@@ -341,10 +328,19 @@ class BufferStore:
         Raises:
             StoreIoError, StoreDamagedError: the store must be closed and opened again, which salvages it.
         """
-        if not self.is_checked:
+        if self.is_checked:
+            return
+        self._is_checking = True
+        try:
             with self._guard():
-                checks.check_all(self._path, self._db)
-            self.is_checked = True
+                self.is_checked = checks.check_all(self._path, self._db)
+        finally:
+            self._is_checking = False
+
+    def stop_checking(self) -> None:
+        """End a running ``check_all`` before it is done; the one method for other threads."""
+        if self._is_checking:
+            self._db.interrupt()
 
     def facts(self) -> BufferFacts:
         """What the buffer holds now.
@@ -358,10 +354,10 @@ class BufferStore:
         current = self.current
         return BufferFacts(
             epoch=current.epoch,
-            epochs=len(self._streams),
+            epochs=len(self.streams),
             stored_seq=current.next_seq - 1,
             receipted_seq=current.receipted,
-            waiting=sum(stream.waiting for stream in self._streams.values()),
+            waiting=sum(stream.waiting for stream in self.streams),
             waiting_gaps=self._spans.totals.gaps,
             waiting_gap_samples=self._spans.totals.gap_samples,
             oldest_ms=oldest.stored_ms if oldest else None,
@@ -376,7 +372,7 @@ class BufferStore:
         """All or nothing, in the file and in memory; ``durable`` waits until it is on flash."""
         with self._guard():
             self._look_at_place()
-        before = dict(self._streams), self._spans.totals, self._evictor.progress
+        before = dict(self._streams.rows), self._spans.totals, self._evictor.progress
         is_done = False
         try:
             with self._guard():
@@ -387,7 +383,7 @@ class BufferStore:
             is_done = True
         finally:
             if not is_done:
-                self._streams, self._spans.totals, self._evictor.progress = before
+                self._streams.rows, self._spans.totals, self._evictor.progress = before
                 if self._db.in_transaction:
                     with self._guard():
                         self._db.execute("ROLLBACK")
@@ -407,21 +403,10 @@ class BufferStore:
         if finding is Finding.OVERWRITTEN:
             known = [
                 salvage.OldStream(row.ordinal, row.epoch, self._device, row.next_seq, row.receipted, None)
-                for row in self._streams.values()
+                for row in self.streams
             ]
             salvage.start_over(self._files, self._path, self._db, self._new_epoch(), known)
             raise StoreDamagedError(str(self._path), "was written to by another program while in use")
-
-    def _save(self, stream: Stream, state: str | None = None) -> None:
-        self._db.execute(
-            "UPDATE stream SET next_seq = ?, receipted = ?, state = coalesce(?, state) WHERE ordinal = ?",
-            (stream.next_seq, stream.receipted, state, stream.ordinal),
-        )
-        self._streams[stream.epoch] = stream
-
-    def _read_streams(self) -> dict[str, Stream]:
-        query = "SELECT ordinal, epoch, next_seq, receipted FROM stream ORDER BY ordinal"
-        return {row[1]: Stream(*row) for row in self._db.execute(query)}
 
     def _new_epoch(self) -> str:
         return format_epoch(self._entropy(EPOCH_BYTES))
