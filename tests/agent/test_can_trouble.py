@@ -107,12 +107,19 @@ def test_a_list_is_told_when_all_who_tell_it_were_heard_or_are_silent() -> None:
     )
     assert book.heard("03", paths.DTC_CONFIRMED, "P0301") is None
     assert book.heard("engine", paths.DTC_CONFIRMED, "P0301 U0100") is None
-    book.silent("abs")
+    assert book.silent("abs") == [(paths.DTC_CONFIRMED, "P0301 U0100")]
+    assert book.silent("abs") == []
     assert book.heard("03", paths.DTC_CONFIRMED, "P0301") == "P0301 U0100"
     assert book.heard("abs", paths.DTC_CONFIRMED, "C1234") == "C1234 P0301 U0100"
     book.silent("abs")
     assert book.heard("03", paths.DTC_CONFIRMED, "") == "C1234 P0301 U0100", "silence is not health"
     assert book.heard("engine", paths.DTC_CONFIRMED, "") == "C1234"
+
+
+def test_nobody_who_answers_is_no_list_without_codes() -> None:
+    book = CodeBook([("03", paths.DTC_CONFIRMED), ("engine", paths.DTC_CONFIRMED)])
+    assert book.silent("03") == []
+    assert book.silent("engine") == []
 
 
 def test_codes_that_two_ways_tell_are_not_cleared_by_taking_turns() -> None:

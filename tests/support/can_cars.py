@@ -131,8 +131,8 @@ def quick_source(
     identifiers: str = "auto",
 ) -> CanSource:
     """A source that asks, and does not wait for long."""
-    options = AskingOptions(quiet_s, asks_silent_bus, Limits(identifiers=identifiers, times=TIMES))
-    source = CanSource(surroundings(choice, profile), options)
+    talk = Limits(identifiers=identifiers, asks_silent_bus=asks_silent_bus, times=TIMES)
+    source = CanSource(surroundings(choice, profile), AskingOptions(quiet_s, talk))
     source.obey(alone("can", time.monotonic(), limits or PowerLimits(deepest_is_rest=True)))
     return source
 

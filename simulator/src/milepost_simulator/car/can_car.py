@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from milepost_simulator.clock import Clock
 
 AFTER_RUN_S = 2.0
-"""The bus stays awake for so long after the ignition was turned off."""
+"""Something is still said on the bus for so long after the ignition was turned off."""
+SETTLE_S = 1.0
+"""And so long after that it sleeps."""
 FRAMES_MAX = 10_000
 
 
@@ -53,10 +55,10 @@ class CanCar:
         self._count = 0
 
     def is_awake(self, mono_s: float) -> bool:
-        """Whether anything is said on the bus."""
+        """Whether the bus does not sleep."""
         if self._vehicle.snapshot(self._clock.now_s()).is_ignition_on:
             self._on_until_s = mono_s
-        return mono_s - self._on_until_s <= AFTER_RUN_S
+        return mono_s - self._on_until_s <= AFTER_RUN_S + SETTLE_S
 
     def hear(self, frame: CanFrame, mono_s: float) -> None:
         """A frame came from outside."""
@@ -86,11 +88,12 @@ class CanCar:
         ripe = [n for n, due_s in enumerate(self._due_s) if due_s <= mono_s]
         if not ripe:
             return
-        is_awake, now = self.is_awake(mono_s), self._vehicle.snapshot(self._clock.now_s())
+        now = self._vehicle.snapshot(self._clock.now_s())
+        says_more = self.is_awake(mono_s) and mono_s - self._on_until_s <= AFTER_RUN_S
         for n in ripe:
             broadcast = self._broadcasts[n]
             self._due_s[n] = mono_s + broadcast.period_s
-            if now.is_ignition_on or (is_awake and broadcast.when_off):
+            if now.is_ignition_on or (says_more and broadcast.when_off):
                 self._put(mono_s, broadcast.make(now))
 
     def _put(self, at_s: float, frame: CanFrame) -> None:

@@ -87,8 +87,11 @@ def _options(settings: Mapping[str, SettingValue]) -> AskingOptions:
         raise SourceConfigError("identifiers", f"{identifiers!r} is none of {', '.join(IDENTIFIERS)}")
     return AskingOptions(
         quiet_s=float(settings["quiet_s"]),
-        asks_silent_bus=bool(settings["asks_silent_bus"]),
-        limits=Limits(identifiers=identifiers, fine_interval_s=float(settings["fine_interval_s"])),
+        limits=Limits(
+            identifiers=identifiers,
+            fine_interval_s=float(settings["fine_interval_s"]),
+            asks_silent_bus=bool(settings["asks_silent_bus"]),
+        ),
     )
 
 

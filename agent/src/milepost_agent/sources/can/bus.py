@@ -293,6 +293,11 @@ class CanBus:
         # A bus that is gone cannot be told goodbye; whoever read it knows already.
         with contextlib.suppress(can.CanError, OSError):
             bus.shutdown()
+        # The driver of serial adapters leaves its port open where the goodbye fails.
+        port = getattr(bus, "serialPortOrig", None)
+        if port is not None:
+            with contextlib.suppress(OSError):
+                port.close()
 
 
 def _made_passive(bus: can.BusABC) -> bool:

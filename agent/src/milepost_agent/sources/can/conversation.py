@@ -43,10 +43,18 @@ IDENTIFICATION: Final = bytes.fromhex("22F190")
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """``identifiers``: "11", "29", "auto"; ``fine_interval_s``: for what only a collection profile needs."""
+    """How far a conversation goes.
+
+    Attributes:
+        identifiers: "11" or "29" bits, or "auto".
+        fine_interval_s: for what only a collection profile needs; 0: never.
+        asks_silent_bus: a bus on which nothing is heard may be asked nevertheless.
+        times: how long answers are waited for.
+    """
 
     identifiers: str = "auto"
     fine_interval_s: float = 0.0
+    asks_silent_bus: bool = False
     times: ExchangeTimes = field(default_factory=ExchangeTimes)
 
 
@@ -73,6 +81,7 @@ class Conversation:
         Raises:
             PortError: the bus is gone.
         """
+        self._silences = 1  # whoever has not answered yet may sleep
         known = self._addressing.is_extended
         for is_extended in (known, not known) if self._limits.identifiers == "auto" else (known,):
             self._addressing.is_extended = is_extended
@@ -86,6 +95,14 @@ class Conversation:
             if exchange.responders:
                 return True
         return False
+
+    async def _is_awake(self) -> bool:
+        """Whether the bus is awake right now: after silence nothing is sent unless something is heard."""
+        if not self._silences or self._limits.asks_silent_bus:
+            return True
+        is_awake, readings = await self._line.look()
+        self._overhear(readings)
+        return is_awake
 
     def overheard(self) -> list[Reading]:
         """What the car said by itself while its units were looked for."""
@@ -128,9 +145,19 @@ class Conversation:
         return None
 
     async def _run(self, exchange: Exchange) -> None:
+        if not await self._is_awake():
+            return
         async for reading in self._line.ask(exchange):
-            if len(self._overheard) < OVERHEARD_MAX:
-                self._overheard.append(reading)
+            self._overhear([reading])
+        self._note(exchange)
+
+    def _overhear(self, readings: list[Reading]) -> None:
+        self._overheard += readings[: OVERHEARD_MAX - len(self._overheard)]
+
+    def _note(self, exchange: Exchange) -> None:
+        self._silences = self._silences + 1 if exchange.reply().is_silence else 0
+        if not self._silences:
+            self._line.narrow()
 
     async def poll(self, profile: VehicleProfile, permit: BusPermit) -> AsyncGenerator[Reading, None]:
         """Ask what the plan says until nobody answers, or nobody may be asked.
@@ -140,7 +167,7 @@ class Conversation:
         """
         self.begin(profile)
         self._is_standing, self._silences = True, 0
-        while self._silences < SILENCES_MAX and permit.may_ask:
+        while self._silences < SILENCES_MAX and permit.may_ask and await self._is_awake():
             asked_s, was_standing = self._clock(), self._is_standing
             async for reading in self._turn(asked_s):
                 if reading.signal == paths.RPM:
@@ -157,6 +184,8 @@ class Conversation:
 
     async def _turn(self, asked_s: float) -> AsyncGenerator[Reading, None]:
         """One question and what came of it, or what is heard until the next is due."""
+        for reading in self.overheard():
+            yield reading
         question = self._plan.next(asked_s)
         if question is not None:
             route = self._addressing.route(question)
@@ -164,7 +193,7 @@ class Conversation:
             plan, standing = self._plan, self._is_standing
             async for reading in self._line.ask(exchange):
                 yield reading
-            self._silences = self._silences + 1 if exchange.reply().is_silence else 0
+            self._note(exchange)
             if plan is self._plan:
                 for reading in self._judge(question, exchange, asked_s, standing=standing):
                     yield reading
@@ -186,12 +215,11 @@ class Conversation:
             self._not_understood(judgement.error)
         if reply.messages and exchange.is_to_all:
             self._addressing.learn(question.command, exchange.responders)
-        if self._plan.is_failing(question.key):
-            self._book.silent(question.key)
+        lists = self._book.silent(question.key) if self._plan.is_failing(question.key) else []
         if isinstance(question, CodesRead) and judgement.values:
             self._details.heard(question.unit, parse_troubles(reply.messages[0].payload))
         heard_s = self._clock()
-        readings = []
+        readings = [Reading(signal, codes, heard_s) for signal, codes in lists]
         for signal, value in judgement.values:
             told = self._book.heard(question.key, signal, str(value)) if signal in paths.INNER else value
             if told is not None:

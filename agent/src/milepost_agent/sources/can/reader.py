@@ -76,7 +76,7 @@ class BusReader(ABC):
         """What may be sent."""
 
     @abstractmethod
-    def _visit(self, bus: Bus, line: Line) -> AsyncGenerator[Reading, None]:
+    def _visit(self, line: Line) -> AsyncGenerator[Reading, None]:
         """The readings of an open bus, until it is to be closed."""
 
     def status(self) -> Mapping[str, Value]:
@@ -104,7 +104,7 @@ class BusReader(ABC):
         self._status.opened(bus)
         try:
             line = Line(bus, self._listener, self._status, self._clock)
-            async with aclosing(self._visit(bus, line)) as readings:
+            async with aclosing(self._visit(line)) as readings:
                 async for reading in readings:
                     yield reading
         finally:
@@ -144,8 +144,8 @@ class ListeningSource(BusReader):
     def _gate(self) -> Gate:
         return Gate(diagnostics=False)
 
-    async def _visit(self, bus: Bus, line: Line) -> AsyncGenerator[Reading, None]:
-        bus.hear_only(line.listener.ids)
+    async def _visit(self, line: Line) -> AsyncGenerator[Reading, None]:
+        line.want(line.listener.ids)
         is_on: bool | None = None
         heard_at_s = -float("inf")
         while True:

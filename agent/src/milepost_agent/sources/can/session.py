@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from milepost_agent.power.permit import BusPermit
     from milepost_agent.readings import Reading
-    from milepost_agent.sources.can.bus import Bus
     from milepost_agent.sources.can.line import Line
     from milepost_agent.sources.can.reader import Surroundings
     from milepost_protocol.signals import Value
@@ -30,11 +29,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AskingOptions:
-    """``quiet_s`` without a frame, and the bus sleeps; ``asks_silent_bus``: one on which nothing is heard may
-    be asked nevertheless, as seldom as the power policy asks what it knows nothing of."""
+    """``quiet_s`` without a frame, and the bus sleeps."""
 
     quiet_s: float = 5.0
-    asks_silent_bus: bool = False
     limits: Limits = field(default_factory=Limits)
 
 
@@ -56,35 +53,35 @@ class CanSource(BusReader):
     def _gate(self) -> Gate:
         return Gate(diagnostics=True, units=(unit.request for unit in self._profile.units))
 
-    async def _visit(self, bus: Bus, line: Line) -> AsyncGenerator[Reading, None]:
+    async def _visit(self, line: Line) -> AsyncGenerator[Reading, None]:
         """Ask the car while it may be asked and answers; only listen else, until all is to be closed."""
         conversation = Conversation(line, self._options.limits, self._status, self._clock)
         line.watch = watch = BusWatch(self._options.quiet_s)
         while self._permit.is_open:
-            if self._permit.may_ask and self._may_disturb(watch):
-                async with aclosing(self._in_use(bus, line, conversation)) as readings:
+            if self._may_ask(watch):
+                async with aclosing(self._in_use(line, conversation)) as readings:
                     async for reading in readings:
                         yield reading
                 if not self._is_told_off:
                     self._is_told_off = True
                     yield self._system_state(on=False)
             self._status.state = "parked"
-            bus.hear_only(None)
+            line.want(None)
             async with aclosing(self._parked(line, watch)) as readings:
                 async for reading in readings:
                     yield reading
         self._status.state = "closed"
 
-    def _may_disturb(self, watch: BusWatch) -> bool:
-        self._status.is_quiet = not watch.is_awake(self._clock())
-        return self._options.asks_silent_bus or not self._status.is_quiet
+    def _may_ask(self, watch: BusWatch) -> bool:
+        """Whether it is permitted, and would not wake a bus that sleeps; the status shows whether it does."""
+        is_awake = watch.is_awake(self._clock())
+        self._status.is_quiet = not is_awake
+        return self._permit.may_ask and (is_awake or self._options.limits.asks_silent_bus)
 
-    async def _in_use(
-        self, bus: Bus, line: Line, conversation: Conversation
-    ) -> AsyncGenerator[Reading, None]:
+    async def _in_use(self, line: Line, conversation: Conversation) -> AsyncGenerator[Reading, None]:
         """Ask until nobody answers or the car is to be left alone."""
         self._status.state = "searching"
-        self._hear_answers(bus, line)
+        self._hear_answers(line)
         answered = await conversation.find_units(self._profile)
         for reading in conversation.overheard():
             yield reading
@@ -100,25 +97,25 @@ class CanSource(BusReader):
                     self._permit.traffic(reading.mono_s)
                     yield reading
                     if reading.signal == paths.VIN and self._choose(str(reading.value)):
-                        bus.gate = self._gate()
+                        line.admit(self._gate())
                         line.listener = self._listener
-                        self._hear_answers(bus, line)
+                        self._hear_answers(line)
                         conversation.begin(self._profile)
         if self._permit.may_ask:
             self._permit.silent(self._clock())
 
-    def _hear_answers(self, bus: Bus, line: Line) -> None:
-        bus.hear_only((*line.listener.ids, *(unit.response for unit in self._profile.units)))
+    def _hear_answers(self, line: Line) -> None:
+        line.want((*line.listener.ids, *(unit.response for unit in self._profile.units)))
 
     async def _parked(self, line: Line, watch: BusWatch) -> AsyncGenerator[Reading, None]:
         """Listen, and send nothing, until the bus may be asked or all is to be closed."""
         began_s = self._clock()
-        while self._permit.is_open and not (self._permit.may_ask and self._may_disturb(watch)):
+        while self._permit.is_open and not self._may_ask(watch):
             for reading in await line.listen(LISTEN_S_MAX):
                 yield reading
             self._tell_traffic(watch)
-            is_quiet = not watch.is_awake(self._clock()) and self._clock() - began_s >= self._options.quiet_s
-            if is_quiet and not self._is_told_off:
+            has_waited = self._clock() - began_s >= self._options.quiet_s
+            if self._status.is_quiet and has_waited and not self._is_told_off:
                 self._is_told_off = True
                 yield self._system_state(on=False)
 
@@ -126,9 +123,9 @@ class CanSource(BusReader):
         """Tell the power policy what was heard, or that nothing tells of this car but asking it."""
         now_s = self._clock()
         if watch.is_awake(now_s):
-            self._permit.traffic(watch.heard_at_s)
+            self._permit.traffic(now_s)
             if watch.take_jump():
                 self._permit.hint(now_s)
             self._permit.busy(now_s)
-        elif self._options.asks_silent_bus:
+        elif self._options.limits.asks_silent_bus:
             self._permit.no_voltage(now_s)

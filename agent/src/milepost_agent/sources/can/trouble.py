@@ -144,12 +144,21 @@ class CodeBook:
         self._lists[origin, status] = frozenset(codes.split())
         return self._whole(status)
 
-    def silent(self, origin: str) -> None:
-        """Note that ``origin`` does not answer: what it said last, if anything, still stands."""
+    def silent(self, origin: str) -> list[tuple[str, str]]:
+        """Note that ``origin`` does not answer: what it said last, if anything, still stands.
+
+        Gives the lists that waited for it alone, each with its status.
+        """
+        if origin in self._silent:
+            return []
         self._silent.add(origin)
+        awaited = [status for (who, status), codes in self._lists.items() if who == origin and codes is None]
+        whole = ((status, self._whole(status)) for status in awaited)
+        return [(status, codes) for status, codes in whole if codes is not None]
 
     def _whole(self, status: str) -> str | None:
         told = {origin: codes for (origin, of), codes in self._lists.items() if of == status}
-        if any(codes is None and origin not in self._silent for origin, codes in told.items()):
+        is_partial = any(codes is None and origin not in self._silent for origin, codes in told.items())
+        if is_partial or all(codes is None for codes in told.values()):
             return None
         return " ".join(sorted(frozenset().union(*(codes or frozenset() for codes in told.values()))))

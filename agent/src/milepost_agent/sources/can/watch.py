@@ -26,11 +26,6 @@ class BusWatch:
         self._usual: float | None = None
         self._jumped = False
 
-    @property
-    def heard_at_s(self) -> float:
-        """When the last frame was heard."""
-        return self._heard_at_s
-
     def is_awake(self, mono_s: float) -> bool:
         """Whether something was heard lately."""
         return mono_s - self._heard_at_s < self._quiet_s
