@@ -13,6 +13,8 @@ from milepost_agent import parts, paths
 from milepost_agent.backoff import Backoff
 from milepost_agent.buffer.recorder import Recorder, Surroundings
 from milepost_agent.edge import Edge
+from milepost_agent.entry.desk import EntryDesk
+from milepost_agent.entry.endpoint import EntryServer
 from milepost_agent.errors import (
     EdgeStateError,
     StoreDamagedError,
@@ -73,6 +75,7 @@ class Agent:
             ),
             parts.recorder_limits(config),
         )
+        self.desk = EntryDesk(lambda: self.edge, self.recorder, self.clock)
         self._kept = Kept(platform.files, Path(config.buffer.path))
         self.remote = Remote(
             in_force or InForce(config, config),
@@ -122,11 +125,19 @@ class Agent:
             Task("uplink", functools.partial(self.keeper.link.run, self.uplink.run), OnFailure.RESTART),
             Task("remote", self.remote.run, OnFailure.RESTART),
             Task(STATUS_TASK, status.run, OnFailure.RESTART),
+            *self._entry_task(),
             *(
                 Task(f"source {name}", functools.partial(self._read, name, source, rank), OnFailure.RESTART)
                 for rank, (name, source) in enumerate(self.sources.items())
             ),
         )
+
+    def _entry_task(self) -> Sequence[Task]:
+        if not self._config.entry.socket:
+            return ()
+        admitted = parts.entry_peers(self._config)
+        entries = EntryServer(parts.entry_socket(self._config), admitted, self.desk.take)
+        return (Task("entry", entries.run, OnFailure.RESTART),)
 
     @property
     def uptime_s(self) -> float:

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from milepost_agent.entry.command import add_entries
 from milepost_agent.errors import AgentError, ConfigError, SourceConfigError
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     Command = Callable[[argparse.Namespace], int]
 
 CONFIG_DEFAULT: Final = "/etc/milepost/agent.toml"
+ENTER_SUMMARY: Final = "Enter what the odometer shows, or a service; it is stored when this returns."
 EXIT_ERROR: Final = 1
 EXIT_CONFIG: Final = 2
 
@@ -46,6 +48,9 @@ def _parser() -> argparse.ArgumentParser:
     status = _add(commands, "status", "ask the running agent how it is", "status", _status)
     status.add_argument("--socket", help="ask there, instead of where the configuration says")
     status.add_argument("--json", action="store_true", help="print the whole document, for programs")
+    enter_words = _words(ENTER_SUMMARY, "enter odometer 123456 --unit km")
+    enter = commands.add_parser("enter", help="enter an odometer reading or a service", **enter_words)
+    add_entries(enter.add_subparsers(required=True, metavar="what"), _add)
     config_words = _words("Check or show the configuration.", "config check")
     config = commands.add_parser("config", help="check or show the configuration", **config_words)
     actions = config.add_subparsers(required=True, metavar="action")
@@ -112,10 +117,11 @@ def _status(options: argparse.Namespace) -> int:
 
 def _check(options: argparse.Namespace) -> int:
     from milepost_agent.config import load  # noqa: PLC0415
-    from milepost_agent.parts import broker, open_sources  # noqa: PLC0415
+    from milepost_agent.parts import broker, entry_peers, open_sources  # noqa: PLC0415
 
     config = load(options.config)
     broker(config)
+    entry_peers(config)
     sources = open_sources(config)
     facts = f"device {config.device.id}, {len(sources)} sources, broker {config.uplink.host}"
     print(f"{options.config}: good; {facts}")

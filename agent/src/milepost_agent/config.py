@@ -8,20 +8,20 @@ import math
 import stat
 import tomllib
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from milepost_agent.consent import consent_of
 from milepost_agent.errors import ConfigError
 from milepost_agent.power.settings import REST_LINKS, SYSTEM_VOLTS
 from milepost_agent.sampler import Rule
-from milepost_agent.settings import LOG_LEVELS, SECTIONS, Config, plain, settings
+from milepost_agent.settings import LOG_LEVELS, SECTIONS, SOCKET_PATH_CHARACTERS_MAX, Config, plain, settings
 from milepost_protocol.errors import ProtocolError
 from milepost_protocol.identity import check_device_id, check_vin
 from milepost_protocol.signals import catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
     from types import UnionType
 
     from milepost_agent.power.settings import Power
@@ -135,8 +135,19 @@ def check_whole(config: Config) -> None:
     if config.log.level not in LOG_LEVELS:
         raise ConfigError("log.level", f"is {config.log.level!r}; it must be one of {', '.join(LOG_LEVELS)}")
     _check_power(config.power)
+    _check_entry(config)
     if config.profile:
         consent_of(config.consent)
+
+
+def _check_entry(config: Config) -> None:
+    socket = str(Path(config.health.socket).parent / config.entry.socket)
+    if config.entry.socket and len(socket) > SOCKET_PATH_CHARACTERS_MAX:
+        raise ConfigError(
+            "entry.socket",
+            f"makes {socket}, more than the {SOCKET_PATH_CHARACTERS_MAX} characters of a socket's name; "
+            'give a shorter one, or "" for none',
+        )
 
 
 def _check_power(power: Power) -> None:

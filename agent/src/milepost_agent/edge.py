@@ -178,15 +178,22 @@ class Edge:
         while len(self._others) >= CARS_MAX:
             del self._others[next(iter(self._others))]
 
-    def enter_odometer(self, odometer_m: float, sigma_m: float, mono_s: float) -> list[Reading]:
+    def enter_odometer(
+        self, odometer_m: float, sigma_m: float, mono_s: float, at_mono_s: float | None = None
+    ) -> list[Reading]:
         """What is to be stored because a person read the instrument just now; distance goes on from there.
 
         Args:
             odometer_m: what it shows, in metres.
             sigma_m: how far that may be off, one standard deviation.
             mono_s: now.
+            at_mono_s: when the instrument showed it, where that was long ago: what was driven since is not
+                known, so distance does not go on from there.
         """
-        entered = self._counters.distance.enter(odometer_m, sigma_m, mono_s)
+        distance = self._counters.distance
+        if at_mono_s is None:
+            distance.anchor(odometer_m, sigma_m)
+        entered = distance.entered(odometer_m, sigma_m, mono_s if at_mono_s is None else at_mono_s)
         return [sample for reading in entered for sample in self._sampler.sample_at_once(reading, mono_s)]
 
     def tick(self, mono_s: float) -> list[Reading]:

@@ -22,6 +22,7 @@
     +-- LinkError                 no connection to the broker, or it was lost
     |   +-- PublishRefusedError   the broker does not take a message; the connection stays
     +-- ConfigError               a configuration that cannot be used
+    +-- EntryError                an odometer reading or service, entered by hand, that is not taken
     +-- StatusError               no running agent answers on the status socket
     +-- MetricsError              the file of metrics cannot be written
 """
@@ -203,3 +204,11 @@ class MetricsError(AgentError):
             f"metrics file {path}: {why}; make its folder writable for the agent, or change [health] metrics_file"
         )
         self.path = path
+
+
+class EntryError(AgentError):
+    """An entry by hand that is not taken; ``reason`` is a stable word to count by."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason

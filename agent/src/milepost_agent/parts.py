@@ -14,6 +14,7 @@ from milepost_agent.buffer.store import BufferStore
 from milepost_agent.clock import DAY_MS
 from milepost_agent.config import read_secret
 from milepost_agent.edge import EdgeConfig
+from milepost_agent.entry.endpoint import Peers, peers
 from milepost_agent.errors import ConfigError
 from milepost_agent.power.keeper import Keeper, KeeperLimits
 from milepost_agent.power.machine import line_reader
@@ -80,6 +81,26 @@ def edge_config(config: Config) -> EdgeConfig:
         vin=check_vin(vehicle.vin) if vehicle.vin else "",
         profile=config.profile,
     )
+
+
+def entry_socket(config: Config) -> Path:
+    """Where entries by hand are taken; without a folder it lies beside the status socket.
+
+    Raises:
+        ConfigError: nowhere.
+    """
+    if not config.entry.socket:
+        raise ConfigError("entry.socket", "is empty, so that nothing can be entered; name a socket there")
+    return Path(config.health.socket).parent / config.entry.socket
+
+
+def entry_peers(config: Config) -> Peers:
+    """Who may enter.
+
+    Raises:
+        ConfigError: a user or group that this machine does not have.
+    """
+    return peers(config.entry.users, config.entry.groups)
 
 
 def broker(config: Config) -> Broker:

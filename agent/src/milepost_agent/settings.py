@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from milepost_agent.derive.brakes import MASS_KG
+from milepost_agent.entry.settings import Entry
 from milepost_agent.power.settings import Power
 from milepost_agent.setting import setting as _setting
 
@@ -181,6 +182,7 @@ class Config:
     buffer: Buffer
     uplink: Uplink
     power: Power
+    entry: Entry
     health: Health
     log: Log
     consent: Consent
@@ -194,6 +196,7 @@ SECTIONS: Final[Mapping[str, type]] = {
     "buffer": Buffer,
     "uplink": Uplink,
     "power": Power,
+    "entry": Entry,
     "health": Health,
     "log": Log,
     "consent": Consent,

@@ -81,6 +81,7 @@ class Recorder:
         self._is_urgent = False
         self._is_fresh = True
         self._urgent_after_s = -math.inf
+        self._waiting: list[asyncio.Future[None]] = []
         self.pulse = Pulse(limits.commit_interval_s + BUFFER_S_MAX)
         self.on_stored: Callable[[], None] = lambda: None
         """Called in the loop after each commit."""
@@ -167,6 +168,17 @@ class Recorder:
         """Commit what has gathered now, and not only after ``commit_interval_s``."""
         self._wake.set()
 
+    async def until_stored(self) -> None:
+        """Return when all that was added so far is stored: it survives a power cut from then on.
+
+        Raises:
+            StoreError: the disk refuses; what was added waits in memory and will be tried again.
+        """
+        waiting = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiting)
+        self._wake.set()
+        await waiting
+
     async def run(self) -> None:
         """Commit every ``commit_interval_s``, or earlier when enough has gathered, until cancelled."""
         with self.pulse.turning():
@@ -185,7 +197,7 @@ class Recorder:
                     await self._wake.wait()
             intervals += 1
             self.pulse.beat()
-        if self._is_urgent:
+        if self._is_urgent and not self._waiting:
             # A fault that comes and goes all the time must not become a commit each time.
             pause_s = self._urgent_after_s - self._around.clock().mono_s
             await asyncio.sleep(max(0.0, min(pause_s, URGENT_INTERVAL_S_MIN * self._around.stretch())))
@@ -216,10 +228,14 @@ class Recorder:
                 _LOG.error("%s", error)
 
     async def _flush(self) -> None:
+        waiting, self._waiting = self._waiting, []
         try:
-            while await self._commit_some():
+            while await self._commit_some() or (waiting and self._pending):
                 pass
         except StoreError as error:
+            for one in waiting:
+                if not one.done():
+                    one.set_exception(error)
             if str(error) != self.last_error:
                 _LOG.error("%s", error)
             self.last_error = str(error)
@@ -227,6 +243,9 @@ class Recorder:
             self._wake.clear()
         else:
             self.last_error = ""
+            for one in waiting:
+                if not one.done():
+                    one.set_result(None)
 
     async def _commit_some(self) -> bool:
         """Commit up to ``commit_samples_max`` samples; whether there is more to be committed now."""

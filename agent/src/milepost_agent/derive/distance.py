@@ -90,10 +90,13 @@ class Distance:
             self._car_speaks(),
         )
 
-    def enter(self, odometer_m: float, sigma_m: float, mono_s: float) -> list[Reading]:
-        """Anchor at what a person read from the instrument just now, unless the car tells it by itself."""
+    def anchor(self, odometer_m: float, sigma_m: float) -> None:
+        """Go on from what a person read from the instrument just now, unless the car tells it by itself."""
         if not self._car_speaks():
             self._anchor = _Anchor(odometer_m, self._integrated_m, self._random_m2, sigma_m)
+
+    def entered(self, odometer_m: float, sigma_m: float, mono_s: float) -> list[Reading]:
+        """What a person read from the instrument at ``mono_s``."""
         return [
             Reading(paths.ODOMETER_SOURCE, "entered", mono_s),
             Reading(paths.ODOMETER_UNCERTAINTY, sigma_m, mono_s),

@@ -35,6 +35,7 @@ async def status_document(agent: Agent, config: Config) -> dict[str, Any]:
         "remote": agent.remote.status(),
         "sources": {name: dict(source.status()) for name, source in agent.sources.items()},
         "derived": _derived(agent),
+        "entries": agent.desk.facts(),
         "tasks": {task.name: task.facts() for task in agent.tasks},
     }
 
@@ -129,6 +130,10 @@ def _lines(status: Mapping[str, Any], now_ms: int) -> Iterator[str]:
         task = status["tasks"].get(f"source {name}", {})
         known = ", ".join(f"{key} {value}" for key, value in facts.items())
         yield f"source    {name}: {task.get('state', '')}; {known}"
+    entries = status["entries"]
+    if entries["refused"]:
+        refused = ", ".join(f"{count:,} {reason}" for reason, count in entries["refused"].items())
+        yield f"entries   {entries['taken']:,} stored; refused: {refused}"
     yield from _derived_lines(status["derived"], len(status["sources"]))
     for name, task in status["tasks"].items():
         if task["last_error"]:

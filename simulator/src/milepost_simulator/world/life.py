@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 BUFFER: Final = Path("/disk/buffer.db")
 DEVICE: Final = "gw-world"
-REAL_TASKS: Final = frozenset({"status"})
+REAL_TASKS: Final = frozenset({"status", "entry"})
 """Tasks that serve other processes of a real machine; a world has none."""
 UNWIND_S_MAX: Final = 120.0
 """A process that is told to stop, or whose disk is gone, must be done by then."""
