@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,12 +16,19 @@ from milepost_agent.consent import consent_of
 from milepost_agent.errors import ConfigError
 from milepost_agent.remote.kept import SET_ASIDE_MAX, Kept
 from milepost_agent.remote.overlay import check_consent, effective, laid_over, settable
-from milepost_agent.remote.remote import take_up
+from milepost_agent.remote.remote import Around, InForce, Remote, take_up
 from milepost_agent.settings import settings
+from milepost_agent.uplink.link import Granted
 from milepost_protocol.desired import Consent, Desired, read_desired
+from milepost_protocol.device_schema import read_state
 from milepost_protocol.samples import TimeTrust
 from support.device_spy import desired
-from support.stores import CLOCK, DAY_MS
+from support.stores import CLOCK, DAY_MS, Entropy
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from milepost_agent.uplink.link import Message
 
 LOCAL = parse(
     {
@@ -90,8 +97,8 @@ def test_what_may_not_be_is_refused_and_named(wanted: Desired, why: str) -> None
 def test_nothing_may_be_set_that_could_not_be_taken_back() -> None:
     keys = set(settable())
     assert {"buffer.commit_interval_s", "uplink.batch_wait_s", "log.level"} <= keys
-    never = {"host", "port", "tls", "path", "socket", "id", "secret_file", "ca_file", "cert_file", "key_file"}
-    assert not {key for key in keys if key.partition(".")[2] in never}
+    names = {word for key in keys for word in key.partition(".")[2].split("_")}
+    assert not names & {"host", "port", "tls", "path", "socket", "id", "secret", "file", "command", "vin"}
     assert not {key for key in keys if key.split(".")[0] in ("device", "vehicle", "consent", "health")}
     assert keys == {setting.key for setting in settings() if setting.is_remote}
 
@@ -103,6 +110,51 @@ def test_a_new_profile_whose_consent_is_over_is_refused_where_the_time_is_known(
     check_consent(over, replace(CLOCK, trust=TimeTrust.UNTRUSTED).read())
     check_consent(with_rules({COOLANT: {}}), CLOCK.read())
     check_consent(told(1), CLOCK.read())
+
+
+class Said:
+    """A link on which nothing is heard; what was published is kept."""
+
+    granted = Granted()
+
+    def __init__(self) -> None:
+        self.published: list[tuple[str, bytes, bool]] = []
+
+    async def publish(self, topic: str, payload: bytes, *, is_retained: bool = False, qos: int = 1) -> None:
+        assert qos == 1
+        self.published.append((topic, payload, is_retained))
+
+    async def messages(self) -> AsyncIterator[Message]:
+        return
+        yield  # a generator
+
+
+@pytest.mark.parametrize(
+    ("is_resting", "is_new", "reason"),
+    [
+        (False, False, "stop"),
+        (True, False, "sleep"),
+        (False, True, "reconfigure"),
+        (True, True, "reconfigure"),
+    ],
+)
+async def test_the_farewell_says_why(is_resting: bool, is_new: bool, reason: str) -> None:
+    async def keep(payload: bytes) -> None:
+        raise AssertionError("nothing was told")
+
+    around = Around(CLOCK.read, Entropy(), lambda: "", lambda: [], lambda: is_resting, keep)
+    remote = Remote(InForce(LOCAL, LOCAL), around)
+    channels, link = remote.channels(), Said()
+    assert channels.will is not None
+    will = read_state(channels.will(3).payload)
+    if is_new:
+        remote.reconfigure.set()
+    await channels.take_leave(link)
+    ((topic, payload, is_retained),) = link.published
+    farewell = read_state(payload)
+    assert (topic, is_retained) == ("milepost/v1/gw-000017/state", True)
+    assert (farewell.run, farewell.connection) == (will.run, will.connection)
+    assert (farewell.reason, will.reason) == (reason, "lost")
 
 
 def kept(folder: Path) -> tuple[Kept, Path]:

@@ -15,6 +15,10 @@ from typing import TYPE_CHECKING
 import aiomqtt
 import pytest
 
+from milepost_agent.errors import LinkError
+from milepost_agent.uplink import mqtt
+from milepost_agent.uplink.link import Broker as AgentBroker
+from milepost_agent.uplink.link import Subscription, Terms
 from milepost_protocol import topics
 from milepost_protocol.receipt import Receipt, encode_receipt
 from milepost_server import secret_files, settings
@@ -202,6 +206,17 @@ async def test_a_device_cannot_hear_others(broker: Broker) -> None:
         for wanted in (*others, topics.state("gw-1"), topics.UP_FILTER, "milepost/v1/+/ack", "#", "$SYS/#"):
             (code,) = await device.client.subscribe(wanted)
             assert code.is_failure, wanted
+
+
+async def test_an_agent_does_without_a_topic_that_is_refused_but_not_without_receipts(broker: Broker) -> None:
+    agent = AgentBroker("127.0.0.1", broker.port, "gw-1", broker.one.secret, 30, None)
+    own, other = topics.ack("gw-1"), topics.ack("gw-2")
+    terms = Terms((Subscription(own, 0), Subscription(other, 1, is_needed=False)))
+    async with mqtt.connect(agent, terms) as link:
+        await link.publish(topics.up("gw-1"), b"hello")
+    with pytest.raises(LinkError, match=f"refuses a subscription to {other}"):
+        async with mqtt.connect(agent, Terms((Subscription(other, 0),))):
+            pass
 
 
 async def test_devices_cannot_speak_the_brokers_own_protocol(broker: Broker) -> None:

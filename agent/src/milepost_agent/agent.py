@@ -84,6 +84,7 @@ class Agent:
                 platform.entropy,
                 lambda: self.recorder.epoch,
                 lambda: self.edge.signals(self.clock().mono_s),
+                lambda: not self.keeper.link.is_open,
                 self._keep,
             ),
         )

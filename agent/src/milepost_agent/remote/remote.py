@@ -23,6 +23,7 @@ from milepost_protocol import topics
 from milepost_protocol.desired import read_desired
 from milepost_protocol.device_documents import (
     RECONFIGURE,
+    SLEEP,
     STOP,
     Birth,
     Farewell,
@@ -85,6 +86,7 @@ class Around:
         clock, entropy: those of the platform.
         epoch: of the buffer now, "" while it is not open.
         signals: what may be stored now.
+        is_resting: whether the agent closes its connection to spare the battery.
         keep: puts an accepted document on the disk; StoreError or OSError where that refuses.
     """
 
@@ -92,6 +94,7 @@ class Around:
     entropy: Callable[[int], bytes]
     epoch: Callable[[], str]
     signals: Callable[[], Sequence[str]]
+    is_resting: Callable[[], bool]
     keep: Callable[[bytes], Awaitable[None]]
 
 
@@ -102,8 +105,6 @@ class Remote:
         self.in_force = in_force
         self.reconfigure = asyncio.Event()
         """Set when another configuration lies on the disk: build the agent anew."""
-        self.reason = STOP
-        """Why the agent ends its connection, if it does."""
         self.refused: Refusal | None = None
         self.counts: Counter[str] = Counter()
         config = in_force.config
@@ -164,7 +165,6 @@ class Remote:
             self._refuse(Refusal(revision, f"cannot be kept on the disk: {error}; it will be tried again"))
             return
         _LOG.info("configuration revision %d is taken; beginning anew with it", revision)
-        self.reason = RECONFIGURE
         self.reconfigure.set()
 
     async def _take(self, message: Message) -> None:
@@ -205,7 +205,12 @@ class Remote:
         return Will(topics.state(self._device), Farewell(self._device, self._run, connection).payload())
 
     async def _take_leave(self, link: Link) -> None:
-        farewell = Farewell(self._device, self._run, self._connection, self.reason)
+        reason = STOP
+        if self.reconfigure.is_set():
+            reason = RECONFIGURE
+        elif self._around.is_resting():
+            reason = SLEEP
+        farewell = Farewell(self._device, self._run, self._connection, reason)
         await self._say(link, topics.state(self._device), farewell.payload())
 
     async def _greet(self, link: Link) -> None:

@@ -42,10 +42,15 @@ class Message(NamedTuple):
 
 
 class Subscription(NamedTuple):
-    """A topic to hear of, with the quality of service (0 or 1) asked for."""
+    """A topic to hear of, with the quality of service (0 or 1) asked for.
+
+    ``is_needed``: without it the connection is of no use. Where a broker refuses another one, as the rules of
+    an older server do, it is done without.
+    """
 
     topic: str
     qos: int
+    is_needed: bool = True
 
 
 class Will(NamedTuple):
@@ -56,7 +61,7 @@ class Will(NamedTuple):
 
 
 class Terms(NamedTuple):
-    """What a connection is opened with; nothing is received before all ``subscriptions`` are granted."""
+    """What a connection is opened with; nothing is received before all ``subscriptions`` are answered."""
 
     subscriptions: tuple[Subscription, ...]
     will: Will | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 from typing import TYPE_CHECKING, Final
 
@@ -14,12 +15,16 @@ from milepost_agent.uplink.link import Granted, Message
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
+    from paho.mqtt.reasoncodes import ReasonCode
+
     from milepost_agent.uplink.link import Broker, Terms
 
 CONNECT_TIMEOUT_S: Final = 20.0
 INCOMING_QUEUED_MAX: Final = 64
 """Messages that wait to be handled; any later receipt says all that a lost one said."""
 SUBACK_REFUSED: Final = 128
+
+_LOG = logging.getLogger(__name__)
 
 
 class MqttLink:
@@ -49,13 +54,14 @@ async def connect(broker: Broker, terms: Terms) -> AsyncIterator[MqttLink]:
     """See ``Connector``."""
     with _translated(broker.address):
         async with _client(broker, terms) as client:
-            for topic, qos in terms.subscriptions:
+            for topic, qos, is_needed in terms.subscriptions:
                 granted = await client.subscribe(topic, qos=qos)
-                if any(isinstance(code, int) and code >= SUBACK_REFUSED for code in granted):
-                    raise LinkError(
-                        broker.address,
-                        f"the broker refuses a subscription to {topic}; check this device's permissions",
-                    )
+                if not any(code >= SUBACK_REFUSED for code in map(_code, granted)):
+                    continue
+                why = f"the broker refuses a subscription to {topic}; check this device's permissions"
+                if is_needed:
+                    raise LinkError(broker.address, why)
+                _LOG.warning("%s: %s", broker.address, why)
             yield MqttLink(client, broker.address)
 
 
@@ -74,6 +80,10 @@ def _client(broker: Broker, terms: Terms) -> aiomqtt.Client:
         max_queued_incoming_messages=INCOMING_QUEUED_MAX,
         will=aiomqtt.Will(will.topic, will.payload, qos=1, retain=True) if will else None,
     )
+
+
+def _code(granted: int | ReasonCode) -> int:
+    return granted if isinstance(granted, int) else granted.value
 
 
 @contextlib.contextmanager

@@ -171,7 +171,7 @@ class Uplink:
         ack = Subscription(topics.ack(self._broker.device), topics.ACK_QOS)
         channels = self._channels
         return Terms(
-            (ack, *(Subscription(topic, 1) for topic in channels.handlers)),
+            (ack, *(Subscription(topic, 1, is_needed=False) for topic in channels.handlers)),
             channels.will(self.connects + 1) if channels.will else None,
         )
 
