@@ -114,8 +114,11 @@ class PosixFiles:
             return file.read(size)
 
     def make_folder(self, folder: Path) -> None:
-        """See ``Files``."""
+        """See ``Files``; the names of the new folders are durable, too."""
+        made = [place for place in (folder, *folder.parents) if not place.exists()]
         folder.mkdir(parents=True, exist_ok=True)
+        for place in made:
+            self.sync_folder(place)
 
     def make(self, path: Path) -> None:
         """See ``Files``."""
