@@ -14,6 +14,7 @@ from milepost_agent.buffer.recorder import Recorder, RecorderLimits, Surrounding
 from milepost_agent.clock import SystemClock
 from milepost_agent.uplink import mqtt
 from milepost_agent.uplink.link import Broker
+from milepost_agent.uplink.session import FRESH_SEQS_MAX
 from milepost_agent.uplink.uplink import Uplink
 from milepost_protocol import topics
 from milepost_protocol.samples import GapReason
@@ -21,7 +22,7 @@ from support.links import Link
 from support.mosquitto import Mosquitto, mosquitto
 from support.receipts import ReceiptGiver
 from support.sessions import QUICK
-from support.stores import CLOCK, DEVICE, DISK, Entropy, open_store, readings
+from support.stores import CLOCK, DEVICE, DISK, DTC, Entropy, open_store, readings
 from support.waiting import WAIT_S_MAX, until
 
 if TYPE_CHECKING:
@@ -160,6 +161,33 @@ async def test_a_server_restored_from_a_backup_gets_the_rest_and_a_gap(
         assert {(gap.first, gap.last, gap.reason) for gap in committed.lost.values()} == {
             (101, 300, GapReason.RESTORED)
         }
+
+
+async def test_after_an_outage_faults_come_first_then_the_newest_then_the_backlog(
+    tmp_path: Path, mosquitto: Mosquitto
+) -> None:
+    line = Line(tmp_path, mosquitto.port)
+    committing = asyncio.create_task(line.recorder.run())
+    async with ReceiptGiver(mosquitto.port) as server:
+        line.add(3_000)
+        await until(lambda: line.recorder.sampled == 3_000 and not line.recorder.pending, "the first half")
+        line.recorder.add(readings(1, DTC))
+        line.add(3_000)
+        await until(lambda: line.recorder.commits > 31 and not line.recorder.pending, "everything stored")
+        committing.cancel()
+        await asyncio.wait([committing])
+        line.stored += 1
+        async with line.running():
+            facts = await line.drained()
+        spans = [(batch.first, batch.last) for batch in server.batches]
+        faulty, fresh, *backlog = spans
+        assert any(sample.signal == DTC for sample in server.batches[0].samples())
+        assert fresh == (6_001 - FRESH_SEQS_MAX + 1, 6_001)
+        assert backlog == sorted(backlog)
+        assert faulty[0] == 3_001
+        assert backlog[0][0] == 1
+        assert len(server.of(DEVICE, facts.epoch).samples) == 6_001
+        assert server.of(DEVICE, facts.epoch).resent < 200, "the block of the fresh part's beginning"
 
 
 async def test_after_a_restart_what_has_no_receipt_is_sent_again(

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from milepost_agent.buffer.store import Stream
+from milepost_agent.buffer.streams import Stream
 from milepost_agent.uplink.link import Granted
-from milepost_agent.uplink.schedule import Dispatch, Order, Schedule
-from milepost_agent.uplink.session import FRESH_SEQS_MAX, OPEN_RANGES_MAX, Kind, Verdict
+from milepost_agent.uplink.schedule import Dispatch, Order, Schedule, Search
+from milepost_agent.uplink.session import FRESH_SEQS_MAX, OPEN_RANGES_MAX, URGENT_RANGES_MAX, Kind, Verdict
 from milepost_protocol.receipt import Receipt
 from milepost_server.ingest.coverage import Coverage
 from support.sessions import session_limits
@@ -45,8 +45,8 @@ def publish(made: Schedule, order: Order | None, size_bytes: int = BATCH_BYTES) 
 
 def test_the_current_epoch_does_not_wait_for_an_old_one() -> None:
     made = schedule((OLD, 0, 5_000), (CURRENT, 0, 3_000))
-    made.hurry(OLD, [(77, 77)])
-    made.hurry(CURRENT, [(88, 88)])
+    made.hurry(OLD, [(77, 77)], 5_000)
+    made.hurry(CURRENT, [(88, 88)], 3_000)
     wants = []
     for _ in range(5):
         order = made.wanted(0.0)
@@ -97,6 +97,15 @@ def test_batches_without_a_receipt_are_bounded_in_number_and_bytes() -> None:
             assert order is not None
             made.acknowledged(made.published(order, first, first + 9, size_bytes, 0.0), 1.0)
         assert made.wanted(0.0) is None
+
+
+def test_faults_are_searched_for_once_and_as_many_as_there_is_room_for() -> None:
+    made = schedule((CURRENT, 10, 100))
+    assert made.searches == {CURRENT: Search(10, URGENT_RANGES_MAX)}
+    made.hurry(CURRENT, [(20, 20)], 100)
+    assert made.searches == {CURRENT: Search(100, URGENT_RANGES_MAX - 1)}
+    made.hurry(CURRENT, [(30, 30)] * URGENT_RANGES_MAX, 101)
+    assert made.searches == {CURRENT: Search(101, 0)}
 
 
 def test_a_batch_is_no_larger_than_the_broker_takes() -> None:
@@ -162,7 +171,7 @@ class World:
         epoch = self.draw(st.sampled_from([*self.stored]))
         if self.stored[epoch]:
             seq = self.draw(st.integers(1, self.stored[epoch]))
-            self.schedule.hurry(epoch, [(seq, min(seq + 2, self.stored[epoch]))])
+            self.schedule.hurry(epoch, [(seq, min(seq + 2, self.stored[epoch]))], self.stored[epoch])
 
     def send(self) -> None:
         self.follow()
@@ -174,11 +183,12 @@ class World:
         want = order.want
         (session,) = [session for session in self.schedule.sessions if session.epoch == order.epoch]
         assert session.receipted < want.first <= want.last_max <= self.stored[order.epoch]
-        before = session.open_ranges
+        before, resends = session.open_ranges, session.resends
         self.link.append(self.schedule.published(order, want.first, last, BATCH_BYTES, self.now_s))
         assert session.open_ranges <= max(OPEN_RANGES_MAX, before)
         assert len(self.link) <= LIMITS.window_batches
-        assert self.schedule.unreceipted_batches <= LIMITS.unreceipted_batches_max
+        if session.resends == resends:
+            assert self.schedule.unreceipted_batches <= LIMITS.unreceipted_batches_max
 
     def acknowledge(self) -> None:
         if self.link:

@@ -113,7 +113,7 @@ def test_an_old_epoch_has_a_backlog_only() -> None:
 
 def test_faults_go_before_all_else_and_alone() -> None:
     made = session(stored=10_000)
-    made.hurry([(500, 501), (700, 700)])
+    made.hurry([(500, 501), (700, 700)], 10_000)
     assert wanted(made) == Want(500, 501, Kind.FAULT)
     publish(made, 500, 501)
     assert wanted(made) == Want(700, 700, Kind.FAULT)
@@ -121,14 +121,14 @@ def test_faults_go_before_all_else_and_alone() -> None:
     want = wanted(made)
     assert want is not None
     assert want.kind is Kind.FRESH
-    made.hurry([(10_001, 10_001)])
+    made.hurry([(10_001, 10_001)], 10_001)
     made.stored(10_001, 1.0)
     assert wanted(made, 1.0) == Want(10_001, 10_001, Kind.FAULT), "it waits for no company"
 
 
 def test_few_ranges_are_open_at_a_time_and_the_rest_goes_in_order() -> None:
     made = session(stored=10_000)
-    made.hurry([(seq, seq) for seq in range(100, 100 + 10 * 30, 10)])
+    made.hurry([(seq, seq) for seq in range(100, 100 + 10 * 30, 10)], 10_000)
     sent = []
     while (want := wanted(made)) and want.kind is Kind.FAULT:
         publish(made, want.first, want.last_max)
@@ -142,7 +142,7 @@ def test_few_ranges_are_open_at_a_time_and_the_rest_goes_in_order() -> None:
 
 def test_faults_remembered_are_bounded() -> None:
     made = session(stored=10_000)
-    made.hurry((seq, seq) for seq in range(1, 10_000, 2))
+    made.hurry(((seq, seq) for seq in range(1, 10_000, 2)), 10_000)
     assert made.urgent_room == 0
     assert wanted(made) == Want(1, 1, Kind.FAULT)
     publish(made, 1, 9_000)

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from milepost_agent.uplink.link import Granted
-from milepost_agent.uplink.session import Kind, Session, SessionLimits, Verdict, Want
+from milepost_agent.uplink.session import URGENT_RANGES_MAX, Kind, Session, SessionLimits, Verdict, Want
 from milepost_agent.uplink.window import Crossing, Window
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from milepost_agent.buffer.store import Stream
+    from milepost_agent.buffer.streams import Stream
     from milepost_agent.uplink.ranges import Range
     from milepost_protocol.receipt import Receipt
 
@@ -28,6 +28,13 @@ class Order(NamedTuple):
     epoch: str
     want: Want
     bytes_max: int
+
+
+class Search(NamedTuple):
+    """Look for faults behind seq ``after``, for at most ``limit`` ranges."""
+
+    after: int = 0
+    limit: int = URGENT_RANGES_MAX
 
 
 class Word(NamedTuple):
@@ -118,10 +125,16 @@ class Schedule:
         for session in self._sessions.values():
             session.disconnected()
 
-    def hurry(self, epoch: str, found: Iterable[Range]) -> None:
-        """These ranges of an epoch hold faults."""
+    @property
+    def searches(self) -> Mapping[str, Search]:
+        """Where to look for faults, by epoch; in one that is not here from the beginning."""
+        sessions = self._sessions.values()
+        return {session.epoch: Search(session.searched, session.urgent_room) for session in sessions}
+
+    def hurry(self, epoch: str, found: Sequence[Range], searched: int) -> None:
+        """These ranges of an epoch hold faults; up to seq ``searched`` there are no others."""
         if epoch in self._sessions:
-            self._sessions[epoch].hurry(found)
+            self._sessions[epoch].hurry(found, searched)
 
     def wanted(self, now_s: float, allowed: Kind = Kind.BACKLOG) -> Order | None:
         """What to publish now, of ``allowed`` kinds and those before; None if nothing, or no room."""

@@ -115,6 +115,8 @@ class Session:
         self.sent = receipted
         """The highest seq that was handed to the broker, in this connection or an earlier one."""
         self.resends = 0
+        self.searched = receipted
+        """Up to this seq the store was asked for faults."""
         self.is_current = is_current
         self._limits = limits
         self._is_connected = False
@@ -172,9 +174,10 @@ class Session:
         """How many more ranges ``hurry`` takes."""
         return URGENT_RANGES_MAX - len(self._urgent)
 
-    def hurry(self, found: Iterable[Range]) -> None:
-        """These stored ranges hold faults."""
+    def hurry(self, found: Iterable[Range], searched: int) -> None:
+        """These stored ranges hold faults; up to seq ``searched`` there are no others."""
         self._urgent += list(found)[: self.urgent_room]
+        self.searched = searched
 
     def wanted(self, kind: Kind, now_s: float) -> Want | None:
         """What of this kind to publish for the first time, None if there is nothing."""

@@ -8,18 +8,19 @@ import logging
 import math
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from milepost_agent.buffer.cutting import Size
 from milepost_agent.errors import LinkError, PublishRefusedError, StoreError
 from milepost_agent.pulse import BUFFER_S_MAX, Pulse
 from milepost_agent.uplink.link import Subscription, Terms
-from milepost_agent.uplink.schedule import Schedule
+from milepost_agent.uplink.schedule import Schedule, Search
 from milepost_agent.uplink.session import Kind, SessionLimits, Verdict
 from milepost_protocol import topics
 from milepost_protocol.errors import ProtocolError
 from milepost_protocol.limits import SEQ_MAX
 from milepost_protocol.receipt import decode_receipt
+from milepost_protocol.signals import SignalClass
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
@@ -27,9 +28,11 @@ if TYPE_CHECKING:
     from milepost_agent.backoff import Backoff
     from milepost_agent.buffer.cutting import Cut
     from milepost_agent.buffer.recorder import Recorder
-    from milepost_agent.buffer.store import BufferStore, Stream
+    from milepost_agent.buffer.store import BufferStore
+    from milepost_agent.buffer.streams import Stream
     from milepost_agent.clock import ClockReading
     from milepost_agent.uplink.link import Broker, Connector, Link, Message, Will
+    from milepost_agent.uplink.ranges import Range
     from milepost_agent.uplink.schedule import Dispatch, Order, Word
     from milepost_agent.uplink.session import Session
     from milepost_protocol.receipt import Receipt
@@ -210,8 +213,11 @@ class Uplink:
     async def _follow(self) -> None:
         """Bring the store to the server's word, and the schedule to what is stored."""
         words = self.schedule.words
-        streams = await self._recorder.ask(lambda store: _settle(store, words))
-        self.schedule.follow(streams, self._now_s())
+        searches = self.schedule.searches
+        seen = await self._recorder.ask(lambda store: _look(store, words, searches))
+        self.schedule.follow(seen.streams, self._now_s())
+        for epoch, found, searched in seen.faults:
+            self.schedule.hurry(epoch, found, searched)
 
     async def _publish(self, link: Link, dispatch: Dispatch, cut: Cut) -> None:
         try:
@@ -256,12 +262,26 @@ class Uplink:
         self._wake.set()
 
 
-def _settle(store: BufferStore, words: Sequence[Word]) -> Sequence[Stream]:
+class _Seen(NamedTuple):
+    """The epochs in the store, and where it was found to hold faults: epoch, ranges, searched up to."""
+
+    streams: Sequence[Stream]
+    faults: Sequence[tuple[str, Sequence[Range], int]]
+
+
+def _look(store: BufferStore, words: Sequence[Word], searches: Mapping[str, Search]) -> _Seen:
     """Make the store agree with what the server says of each epoch, which may also have gone back."""
     for word in words:
         store.receive(*word)
         store.rewind(*word)
-    return store.streams
+    faults = []
+    for stream in store.streams:
+        stored = stream.next_seq - 1
+        search = searches.get(stream.epoch, Search())
+        if stored > search.after and search.limit:
+            found = store.ranges_with(stream.epoch, SignalClass.FAULT, search.after, search.limit)
+            faults.append((stream.epoch, found, found[-1][1] if len(found) == search.limit else stored))
+    return _Seen(store.streams, faults)
 
 
 def _go_past(store: BufferStore, epoch: str) -> None:
