@@ -201,12 +201,16 @@ async def test_the_service_manager_is_told_when_the_buffer_is_open(
         manager.bind(str(tmp_path / "notify"))
         manager.settimeout(30)
         monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        monkeypatch.setenv("WATCHDOG_USEC", "200000")
         agent = agent_in(tmp_path, mosquitto.port)
         agent.start()
-        assert manager.recv(100) == b"READY=1"
+        while (said := manager.recv(500)) != b"READY=1":
+            assert said.startswith((b"EXTEND_TIMEOUT_USEC=", b"STATUS="))
         assert agent.buffer.exists()
+        await until(lambda: manager.recv(500) == b"WATCHDOG=1", "the watchdog's food")
         assert agent.stop() == 0
-        assert manager.recv(100) == b"STOPPING=1"
+        while (said := manager.recv(500)) != b"STOPPING=1":
+            assert said.startswith((b"WATCHDOG=", b"STATUS="))
 
 
 async def test_a_damaged_buffer_is_salvaged_at_the_start(agent: AgentProcess, mosquitto: Mosquitto) -> None:

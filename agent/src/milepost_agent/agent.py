@@ -22,11 +22,10 @@ from milepost_agent.errors import (
     StoreFullError,
     StoreIoError,
 )
-from milepost_agent.health.document import status_document
-from milepost_agent.health.endpoint import StatusServer
-from milepost_agent.health.sdnotify import notify
+from milepost_agent.health.room import STATUS_TASK, Health
 from milepost_agent.power.keeper import Hands
-from milepost_agent.readings import AskingSource
+from milepost_agent.pulse import Pulse
+from milepost_agent.readings import AskingSource, PulsingSource
 from milepost_agent.remote.kept import Kept
 from milepost_agent.remote.remote import Around, InForce, Remote
 from milepost_agent.tasks import OnFailure, Task, run_all
@@ -42,7 +41,10 @@ if TYPE_CHECKING:
 
 TICK_S: Final = 1.0
 OPEN_RETRY_S: Final = 10.0
-STATUS_TASK: Final = "status"
+TICK_S_MAX: Final = 60.0
+"""A tick is work of milliseconds; a loop that takes longer than this for one hangs."""
+START_S_MAX: Final = 1000.0
+"""So long the service manager is asked to wait for the next word, while the disk refuses or is salvaged."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -106,6 +108,9 @@ class Agent:
         self._started_s = self.clock().mono_s
         self._edge_s = -float("inf")
         self._lags_s: dict[int, float] = {}
+        self._pulse = Pulse(TICK_S_MAX)
+        self._manager = platform.manager
+        self._health = Health(config, self, platform.manager)
         self.tasks = self._table()
 
     def _hand_out_permits(self) -> frozenset[str]:
@@ -118,19 +123,20 @@ class Agent:
         return self.edge.state()
 
     def _table(self) -> Sequence[Task]:
-        status = StatusServer(Path(self._config.health.socket), self.status)
         return (
-            Task("commit", self.recorder.run, OnFailure.STOP_AGENT),
-            Task("edge", self._tick, OnFailure.STOP_AGENT),
+            Task("commit", self.recorder.run, OnFailure.STOP_AGENT, self.recorder.pulse),
+            Task("edge", self._tick, OnFailure.STOP_AGENT, self._pulse),
             Task("power", self.keeper.run, OnFailure.RESTART, self.keeper.pulse),
-            Task("uplink", functools.partial(self.keeper.link.run, self.uplink.run), OnFailure.RESTART),
-            Task("remote", self.remote.run, OnFailure.RESTART),
-            Task(STATUS_TASK, status.run, OnFailure.RESTART),
-            *self._entry_task(),
-            *(
-                Task(f"source {name}", functools.partial(self._read, name, source, rank), OnFailure.RESTART)
-                for rank, (name, source) in enumerate(self.sources.items())
+            Task(
+                "uplink",
+                functools.partial(self.keeper.link.run, self.uplink.run),
+                OnFailure.RESTART,
+                self.uplink.pulse,
             ),
+            Task("remote", self.remote.run, OnFailure.RESTART),
+            *self._health.tasks(),
+            *self._entry_task(),
+            *(self._source_task(name, rank) for rank, name in enumerate(self.sources)),
         )
 
     def _entry_task(self) -> Sequence[Task]:
@@ -139,6 +145,12 @@ class Agent:
         admitted = parts.entry_peers(self._config)
         entries = EntryServer(parts.entry_socket(self._config), admitted, self.desk.take)
         return (Task("entry", entries.run, OnFailure.RESTART),)
+
+    def _source_task(self, name: str, rank: int) -> Task:
+        source = self.sources[name]
+        read = functools.partial(self._read, name, source, rank)
+        pulse = source.pulse if isinstance(source, PulsingSource) else None
+        return Task(f"source {name}", read, OnFailure.RESTART, pulse)
 
     @property
     def uptime_s(self) -> float:
@@ -154,20 +166,22 @@ class Agent:
         try:
             await self._open(stop)
             if not stop.is_set():
-                notify("READY=1")
+                self._manager.ready()
                 await run_all(self.tasks, stop, self.remote.reconfigure)
         finally:
             if not self.remote.reconfigure.is_set():
-                notify("STOPPING=1")
+                self._manager.stopping()
             await self.recorder.finish()
 
     async def _open(self, stop: asyncio.Event) -> None:
         """Open the buffer, however long the disk refuses, and take up the counters of the last commit."""
         while not stop.is_set():
+            self._manager.starting(START_S_MAX)
             try:
                 state = await self.recorder.ask(lambda store: store.state())
             except (StoreFullError, StoreIoError, StoreDamagedError) as error:
                 _LOG.error("%s; trying again in %g s", error, OPEN_RETRY_S)
+                self._manager.status(f"NOT STORING: {error}")
                 await self._answer_status(stop, OPEN_RETRY_S)
                 continue
             self._take_up(state)
@@ -221,12 +235,14 @@ class Agent:
             return None
 
     async def _tick(self) -> None:
-        while True:
-            await asyncio.sleep(TICK_S)
-            self._watch_consent()
-            lag_s = max(self._lags_s.values(), default=0.0)
-            self._edge_s = max(self._edge_s, self.clock().mono_s - lag_s)
-            self._gather(self.edge.tick(self._edge_s))
+        with self._pulse.turning():
+            while True:
+                await asyncio.sleep(TICK_S)
+                self._watch_consent()
+                lag_s = max(self._lags_s.values(), default=0.0)
+                self._edge_s = max(self._edge_s, self.clock().mono_s - lag_s)
+                self._gather(self.edge.tick(self._edge_s))
+                self._pulse.beat()
 
     def _watch_consent(self) -> None:
         self.edge.allow_profile(self.remote.look())
@@ -237,7 +253,7 @@ class Agent:
 
     async def status(self) -> dict[str, Any]:
         """The document that the status socket gives."""
-        return await status_document(self, self._config)
+        return await self._health.status()
 
 
 def _named(sources: Sequence[Source]) -> dict[str, Source]:

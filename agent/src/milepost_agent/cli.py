@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import os
-import signal
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from milepost_agent.entry.command import add_entries
-from milepost_agent.errors import AgentError, ConfigError, SourceConfigError
+from milepost_agent.errors import AgentError
+from milepost_agent.exits import EXIT_ERROR, explain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
 
 CONFIG_DEFAULT: Final = "/etc/milepost/agent.toml"
 ENTER_SUMMARY: Final = "Enter what the odometer shows, or a service; it is stored when this returns."
-EXIT_ERROR: Final = 1
-EXIT_CONFIG: Final = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,8 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_ERROR
     except AgentError as error:
-        print(f"milepost-agent: {error}", file=sys.stderr)
-        return EXIT_CONFIG if isinstance(error, ConfigError | SourceConfigError) else EXIT_ERROR
+        return explain(error)
     return status
 
 
@@ -84,22 +80,9 @@ def _add(commands: Any, name: str, summary: str, example: str, command: Command)
 
 
 def _run(options: argparse.Namespace) -> int:
-    import asyncio  # noqa: PLC0415  (other commands stay quick)
+    from milepost_agent.service import serve  # noqa: PLC0415  (other commands stay quick)
 
-    from milepost_agent.config import load  # noqa: PLC0415
-    from milepost_agent.life import live  # noqa: PLC0415
-    from milepost_agent.platform import this_machine  # noqa: PLC0415
-
-    config = load(options.config)
-    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
-
-    async def run() -> None:
-        stop = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        await live(config, this_machine(), stop, lambda now: logging.root.setLevel(now.log.level.upper()))
-
-    asyncio.run(run())
+    serve(options.config)
     return 0
 
 

@@ -201,7 +201,7 @@ class MetricsError(AgentError):
 
     def __init__(self, path: str, why: str) -> None:
         super().__init__(
-            f"metrics file {path}: {why}; make its folder writable for the agent, or change [health] metrics_file"
+            f"metrics file {path}: {why}; let the agent write to its folder, or change [health] metrics_file"
         )
         self.path = path
 

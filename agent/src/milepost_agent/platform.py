@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from milepost_agent.buffer.files import POSIX
 from milepost_agent.clock import SystemClock
+from milepost_agent.health.sdnotify import NO_MANAGER, ServiceManager, service_manager
 from milepost_agent.uplink import mqtt
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class Platform:
         random: a number from 0 to below 1, for jitter.
         connect: opens a link to a broker.
         files: the file system of the buffer.
+        manager: the service manager; by default there is none.
     """
 
     clock: Callable[[], ClockReading]
@@ -36,8 +38,11 @@ class Platform:
     random: Callable[[], float]
     connect: Connector
     files: Files
+    manager: ServiceManager = NO_MANAGER
 
 
 def this_machine() -> Platform:
     """The machine that this process runs on."""
-    return Platform(SystemClock(), os.urandom, random.random, mqtt.connect, POSIX)
+    return Platform(
+        SystemClock(), os.urandom, random.random, mqtt.connect, POSIX, service_manager(os.environ)
+    )

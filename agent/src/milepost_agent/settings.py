@@ -149,6 +149,14 @@ class Health:
         1,
         SOCKET_PATH_CHARACTERS_MAX,
     )
+    metrics_file: str = _setting(
+        "file of metrics for node_exporter's textfile collector, its name ends in .prom; empty: none",
+        "",
+        "characters",
+        0,
+        4000,
+    )
+    metrics_interval_s: float = _setting("time between two writes of it", 60.0, "s", 1, 3600)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +164,14 @@ class Log:
     """[log]: what the agent says on standard error."""
 
     level: str = _setting("debug, info, warning or error", "info", remote=True)
+    repeat_pause_s: float = _setting(
+        "a message that repeats is said once in this time, with a count of the others; 0: each time",
+        1800.0,
+        "s",
+        0,
+        86_400,
+        remote=True,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,24 +5,26 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Final
 
+from milepost_agent import __version__
 from milepost_agent.errors import StoreError
 from milepost_protocol.device_documents import RUNNING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from milepost_agent.agent import Agent
+    from milepost_agent.health.seen import Observed
     from milepost_agent.settings import Config
 
 STATUS_VERSION: Final = 1
 MIB: Final = 1024 * 1024
 
 
-async def status_document(agent: Agent, config: Config) -> dict[str, Any]:
+async def status_document(agent: Observed, config: Config) -> dict[str, Any]:
     """What the agent knows of itself now; all of it can be JSON."""
     now = agent.clock()
     return {
         "version": STATUS_VERSION,
+        "software": __version__,
         "device": config.device.id,
         "pid": os.getpid(),
         "uptime_s": round(agent.uptime_s, 1),
@@ -40,7 +42,7 @@ async def status_document(agent: Agent, config: Config) -> dict[str, Any]:
     }
 
 
-def _samples(agent: Agent) -> dict[str, Any]:
+def _samples(agent: Observed) -> dict[str, Any]:
     recorder = agent.recorder
     return {
         "sampled": recorder.sampled,
@@ -52,7 +54,7 @@ def _samples(agent: Agent) -> dict[str, Any]:
     }
 
 
-def _derived(agent: Agent) -> dict[str, Any]:
+def _derived(agent: Observed) -> dict[str, Any]:
     names = list(agent.sources)
     return {
         "from": {
@@ -64,7 +66,7 @@ def _derived(agent: Agent) -> dict[str, Any]:
     }
 
 
-async def _buffer(agent: Agent) -> dict[str, Any]:
+async def _buffer(agent: Observed) -> dict[str, Any]:
     recorder = agent.recorder
     common = {
         "commits": recorder.commits,
@@ -78,8 +80,9 @@ async def _buffer(agent: Agent) -> dict[str, Any]:
     return common | facts._asdict()
 
 
-def _uplink(agent: Agent) -> dict[str, Any]:
-    uplink, session = agent.uplink, agent.uplink.session
+def _uplink(agent: Observed) -> dict[str, Any]:
+    uplink, schedule = agent.uplink, agent.uplink.schedule
+    session = schedule.current
     return {
         "is_connected": uplink.is_connected,
         "connects": uplink.connects,
@@ -87,8 +90,9 @@ def _uplink(agent: Agent) -> dict[str, Any]:
         "epoch": session.epoch if session else "",
         "sent_seq": session.sent if session else 0,
         "receipted_seq": session.receipted if session else 0,
-        "unreceipted_batches": session.unreceipted_batches if session else 0,
-        "resends": session.resends if session else 0,
+        "unreceipted_batches": schedule.unreceipted_batches,
+        "rate_bytes_s": schedule.rate_bytes_s,
+        "resends": schedule.resends,
         "batches": uplink.batches,
         "batch_bytes": uplink.batch_bytes,
         "receipts": dict(uplink.receipts),

@@ -74,6 +74,12 @@ class LineHandler(logging.Handler):
             message = f"{message}\n{logging.Formatter().formatException(record.exc_info)}"
         self._write(message, record.levelno)
 
+    def configure(self, level: str, repeat_pause_s: float) -> None:
+        """Take up other settings; what was held back is said."""
+        self.finish()
+        self._repeats = Repeats(repeat_pause_s)
+        logging.root.setLevel(level.upper())
+
     def look(self) -> None:
         """Say the counts that are due; to be called now and then, for the time after the last repeat."""
         self.acquire()
