@@ -205,24 +205,6 @@ async def test_threads_end_with_the_source_and_do_not_grow() -> None:
     assert {t.name for t in threading.enumerate()} <= before
 
 
-@pytest.mark.parametrize("seed", [3, 4])
-async def test_a_wild_bus_brings_no_value_that_the_car_does_not_have(seed: int) -> None:
-    car = on_can(standing_car(), chaos="wild", seed=seed)
-    async with on_virtual(car) as choice:
-        source = quick_source(choice)
-        told = (paths.VIN, paths.ODOMETER)
-        readings = await collect_until(source.readings(), lambda rs: any(r.signal in told for r in rs[50:]))
-    truth = {
-        paths.VIN: VIN,
-        paths.ODOMETER: ODOMETER_M,
-        paths.RPM: 1500.0,
-        paths.DTC_CONFIRMED: "P0301 U0100",
-    }
-    assert {(r.signal, r.value) for r in readings if r.signal in truth} <= set(truth.items())
-    status = source.status()
-    assert int(status["garbled"]) + int(status["strays"]) + int(status["silences"]) > 0
-
-
 async def test_lines_that_are_no_frames_are_counted_and_passed_over() -> None:
     class Broken(can.BusABC):
         """What python-can makes of such lines: errors of all kinds, then a frame, then the end."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import itertools
 import os
@@ -15,21 +16,24 @@ import can
 from milepost_agent.backoff import Backoff
 from milepost_agent.power.limits import PowerLimits
 from milepost_agent.power.permit import alone
-from milepost_agent.sources.can.bus import BusChoice, CanBus
+from milepost_agent.sources.can.bus import BusChoice, CanBus, Heard
 from milepost_agent.sources.can.conversation import Limits
 from milepost_agent.sources.can.exchange import ExchangeTimes
+from milepost_agent.sources.can.gate import Frame
 from milepost_agent.sources.can.listening import open_listener
 from milepost_agent.sources.can.reader import ListeningSource, Surroundings
 from milepost_agent.sources.can.session import AskingOptions, CanSource
+from milepost_agent.sources.obd.addresses import OBD_EXTENDED, OBD_STANDARD, CanId
 from milepost_agent.vehicles import open_library
 from milepost_simulator.car.can_garage import example_car
 from milepost_simulator.car.can_port import serve_bus, serve_slcan
+from milepost_simulator.car.can_unit import CanFrame
 from milepost_simulator.car.snapshot import Snapshot, TroubleCodes
 from milepost_simulator.clock import ManualClock
 from support.cars import START_S, StandingCar
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 
     from milepost_agent.sources.can.gate import Gate
     from milepost_simulator.car.can_car import CanCar
@@ -140,3 +144,59 @@ def quick_source(
 def listening_source(choice: BusChoice, profile: str = PROFILE, quiet_s: float = 0.5) -> ListeningSource:
     """A source that only listens."""
     return ListeningSource(surroundings(choice, profile), quiet_s)
+
+
+class DirectBus:
+    """A bus without adapter and threads, on which time moves only while somebody waits: hours in a second."""
+
+    def __init__(self, car: CanCar, clock: ManualClock, gate: Gate) -> None:
+        self.gate = gate
+        self._car = car
+        self._clock = clock
+        self._ids: frozenset[CanId] | None = None
+        self.counted = {"heard": 0, "sent": 0}
+
+    async def frames(self, wait_s: float) -> list[Heard]:
+        await asyncio.sleep(0)
+        ends_s = self._clock.now_s() + wait_s
+        while True:
+            now_s = self._clock.now_s()
+            said = [Frame(CanId(f.number, f.is_extended), f.data) for f in self._car.due(now_s)]
+            heard = [Heard(frame, now_s) for frame in said if self._is_wanted(frame.id)]
+            self.counted["heard"] += len(heard)
+            if heard or now_s >= ends_s:
+                return heard
+            self._clock.advance(max(0.0, min(self._car.next_s(), ends_s) - now_s) + 1e-4)
+
+    def _is_wanted(self, one: CanId) -> bool:
+        is_answer = one in OBD_STANDARD or one in OBD_EXTENDED
+        return self._ids is None or one in self._ids or is_answer
+
+    async def send(self, frame: Frame) -> None:
+        self.gate.check(frame)
+        self.counted["sent"] += 1
+        self._car.hear(CanFrame(frame.id.number, frame.id.is_extended, frame.data), self._clock.now_s())
+
+    def hear_only(self, ids: Iterable[CanId] | None) -> None:
+        self._ids = None if ids is None else frozenset(ids)
+
+    def counts(self) -> Mapping[str, int]:
+        return self.counted
+
+    async def close(self) -> None:
+        """Nothing to let go of."""
+
+
+def direct_source(car: CanCar, clock: ManualClock, profile: str = PROFILE) -> CanSource:
+    """A source with the limits of every day on a ``DirectBus``, in the time of ``clock``."""
+
+    async def open_bus(gate: Gate) -> DirectBus:
+        return DirectBus(car, clock, gate)
+
+    async def sleep(seconds: float) -> None:
+        clock.advance(seconds)
+        await asyncio.sleep(0)
+
+    source = CanSource(surroundings(open_bus, profile, clock=clock.now_s, sleep=sleep))
+    source.obey(alone("can", clock.now_s()))
+    return source

@@ -25,14 +25,15 @@ def decode_dtcs(message: Message) -> frozenset[str]:
     bus is not known, but the parity of the length tells the two apart.
 
     Raises:
-        ReplyError: half a code, or fewer codes than the count says.
+        ReplyError: half a code, or not as many codes as the count says (padding is none).
     """
     request = f"{message.payload[0] - 0x40:02X}"
     has_count = len(message.payload) % 2 == 0
     if has_count if message.framing is Framing.LEGACY else message.framing is Framing.CAN and not has_count:
         raise ReplyError(request, f"holds half a trouble code: {message.payload.hex()}")
     pairs = message.payload[2:] if has_count else message.payload[1:]
-    if has_count and message.payload[1] > len(pairs) // 2:
-        raise ReplyError(request, f"says {message.payload[1]} trouble codes and holds {len(pairs) // 2}")
+    counted = 2 * message.payload[1] if has_count else len(pairs)
+    if counted > len(pairs) or any(pairs[counted:]):
+        raise ReplyError(request, f"says {counted // 2} trouble codes and holds {len(pairs) // 2}")
     codes = zip(pairs[::2], pairs[1::2], strict=True)
     return frozenset(decode_dtc(high, low) for high, low in codes if high or low)
