@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 QUEUE_S: Final = 4.0
 """What may stand in the link before something urgent, in seconds of its rate."""
-BYTES_FIRST: Final = 16 * 1024
+BYTES_FIRST: Final = 8 * 1024
 """Under way before the first PUBACK has come."""
 BYTES_MIN: Final = 4 * 1024
 """Under way at any rate: below, the framing of each batch costs more than the wait."""
