@@ -69,7 +69,7 @@ class Broker:
             older.break_off("another client with this id has connected")
         self._links[link.device] = link
         self.counts["connects"] += 1
-        for topic, _ in link.terms.subscriptions:
+        for topic in (subscription.topic for subscription in link.terms.subscriptions):
             if topic in self._retained:
                 link.deliver(Message(topic, self._retained[topic], is_retained=True))
 

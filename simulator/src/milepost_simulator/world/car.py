@@ -125,8 +125,7 @@ class ScriptedCar:
             step = carrier.low + number % (carrier.high - carrier.low + 1)
             value = step if carrier.per_unit == 1 else step / carrier.per_unit
         else:
-            noise = "".join(self._random.choices("abcdefghijklmnop", k=self._script.text_characters))
-            value = f"{number} {noise}"
+            value = f"{number} {self._random.randbytes(self._script.text_characters // 2).hex()}"
         return Reading(carrier.signal, value, self._clocks().mono_s)
 
     def status(self) -> Mapping[str, Value]:

@@ -18,7 +18,7 @@ from milepost_simulator.world.scenario import Fault, Scenario
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-DURATION_S: Final = (40.0, 80.0, 160.0, 320.0, 600.0)
+DURATION_S: Final = (30.0, 60.0, 120.0, 240.0)
 KIBIBYTE: Final = 1024
 
 
@@ -56,7 +56,8 @@ CLOCK_ERRORS_MS: Final = (-HOUR_MS, HOUR_MS, 5 * 365 * 24 * HOUR_MS, 60_000.0, -
 def draw(seed: int) -> Scenario:
     """The scenario of a seed."""
     random = Random(seed)
-    duration_s = random.choice(DURATION_S)
+    is_small = random.random() < 0.12
+    duration_s = random.choice(DURATION_S[:2] if is_small else DURATION_S)
     enabled = [group for group in GROUPS if random.random() < group.share]
     times = [
         (random.uniform(0.0, duration_s), random.choice(group.kinds))
@@ -64,7 +65,6 @@ def draw(seed: int) -> Scenario:
         for _ in range(random.randint(1, group.most))
     ]
     faults = [fault for at_s, kind in times for fault in _faults(random, at_s, kind, duration_s)]
-    is_small = random.random() < 0.15
     return Scenario(
         seed=seed,
         duration_s=duration_s,
@@ -73,7 +73,7 @@ def draw(seed: int) -> Scenario:
         script=_script(random, is_small=is_small),
         pace=_pace(random),
         manners=_manners(random),
-        network_delay_s=random.choice(((0.005, 0.02), (0.02, 0.2), (0.3, 3.0))),
+        network_delay_s=random.choice(((0.005, 0.02), (0.02, 0.2), (0.1, 1.0))),
         has_rtc=random.random() < 0.7,
         is_synced=random.random() < 0.7,
         faults=tuple(sorted(faults, key=lambda fault: fault.at_s)),
@@ -94,7 +94,7 @@ def _settings(random: Random) -> dict[str, dict[str, Any]]:
             "reconnect_s_max": pick((2.0, 20.0)),
             "window_batches": pick((1, 4, 10)),
             "unreceipted_batches_max": pick((1, 4, 16)),
-            "unreceipted_bytes_max": pick((1024, 128 * KIBIBYTE)),
+            "unreceipted_bytes_max": pick((4 * KIBIBYTE, 128 * KIBIBYTE)),
             "batch_samples_min": pick((1, 20, 300)),
             "batch_wait_s": pick((0.0, 3.0, 15.0)),
             "receipt_timeout_s": pick((3.0, 10.0, 30.0)),
@@ -121,7 +121,7 @@ def _script(random: Random, *, is_small: bool) -> Script:
 def _pace(random: Random) -> Pace:
     return Pace(
         workers=random.choice((1, 1, 2, 4)),
-        commit_s=random.choice(((0.001, 0.01), (0.01, 0.3), (0.5, 4.0))),
+        commit_s=random.choice(((0.001, 0.01), (0.01, 0.3), (0.2, 1.5))),
         receipt_s=random.choice(((0.0, 0.005), (0.0, 0.5), (0.5, 3.0))),
         group_max=random.choice((1, 4, 16)),
     )
@@ -129,7 +129,7 @@ def _pace(random: Random) -> Pace:
 
 def _manners(random: Random) -> Manners:
     return Manners(
-        delay_s=random.choice(((0.001, 0.01), (0.01, 0.5), (0.1, 5.0))),
+        delay_s=random.choice(((0.001, 0.01), (0.01, 0.5), (0.1, 2.0))),
         doubles=random.choice((0.0, 0.0, 0.05, 0.3)),
         loses_receipts=random.choice((0.0, 0.0, 0.1, 0.5)),
     )

@@ -183,7 +183,8 @@ def clock_set(world: World, args: Mapping[str, Any]) -> None:
 
 
 def clock_1970(world: World, _: Mapping[str, Any]) -> None:
-    world.clocks.unsync(-float(world.clocks.true_ms()))
+    """The wall clock begins anew, a day after 1970: no reading of this boot is then before all time."""
+    world.clocks.unsync(float(DAY_MS - world.clocks.true_ms()))
 
 
 def clock_sync(world: World, _: Mapping[str, Any]) -> None:

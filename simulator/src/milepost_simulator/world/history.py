@@ -94,7 +94,7 @@ def play(scenario: Scenario, log_level: int = logging.WARNING) -> Verdict:
     finally:
         logs.removeHandler(trace)
         logs.level, logs.propagate = before
-        gc.collect()
+        gc.collect(0)
         if was_collecting:
             gc.enable()
 
@@ -142,7 +142,7 @@ async def _history(world: World) -> None:
     await asyncio.sleep(world.scenario.duration_s)
     world.calm()
     await asyncio.sleep(CALM_S)
-    world.set_car(is_on=False)
+    world.park()
     await asyncio.sleep(SETTLE_S)
     await _drain(world)
     world.end()
@@ -157,7 +157,9 @@ async def _drain(world: World) -> None:
             world.ledger.counts["drain_s_max"] = round(loop.time() - start_s)
             return
         await asyncio.sleep(1.0)
-    world.ledger.violate(f"the backlog is not drained {DRAIN_S_MAX:g} s after the last fault")
+    world.ledger.violate(
+        f"the backlog is not drained {DRAIN_S_MAX:g} s after the last fault: {world.backlog()}"
+    )
 
 
 def _digest(world: World, end_s: float) -> str:

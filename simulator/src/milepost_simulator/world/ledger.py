@@ -44,6 +44,8 @@ class Epoch:
         last: the highest seq that was given out.
         receipted: the highest seq up to which a receipt that reached the agent covers all.
         named: the highest seq that any receipt which reached the agent names.
+        excused: up to this seq the file was lost or damaged from outside; what is nowhere else is not
+            the agent's to answer for.
         moved_to: where what was left of it got new seqs: epoch, and what to take off a seq.
     """
 
@@ -51,6 +53,7 @@ class Epoch:
     last: int = 0
     receipted: int = 0
     named: int = 0
+    excused: int = 0
     moved_to: tuple[str, int] | None = None
 
 
@@ -98,6 +101,8 @@ class Ledger:
 
         The series is left out: the agent withholds it as long as its consent is closed.
         """
+        if self._forgives():
+            return 0
         waiting = sum(len(queue) for signal, queue in self._fed.items() if signal != SERIES)
         gaps = sum(books.last - len(books.stored) for books in self.epochs.values())
         return waiting + self.counts["passed_over"] - gaps
@@ -151,6 +156,11 @@ class Ledger:
         if not self._forgives():
             self.violate(f"{sample.signal} = {sample.value!r:.40} is stored twice, or was never read")
         return None
+
+    def excuse(self, epoch: str) -> None:
+        """What was stored of an epoch is lost by what was done to the file from outside."""
+        books = self.epoch(epoch)
+        books.excused = max(books.excused, books.last)
 
     def deliver(self, receipt: Receipt) -> None:
         """A receipt reaches the agent, which may delete what it covers from now on."""

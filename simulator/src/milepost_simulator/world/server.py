@@ -67,12 +67,9 @@ class Stream:
         """Whether ``seq`` came in a payload that went to quarantine."""
         return any(first <= seq <= last for first, last in self.held)
 
-    def gap_of(self, seq: int) -> Gap | None:
-        """The reported gap that ``seq`` was counted in."""
-        for gap, spans in self.gaps:
-            if any(first <= seq <= last for first, last in spans):
-                return gap
-        return None
+    def in_gaps(self) -> dict[int, Gap]:
+        """The reported gap of each seq that was counted in one."""
+        return {seq: gap for gap, spans in self.gaps for low, high in spans for seq in range(low, high + 1)}
 
 
 def missing(spans: Iterable[Span], first: int, last: int) -> Iterator[Span]:

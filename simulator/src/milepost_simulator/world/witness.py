@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sqlite3
 from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from milepost_agent.buffer.policy import DROP_ORDER, RANK
 from milepost_agent.buffer.schema import split_key
 from milepost_protocol.codec import unpack_batch
 from milepost_protocol.errors import ProtocolError
-from milepost_protocol.samples import GapReason
+from milepost_protocol.samples import UNKNOWN_CLASS, GapReason
+from milepost_protocol.signals import SignalClass
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from milepost_simulator.world.ledger import Ledger
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 STREAMS = "SELECT ordinal, epoch, next_seq, receipted FROM stream ORDER BY ordinal"
 SPANS = "SELECT key, last, reason, counts FROM span WHERE key > ? ORDER BY key"
 PAYLOAD = "SELECT payload FROM span WHERE key = ?"
+ORDER = (UNKNOWN_CLASS, *(member.value for member in SignalClass))
+"""Classes in the order in which they have to go."""
+BUDGET = GapReason.DISK_BUDGET.value
+RANK = {name: rank for rank, name in enumerate(ORDER)}
 
 
 class Row(NamedTuple):
@@ -57,6 +62,7 @@ class Witness:
         self._ledger = ledger
         self._path = path
         self._forgives = forgives
+        self._is_next_look = False
         self._rows: dict[str, Row] = {}
         self._pieces: dict[int, Piece] = {}
 
@@ -66,22 +72,29 @@ class Witness:
 
         class Watched(sqlite3.Connection):
             deleted = True
+            looks = 0
 
             def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
                 cursor = super().execute(sql, parameters)
                 if sql == "COMMIT" and not mount.is_dead:
                     with mount.unobserved():
-                        witness.look(super().execute, is_whole=self.deleted)
+                        witness.look(super().execute, is_whole=self.deleted, is_next=self.looks > 0)
                     self.deleted = False
+                    self.looks += 1
                 elif sql.startswith(("DELETE", "UPDATE span", "ROLLBACK")):
                     self.deleted = True
                 return cursor
 
         return lambda path: Watched if path == self._path else sqlite3.Connection
 
-    def look(self, ask: Callable[..., sqlite3.Cursor], *, is_whole: bool) -> None:
-        """Compare the file with the books: after a commit that only added, its new end; else all of it."""
+    def look(self, ask: Callable[..., sqlite3.Cursor], *, is_whole: bool, is_next: bool) -> None:
+        """Compare the file with the books: after a commit that only added, its new end; else all of it.
+
+        ``is_next``: nothing can have been committed since the last look.
+        """
+        self._is_next_look = is_next
         rows = {row[1]: Row(*row) for row in ask(STREAMS)}
+        is_whole |= any(row.receipted < self._rows.get(epoch, row).receipted for epoch, row in rows.items())
         after = -1 if is_whole else max(self._pieces, default=-1)
         found = {
             key: Piece(*split_key(key), last, reason, counts)
@@ -94,7 +107,7 @@ class Witness:
         pieces = found if is_whole else {**self._pieces, **found}
         self._ledger.looked()
         self._compare_streams(rows)
-        self._check_order_of_value(pieces)
+        self._check_order_of_value(found, pieces)
         for epoch, row in rows.items():
             before = self._rows.get(epoch)
             expected = row.receipted + 1 if is_whole or before is None else before.next_seq
@@ -103,11 +116,10 @@ class Witness:
             books.last = max(books.last, row.next_seq - 1)
         self._rows, self._pieces = rows, pieces
 
-    def is_drained(self, watermark: Callable[[str], int]) -> bool:
-        """Whether the server has all that the file ever gave out in its epochs, and the agent knows it."""
-        return bool(self._rows) and all(
-            watermark(epoch) == row.next_seq - 1 == row.receipted for epoch, row in self._rows.items()
-        )
+    @property
+    def rows(self) -> Sequence[Row]:
+        """The streams as they were seen last."""
+        return list(self._rows.values())
 
     def _take_block(self, epoch: str, piece: Piece, payload: bytes) -> None:
         try:
@@ -119,10 +131,11 @@ class Witness:
             self._ledger.store(epoch, sample._replace(seq=seq))
 
     def _check_tiles(self, row: Row, expected: int, pieces: Sequence[Piece]) -> None:
-        """From ``expected`` to the next seq nothing is missing, and nothing is there twice."""
-        for index, piece in enumerate(pieces):
-            is_cut = index == 0 and piece.first <= expected <= piece.last
-            if piece.first != expected and not is_cut:
+        """From ``expected``, or what is left before it, to the next seq each seq is in one span."""
+        if pieces:
+            expected = min(expected, pieces[0].first)
+        for piece in pieces:
+            if piece.first != expected:
                 self._ledger.violate(f"{row.epoch}: a span begins at {piece.first}, not at {expected}")
             expected = piece.last + 1
         if expected != row.next_seq:
@@ -138,7 +151,12 @@ class Witness:
                 self._ledger.violate(
                     f"{epoch} is deleted up to {row.receipted}, receipts cover {books.receipted}"
                 )
-            if self._forgives() or books.moved_to or not books.last:
+            if books.moved_to or not books.last:
+                continue
+            if self._forgives():
+                is_new_file = bool(rows.keys() - self._ledger.epochs.keys())
+                if is_new_file or row is None or row.next_seq <= books.last:
+                    self._ledger.excuse(epoch)
                 continue
             if row is not None and row.next_seq <= books.last:
                 self._ledger.violate(
@@ -160,25 +178,34 @@ class Witness:
         base = (min(held) if held else old.next_seq) - 1
         self._ledger.epoch(old.epoch).moved_to = (heir.epoch, base)
 
-    def _check_order_of_value(self, pieces: dict[int, Piece]) -> None:
+    def _check_order_of_value(self, found: dict[int, Piece], pieces: dict[int, Piece]) -> None:
         """Where the byte cap costs samples of a class, no block may hold any of a lesser class."""
+        if not any(piece.reason == BUDGET and self._pieces.get(key) != piece for key, piece in found.items()):
+            return
         before, now = _dropped(self._pieces), _dropped(pieces)
         ranks = [RANK[name] for name in now if now[name] > before[name]]
-        if not ranks:
+        self._ledger.counts["evictions"] += bool(ranks)
+        if not ranks or not self._is_next_look:
             return
-        self._ledger.counts["evictions"] += 1
         for piece in pieces.values():
-            if piece.reason is None and any(RANK[name] < max(ranks) for name in json.loads(piece.counts)):
+            if piece.reason is None and any(RANK[name] < max(ranks) for name in _classes(piece.counts)):
                 self._ledger.violate(
-                    f"{DROP_ORDER[max(ranks)]} is dropped for room, while block {piece.first}..{piece.last} "
+                    f"{ORDER[max(ranks)]} is dropped for room, while block {piece.first}..{piece.last} "
                     f"still holds {piece.counts}"
                 )
                 return
 
 
+@functools.lru_cache(10_000)
+def _classes(counts: str) -> Mapping[str, int]:
+    classes: Mapping[str, int] = json.loads(counts)
+    return classes
+
+
 def _dropped(pieces: dict[int, Piece]) -> Counter[str]:
     total: Counter[str] = Counter()
     for piece in pieces.values():
-        if piece.reason == GapReason.DISK_BUDGET:
-            total.update(json.loads(piece.counts))
+        if piece.reason == BUDGET:
+            for name, count in _classes(piece.counts).items():
+                total[name] += count
     return total

@@ -59,6 +59,7 @@ class World:
         self._down_s = RESTART_S
         self._before_start: Callable[[], None] | None = None
         self._is_car_on = True
+        self._is_car_parked = False
         self._is_ending = False
         self._over_cap = False
         self.clocks = Clocks(loop.time, has_rtc=scenario.has_rtc)
@@ -183,9 +184,14 @@ class World:
 
     def set_car(self, *, is_on: bool) -> None:
         """Let the car be read, or let it be silent."""
-        self._is_car_on = is_on
+        self._is_car_on = is_on and not self._is_car_parked
         if self._life is not None:
-            self._life.car.is_on = is_on
+            self._life.car.is_on = self._is_car_on
+
+    def park(self) -> None:
+        """The car is not read any more."""
+        self._is_car_parked = True
+        self.set_car(is_on=False)
 
     def _deliver(self, message: Message) -> None:
         """A message reaches the agent: from now on it may act on it."""
@@ -234,12 +240,21 @@ class World:
     @property
     def is_drained(self) -> bool:
         """Whether the server has all that was stored, and the agent knows it."""
+        return self.is_alive and not self.backlog()
+
+    def backlog(self) -> str:
+        """What of the agent's buffer the server does not have, or the agent does not know that it has."""
         streams = self.ingest.archive.streams
-
-        def watermark(epoch: str) -> int:
-            return streams[DEVICE, epoch].watermark if (DEVICE, epoch) in streams else 0
-
-        return self.is_alive and self.ledger.unaccounted <= 0 and self.witness.is_drained(watermark)
+        waiting = [f"{self.ledger.unaccounted} readings in memory"] if self.ledger.unaccounted > 0 else []
+        for row in self.witness.rows:
+            key = (DEVICE, row.epoch)
+            watermark = streams[key].watermark if key in streams else 0
+            if not watermark == row.next_seq - 1 == row.receipted:
+                waiting.append(
+                    f"epoch {row.epoch} is stored up to {row.next_seq - 1}, at the server up to {watermark}, "
+                    f"receipted up to {row.receipted}"
+                )
+        return "; ".join(waiting)
 
     def end(self) -> None:
         """Stop the agent for good."""
