@@ -16,7 +16,7 @@ from milepost_agent.backoff import Backoff
 from milepost_agent.edge import Edge
 from milepost_agent.errors import PortError
 from milepost_agent.power.limits import PowerLimits
-from milepost_agent.power.permit import alone
+from milepost_agent.power.permit import Permits, alone
 from milepost_agent.sources import open_source
 from milepost_agent.sources.elm327.adapter import AdapterTimes
 from milepost_agent.sources.elm327.port import port_opener
@@ -156,6 +156,40 @@ async def test_ignition_off_is_told_once_and_then_only_the_battery_is_read() -> 
             assert {(r.signal, r.value) for r in parked} == {(paths.VOLTAGE, 12.4)}
             assert source.status()["state"] == "parked"
             assert int(source.status()["requests"]) == asked, "a sleeping bus was asked"
+
+
+async def test_an_adapter_that_shows_too_little_is_put_right() -> None:
+    car = StandingCar()
+    car.turn_off(voltage_v=12.1)
+    async with simulated(car) as port:
+        source = quick_source(port, SessionOptions(voltage_offset_v=0.5, times=TIMES))
+        readings = await collect_until(source.readings(), has(paths.VOLTAGE))
+    assert latest(readings)[paths.VOLTAGE] == pytest.approx(12.6)
+
+
+async def test_told_to_close_it_lets_the_adapter_draw_little_and_comes_back_when_told() -> None:
+    car = StandingCar()
+    car.turn_off(voltage_v=12.1)
+    limits = PowerLimits(settle_s=0.0, confirm_s=0.0, rest_look_s=0.02, duty_interval_s=0.5)
+    adapter = Elm327(car, ManualClock(START_S), timing=QUICK)
+    permits = Permits(limits, time.monotonic())
+    async with serve_tcp(adapter, Chaos(Random(1), CALM), "127.0.0.1", 0) as port:
+        source = quick_source(f"tcp://127.0.0.1:{port}")
+        source.obey(permits.permit("elm327"))
+        reading = asyncio.ensure_future(collect_until(source.readings(), lambda _: False))
+        try:
+            await until(lambda: adapter.is_low_power, "low power")
+            assert source.status()["state"] == "closed"
+            read = source.status()["readings"]
+            await asyncio.sleep(limits.duty_interval_s)
+            permits.tell(time.monotonic(), lambda _policy, _at_s: None)
+            await until(lambda: source.status()["readings"] > read, "a look")
+            await until(lambda: adapter.is_low_power, "low power again")
+        finally:
+            reading.cancel()
+            await asyncio.wait([reading])
+    assert source.status()["failures"] == 0
+    assert source.status()["timeouts"] == 0
 
 
 @pytest.mark.parametrize("voltage_v", [11.0, 14.2])

@@ -41,6 +41,7 @@ class PowerPolicy:
         self._rest_reason = ""
         self._look_s = float("inf")
         self._looking_until_s = -float("inf")
+        self._look_is_under_way = False
         self.stance = Stance.AWAKE
         self.reason = self._use.reason
         self.since_s = at_s
@@ -193,14 +194,23 @@ class PowerPolicy:
         return intervals_s.get(self.stance, float("inf"))
 
     def _look_at_battery(self, at_s: float) -> None:
-        if at_s >= self._look_s:
+        was_under_way, is_under_way = (
+            self._look_is_under_way,
+            any(a.looks_left for a in self._asking.values()),
+        )
+        if was_under_way or is_under_way:
+            # The interval counts from the end of a look: a short one would never let it end.
             self._look_s = at_s + self._look_interval_s()
-            self._looking_until_s = at_s + LOOK_S_MAX
-            for asking in self._asking.values():
-                asking.looks_left = READINGS_MIN
+        if at_s >= self._look_s:
+            self._looking_until_s, is_under_way = at_s + LOOK_S_MAX, True
+            self._want_looks(READINGS_MIN)
         elif at_s >= self._looking_until_s:
-            for asking in self._asking.values():
-                asking.looks_left = 0
+            self._want_looks(0)
+        self._look_is_under_way = is_under_way
+
+    def _want_looks(self, count: int) -> None:
+        for asking in self._asking.values():
+            asking.looks_left = count
 
     # What holds.
 
