@@ -16,7 +16,7 @@ from milepost_agent.errors import StatusError
 from milepost_agent.health.endpoint import ask
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 START_S_MAX = 30.0
 COUNTER = "Vehicle.Milepost.Trip.Count"
@@ -41,11 +41,18 @@ class AgentProcess:
         port: of the broker on 127.0.0.1.
         sections: settings over the quick ones that tests want, by section; ``source`` is a list of tables.
             To a ``profile`` the owner consents, unless there is a ``consent``.
+        within: a command that runs the one after it, such as that of a sandbox.
     """
 
     def __init__(
-        self, folder: Path, port: int, sections: Mapping[str, Any] | None = None, device: str = "gw-000017"
+        self,
+        folder: Path,
+        port: int,
+        sections: Mapping[str, Any] | None = None,
+        device: str = "gw-000017",
+        within: Sequence[str] = (),
     ) -> None:
+        self._within = within
         self.folder = folder
         self.buffer = folder / "buffer.db"
         self.socket = folder / "s"
@@ -72,7 +79,7 @@ class AgentProcess:
         log = (self.folder / "log").open("ab")
         with log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "milepost_agent", "run", "--config", self.config],
+                [*self._within, sys.executable, "-m", "milepost_agent", "run", "--config", self.config],
                 stdout=log,
                 stderr=log,
             )
