@@ -11,7 +11,6 @@ import json
 import random
 from typing import TYPE_CHECKING, Final
 
-from milepost_agent.paths import INNER_PREFIX, ODOMETER
 from milepost_protocol.signals import SignalClass, catalogue
 
 if TYPE_CHECKING:
@@ -31,13 +30,11 @@ START_MS: Final = 1_795_000_000_000
 
 
 def chosen() -> list[Signal]:
-    """The signals of the job: numbers that the edge passes on as they are."""
+    """The signals of the job: numbers, and no faults, which come seldom and do not wait for company."""
     numeric = [
         signal
         for signal in catalogue().signals.values()
-        if signal.datatype not in ("string", "boolean", "string[]")
-        and signal.path != ODOMETER
-        and not signal.path.startswith(INNER_PREFIX)
+        if signal.datatype not in ("string", "boolean") and signal.signal_class is not SignalClass.FAULT
     ]
     assert len(numeric) >= SIGNALS, f"the catalogue has only {len(numeric)} numeric signals"
     return numeric[:SIGNALS]
