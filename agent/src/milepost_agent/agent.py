@@ -22,6 +22,7 @@ from milepost_agent.errors import (
     StoreFullError,
     StoreIoError,
 )
+from milepost_agent.health.flash import FlashMeter
 from milepost_agent.health.room import STATUS_TASK, Health
 from milepost_agent.power.keeper import Hands
 from milepost_agent.pulse import Pulse
@@ -68,12 +69,18 @@ class Agent:
         self.clock = platform.clock
         self.edge = Edge(parts.edge_config(config))
         self.edge_state_error = ""
+        self.flash = FlashMeter(
+            platform.written_bytes,
+            lambda: self.clock().mono_s,
+            config.buffer.flash_bytes_per_day_max,
+        )
         self.recorder = Recorder(
             functools.partial(parts.open_store, config, platform.entropy, platform.files),
             Surroundings(
                 self._counters,
                 self.clock,
                 functools.partial(parts.free_space, config, platform.files),
+                self.flash.stretch,
             ),
             parts.recorder_limits(config),
         )

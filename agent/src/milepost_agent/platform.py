@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from milepost_agent.buffer.files import POSIX
 from milepost_agent.clock import SystemClock
+from milepost_agent.health.flash import written_bytes
 from milepost_agent.health.sdnotify import NO_MANAGER, ServiceManager, service_manager
 from milepost_agent.uplink import mqtt
 
@@ -31,6 +32,7 @@ class Platform:
         connect: opens a link to a broker.
         files: the file system of the buffer.
         manager: the service manager; by default there is none.
+        written_bytes: what this process has caused to be written to disks; None where nobody counts.
     """
 
     clock: Callable[[], ClockReading]
@@ -39,10 +41,17 @@ class Platform:
     connect: Connector
     files: Files
     manager: ServiceManager = NO_MANAGER
+    written_bytes: Callable[[], int | None] = lambda: None
 
 
 def this_machine() -> Platform:
     """The machine that this process runs on."""
     return Platform(
-        SystemClock(), os.urandom, random.random, mqtt.connect, POSIX, service_manager(os.environ)
+        clock=SystemClock(),
+        entropy=os.urandom,
+        random=random.random,
+        connect=mqtt.connect,
+        files=POSIX,
+        manager=service_manager(os.environ),
+        written_bytes=written_bytes,
     )

@@ -98,6 +98,14 @@ class Buffer:
         0,
         36_500,
     )
+    flash_bytes_per_day_max: int = _setting(
+        "what this process may write to flash, projected to a day; over it, commits become rarer, at most "
+        "ten times; the default leaves 256 MB of flash that bear 3,000 erasures 15 years",
+        140_000_000,
+        "bytes",
+        1_000_000,
+        1_000_000_000_000,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

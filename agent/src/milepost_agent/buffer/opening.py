@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 from typing import TYPE_CHECKING, NamedTuple
 
 from milepost_agent.buffer import checks, foreign, salvage, schema, steps
 from milepost_agent.errors import StoreDamagedError, StoreForeignError
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
@@ -82,5 +82,25 @@ def _connect(files: Files, path: Path) -> Opened:
             checks.check_all(path, db)
         if is_suspect:
             files.remove(suspicion(path))
+        _make_durable(files, path, db)
+        # SQLite syncs the name of a log that it makes itself; one that a killed process has made may have none.
+        files.sync_folder(path)
         undo.pop_all()
         return Opened(db, is_checked)
+
+
+def _make_durable(files: Files, path: Path, db: sqlite3.Connection) -> None:
+    """Bring to the disk what an earlier life left in the kernel's cache, before anybody builds on it.
+
+    A sync that failed leaves pages which the kernel calls clean and never writes again: read back, they look
+    stored, and with them all that follows in the log is lost when the power goes. Written into the file from
+    the log and synced anew they are safe. And a log made by a process that was killed before its first sync
+    may not have its name on the disk.
+    """
+    try:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except sqlite3.OperationalError as error:
+        # On a full disk the log is all there is room for; it is written back once there is more.
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_FULL:
+            raise
+    files.sync_folder(path)

@@ -32,6 +32,7 @@ async def status_document(agent: Observed, config: Config) -> dict[str, Any]:
         "clock": {"wall_ms": now.wall_ms, "trust": now.trust.value},
         "samples": _samples(agent),
         "buffer": await _buffer(agent),
+        "flash": agent.flash.facts(agent.recorder.stored),
         "uplink": _uplink(agent),
         "power": agent.keeper.status(),
         "remote": agent.remote.status(),
@@ -46,6 +47,7 @@ def _samples(agent: Observed) -> dict[str, Any]:
     recorder = agent.recorder
     return {
         "sampled": recorder.sampled,
+        "stored": recorder.stored,
         "in_memory": recorder.pending,
         "withheld": agent.edge.withheld,
         "refused": dict(recorder.refused) | {"bounds": sum(agent.edge.refused.values())},
@@ -127,6 +129,7 @@ def _lines(status: Mapping[str, Any], now_ms: int) -> Iterator[str]:
         yield from _buffer_lines(buffer, now_ms)
     if buffer["error"]:
         yield f"          NOT STORING: {buffer['error']}"
+    yield from _flash_lines(status["flash"])
     yield from _uplink_lines(uplink)
     yield from _power_lines(status["power"])
     yield from _remote_lines(status["remote"], now_ms)
@@ -174,6 +177,18 @@ def _buffer_lines(buffer: Mapping[str, Any], now_ms: int) -> Iterator[str]:
     yield f"buffer    {used:.1f} MiB used of a file of {size:.1f} MiB"
     if buffer["corrupt_files"]:
         yield f"          {buffer['corrupt_files']} damaged files were set aside (*.corrupt-<n>)"
+
+
+def _flash_lines(flash: Mapping[str, Any]) -> Iterator[str]:
+    if flash["written_bytes"] is None:
+        return
+    sample = f", {flash['bytes_per_sample']:,} bytes a sample" if flash["bytes_per_sample"] else ""
+    yield f"flash     {flash['written_bytes'] / 1e6:,.1f} MB written since start{sample}"
+    if flash["bytes_per_day"] is not None:
+        day, budget = flash["bytes_per_day"] / 1e6, flash["bytes_per_day_max"] / 1e6
+        yield f"          at this pace {day:,.0f} MB a day of a budget of {budget:,.0f} MB"
+    if flash["commit_stretch"] > 1:
+        yield f"          OVER BUDGET: commits are {flash['commit_stretch']:g} times as rare as configured"
 
 
 def _uplink_lines(uplink: Mapping[str, Any]) -> Iterator[str]:

@@ -79,9 +79,9 @@ METRICS: Final = (
     Metric(
         "buffer_dropped_samples_total",
         COUNTER,
-        "Samples dropped from the buffer since the start, by reason.",
+        "Samples dropped from the buffer since the start, by class.",
         "buffer.dropped.*",
-        ("reason",),
+        ("class",),
     ),
     Metric(
         "memory_dropped_samples_total",
@@ -92,6 +92,15 @@ METRICS: Final = (
     ),
     Metric(
         "buffer_corrupt_files", GAUGE, "Damaged buffer files that were set aside.", "buffer.corrupt_files"
+    ),
+    Metric("samples_stored_total", COUNTER, "Samples stored since the start.", "samples.stored"),
+    Metric("flash_written_bytes_total", COUNTER, "Bytes that the process wrote.", "flash.written_bytes"),
+    Metric(
+        "flash_day_bytes", GAUGE, "What a day at the last pace comes to, in bytes.", "flash.bytes_per_day"
+    ),
+    Metric("flash_day_budget_bytes", GAUGE, "The budget for it, in bytes.", "flash.bytes_per_day_max"),
+    Metric(
+        "flash_commit_stretch_ratio", GAUGE, "How many times as rare as configured.", "flash.commit_stretch"
     ),
     Metric("uplink_connected", GAUGE, "1 while there is a connection to the broker.", "uplink.is_connected"),
     Metric("uplink_connects_total", COUNTER, "Connections since the start.", "uplink.connects"),

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from milepost_agent.clock import ClockReading
     from milepost_agent.edge import Edge
     from milepost_agent.entry.desk import EntryDesk
+    from milepost_agent.health.flash import FlashMeter
     from milepost_agent.power.keeper import Keeper
     from milepost_agent.readings import Source
     from milepost_agent.remote.remote import Remote
@@ -23,6 +24,7 @@ class Observed(Protocol):
 
     clock: Callable[[], ClockReading]
     recorder: Recorder
+    flash: FlashMeter
     uplink: Uplink
     edge: Edge
     edge_state_error: str
