@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from milepost_agent import paths
+from milepost_agent.sources.can.bus import BusChoice
 from milepost_simulator.car.can_garage import extended_car
 from milepost_simulator.clock import ManualClock
 from support.adapters import collect_until, has, latest
 from support.can_cars import (
     ODOMETER_M,
+    PATIENT,
     VIN,
     listening_source,
     on_can,
@@ -25,6 +30,8 @@ from support.can_cars import (
 from support.cars import START_S
 
 BUSES = {"virtual": on_virtual, "slcan": on_slcan, "socketcan": on_vcan}
+SIMULATOR = (str(Path(sys.executable).with_name("milepost-sim")),)
+OIL_LIFE = "Vehicle.Milepost.Engine.OilLife"
 PAD = "Vehicle.Chassis.Axle.Row1.Wheel.Left.Brake.PadWear"
 SERVICE = "Vehicle.Service.DistanceToService"
 BY_OBD = {
@@ -38,7 +45,7 @@ BY_UDS = {
     paths.DTC_CONFIRMED: "P0301 U0100",
     paths.DTC_PENDING: "P0420",
     PAD: 0,
-    "Vehicle.Milepost.Engine.OilLife": 100.0,
+    OIL_LIFE: 100.0,
     SERVICE: 15_000.0,
 }
 BY_LISTENING = {
@@ -67,7 +74,7 @@ async def test_reads_the_same_car_on_any_bus(serve: object) -> None:
     car = on_can(standing_car())
     wanted = has(*BY_OBD, *BY_UDS, *BY_LISTENING)
     async with serve(car) as choice:
-        source = quick_source(choice)
+        source = quick_source(choice, times=PATIENT)
         readings = await collect_until(
             source.readings(),
             lambda rs: wanted(rs) and {r.value for r in rs if r.signal == paths.DTC_DETAIL} == DETAILS,
@@ -86,7 +93,9 @@ async def test_reads_the_same_car_on_any_bus(serve: object) -> None:
 async def test_what_reached_the_car_only_reads(serve: object) -> None:
     car = on_can(standing_car())
     async with serve(car) as choice:
-        await collect_until(quick_source(choice).readings(), has(*BY_OBD, *BY_UDS, paths.DTC_DETAIL))
+        await collect_until(
+            quick_source(choice, times=PATIENT).readings(), has(*BY_OBD, *BY_UDS, paths.DTC_DETAIL)
+        )
     asked = Counter(request[0] for unit in car.units for request in unit.requests)
     assert asked.keys() <= {0x01, 0x03, 0x07, 0x09, 0x0A, 0x19, 0x22}
     assert {frame.number for frame in car.heard} <= {0x7DF, 0x7E0, 0x7E1, 0x720}
@@ -108,10 +117,27 @@ async def test_a_listener_sends_nothing(serve: object) -> None:
 async def test_finds_units_with_29_bit_identifiers(serve: object) -> None:
     car = extended_car(standing_car(), ManualClock(START_S))
     async with serve(car) as choice:
-        source = quick_source(choice, "generic")
+        source = quick_source(choice, "generic", times=PATIENT)
         readings = await collect_until(source.readings(), has(paths.RPM, paths.VIN, paths.DTC_CONFIRMED))
     found = latest(readings)
     assert found[paths.RPM] == 1500.0
     assert found[paths.VIN] == VIN
     assert found[paths.DTC_CONFIRMED] == "P0301"
     assert {frame.number for frame in car.heard if not frame.is_extended} <= {0x7DF}
+
+
+async def test_reads_a_car_that_another_process_simulates(tmp_path: Path) -> None:
+    link = tmp_path / "can1"
+    command = [*SIMULATOR, "car", "--adapter", "slcan", "--pty", str(link), "--seed", "7", "--speed-up", "10"]
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    try:
+        assert b"answers at" in await process.stdout.readline()
+        choice = BusChoice("slcan", str(link), options={"sleep_after_open": 0.0})
+        readings = await collect_until(
+            quick_source(choice, times=PATIENT).readings(), has(paths.VIN, OIL_LIFE, paths.RPM)
+        )
+    finally:
+        process.terminate()
+        await process.wait()
+    assert str(latest(readings)[paths.VIN]).startswith("XMP")
+    assert 0 < latest(readings)[OIL_LIFE] < 100

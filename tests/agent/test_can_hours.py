@@ -14,7 +14,7 @@ from milepost_agent import paths
 from milepost_agent.edge import Edge
 from milepost_agent.readings import Reading
 from milepost_simulator.car.broadcast import BROADCASTS
-from milepost_simulator.car.bus_chaos import WILD_BUS, BusChaos
+from milepost_simulator.car.bus_chaos import WILD_BUS, BusChaos, BusRates
 from milepost_simulator.car.can_car import CanCar
 from milepost_simulator.clock import ManualClock
 from support.can_cars import ODOMETER_M, VIN, direct_source, on_can, standing_car
@@ -115,3 +115,15 @@ async def test_hours_leave_nothing_behind() -> None:
             sizes.append(len(gc.get_objects()))
     assert sizes[2] - sizes[1] < 200
     assert len(asyncio.all_tasks()) == 1
+
+
+async def test_a_lost_counter_is_asked_for_again() -> None:
+    clock, chaos = ManualClock(START_S), BusChaos(Random(3), BusRates(lost=0.15))
+    source = direct_source(quiet_car(standing_car(), clock, chaos), clock)
+    readings = await read_for(source, clock, 120.0)
+    details = [str(r.value) for r in readings if r.signal == paths.DTC_DETAIL]
+    assert sorted(details) == [
+        "P0301-00 unit engine status 89 occurrences 3 ageing 0",
+        "P0420-00 unit engine status 04 occurrences 1 ageing 0",
+        "U0100-87 unit cluster status 08",
+    ]

@@ -192,15 +192,17 @@ def open_files() -> int:
     return psutil.Process().num_fds()
 
 
+def bus_threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("can-")]
+
+
 async def test_threads_end_with_the_source_and_do_not_grow() -> None:
     before = {thread.name for thread in threading.enumerate()}
     car = on_can(standing_car())
     async with on_virtual(car) as choice:
         for _ in range(3):
             await collect_until(quick_source(choice).readings(), has(paths.ODOMETER))
-            names = [thread.name for thread in threading.enumerate()]
-            assert names.count("can-read") == 0
-    await until(lambda: not [t for t in threading.enumerate() if t.name.startswith("can-")], "threads ended")
+            await until(lambda: not bus_threads(), "the end of the threads")
     assert len(asyncio.all_tasks()) == 1
     assert {t.name for t in threading.enumerate()} <= before
 

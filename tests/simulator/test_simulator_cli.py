@@ -37,6 +37,7 @@ def test_every_command_has_help_with_an_example(command: str) -> None:
     ("arguments", "says"),
     [
         (["car"], "either --pty LINK or --tcp PORT"),
+        (["car", "--adapter", "slcan", "--tcp", "0"], "say --pty LINK"),
         (["car", "--tcp", "0", "--fault", "X9"], "no trouble code"),
         (["car", "--tcp", "0", "--drive", "absent.csv"], "absent.csv: No such file"),
         (["car", "--tcp", "0", "--vin", "XMP"], "a VIN has 17"),

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 VIN = "XMPC0000000000042"
 ODOMETER_M = 48_218_900
 PROFILE = "example-combustion"
+PATIENT = ExchangeTimes(answer_s_max=2.0, others_s_max=0.1, frame_s_max=3.0, pending_s_max=5.0)
+"""For tests in which everybody answers, on a machine that may be slow."""
 TIMES = ExchangeTimes(answer_s_max=0.5, others_s_max=0.05, frame_s_max=0.5, pending_s_max=2.0)
 _channels = itertools.count()
 
@@ -133,9 +135,10 @@ def quick_source(
     quiet_s: float = 0.5,
     asks_silent_bus: bool = False,
     identifiers: str = "auto",
+    times: ExchangeTimes = TIMES,
 ) -> CanSource:
     """A source that asks, and does not wait for long."""
-    talk = Limits(identifiers=identifiers, asks_silent_bus=asks_silent_bus, times=TIMES)
+    talk = Limits(identifiers=identifiers, asks_silent_bus=asks_silent_bus, times=times)
     source = CanSource(surroundings(choice, profile), AskingOptions(quiet_s, talk))
     source.obey(alone("can", time.monotonic(), limits or PowerLimits(deepest_is_rest=True)))
     return source

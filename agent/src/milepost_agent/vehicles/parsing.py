@@ -70,7 +70,8 @@ def parse_profile(name: str, text: str, beside: Callable[[str], str]) -> Vehicle
     head = whole.table("profile")
     if head is None:
         raise whole.error("profile", "is missing; a file begins with [profile]")
-    units = {unit.name: unit for unit in (_unit(table) for table in whole.tables("unit", UNITS_MAX))}
+    all_units = tuple(_unit(table) for table in whole.tables("unit", UNITS_MAX))
+    units = {unit.name: unit for unit in all_units}
     dbc_name = head.text("dbc", "")
     if "/" in dbc_name:
         raise head.error("dbc", f"is {dbc_name!r}; it must be the name of a file beside the profile")
@@ -80,7 +81,7 @@ def parse_profile(name: str, text: str, beside: Callable[[str], str]) -> Vehicle
         standing=_standing(head),
         source=head.text("source"),
         vins=tuple(_vin_pattern(head, pattern) for pattern in head.texts("vins")),
-        units=tuple(units.values()),
+        units=all_units,
         reads=tuple(_read(table, units) for table in whole.tables("read", READS_MAX)),
         listens=tuple(_listen(table) for table in whole.tables("listen", LISTENS_MAX)),
         dbc=beside(dbc_name) if dbc_name else "",

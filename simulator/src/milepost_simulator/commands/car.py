@@ -1,37 +1,52 @@
-"""``milepost-sim car``: one car with an ELM327 adapter in its port."""
+"""``milepost-sim car``: one car with an adapter in its port: an ELM327, or a serial one on its CAN bus."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
 import time
-from contextlib import AsyncExitStack
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import NamedTuple
+from random import Random
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from milepost_protocol.errors import VinError
 from milepost_protocol.identity import check_vin
 from milepost_simulator.car import garage
+from milepost_simulator.car.can_garage import example_car
+from milepost_simulator.car.can_port import serve_slcan
 from milepost_simulator.car.framing import PROTOCOLS
 from milepost_simulator.car.garage import CHAOS, HABITS, CarChoice
 from milepost_simulator.car.models import Powertrain
+from milepost_simulator.car.physics import SimulatedCar
 from milepost_simulator.car.port import serve_pty, serve_tcp
 from milepost_simulator.clock import RunningClock
 from milepost_simulator.errors import SimulatorError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from milepost_simulator.car.snapshot import Vehicle
+    from milepost_simulator.clock import Clock
 
 EXAMPLE = """
 \b
 Example: a car on a pseudo-terminal, that an agent reads as if it were an adapter:
   milepost-sim car --pty build/car1 --seed 7 --habits shuttle
   milepost-agent run --config agent.toml      # with port = "build/car1"
+  milepost-sim car --adapter slcan --pty build/can1    # with interface = "slcan", channel = "build/can1"
 """
 
 
-class Place(NamedTuple):
-    """Where the adapter answers: on a pseudo-terminal with a link to it, or on TCP."""
+ADAPTERS = ("elm327", "slcan")
 
+
+class Place(NamedTuple):
+    """Which adapter answers where: on a pseudo-terminal with a link to it, or an ELM327 on TCP."""
+
+    adapter: str
     pty: Path | None
     tcp: int | None
     host: str
@@ -45,6 +60,13 @@ def _check_vin(_: click.Context, __: click.Parameter, vin: str | None) -> str | 
 
 
 @click.command("car", epilog=EXAMPLE)
+@click.option(
+    "--adapter",
+    type=click.Choice(ADAPTERS),
+    default="elm327",
+    show_default=True,
+    help="What is in its port; slcan: the made-up car of the agent's profile example-combustion.",
+)
 @click.option(
     "--pty", type=click.Path(path_type=Path), help="Serve on a pseudo-terminal, reached by this link."
 )
@@ -93,14 +115,23 @@ def _check_vin(_: click.Context, __: click.Parameter, vin: str | None) -> str | 
 @click.option("--two-units", is_flag=True, help="A transmission unit answers too.")
 @click.option("--clears-codes", is_flag=True, help="Mode 04 is obeyed instead of refused.")
 def car(
-    pty: Path | None, tcp: int | None, host: str, drive: Path | None, speed_up: float, **choices: object
+    *,
+    adapter: str,
+    pty: Path | None,
+    tcp: int | None,
+    host: str,
+    drive: Path | None,
+    speed_up: float,
+    **choices: object,
 ) -> None:
-    """Serve one car as an ELM327 adapter until stopped."""
+    """Serve one car through an adapter until stopped."""
     if (pty is None) == (tcp is None):
         raise click.UsageError("say where to serve: either --pty LINK or --tcp PORT")
+    if adapter == "slcan" and pty is None:
+        raise click.UsageError("an adapter of CAN is a serial one: say --pty LINK")
     choice = _choice(**choices)
     try:
-        asyncio.run(_serve(choice, Place(pty, tcp, host), drive, speed_up))
+        asyncio.run(_serve(choice, Place(adapter, pty, tcp, host), drive, speed_up))
     except SimulatorError as error:
         raise click.ClickException(str(error)) from error
 
@@ -116,17 +147,29 @@ async def _serve(choice: CarChoice, place: Place, drive: Path | None, speed_up: 
     vehicle = (
         garage.simulated_car(choice, now_s) if drive is None else garage.recorded_car(choice, drive, now_s)
     )
-    adapter, chaos = garage.adapter(vehicle, clock, choice), garage.chaos(choice)
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    async with AsyncExitStack() as stack:
-        if place.tcp is None:
-            where = str(await stack.enter_async_context(serve_pty(adapter, chaos, place.pty)))
-        else:
-            port = await stack.enter_async_context(serve_tcp(adapter, chaos, place.host, place.tcp))
-            where = f"tcp://{place.host}:{port}"
+    async with _served(vehicle, clock, choice, place) as where:
         vin = vehicle.snapshot(now_s).vin
         what = choice.powertrain.value if drive is None else f"recorded drive {drive.name}"
         click.echo(f"{vin} ({what}) answers at {where}; Ctrl-C ends it")
         await stopped.wait()
+
+
+@asynccontextmanager
+async def _served(vehicle: Vehicle, clock: Clock, choice: CarChoice, place: Place) -> AsyncIterator[str]:
+    """Serve ``vehicle``; yields where."""
+    if place.adapter == "slcan":
+        wear = vehicle.wear if isinstance(vehicle, SimulatedCar) else None
+        car = example_car(vehicle, clock, Random(f"chaos-{choice.seed}"), chaos=choice.chaos, wear=wear)
+        async with serve_slcan(car, place.pty) as path:
+            yield str(path)
+        return
+    adapter, chaos = garage.adapter(vehicle, clock, choice), garage.chaos(choice)
+    if place.tcp is None:
+        async with serve_pty(adapter, chaos, place.pty) as path:
+            yield str(path)
+    else:
+        async with serve_tcp(adapter, chaos, place.host, place.tcp) as port:
+            yield f"tcp://{place.host}:{port}"

@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from milepost_agent.sources.can.questions import Detail, Question
     from milepost_agent.sources.can.status import Status
     from milepost_agent.sources.can.trouble import CodeBook
+    from milepost_agent.sources.obd.messages import Reply
     from milepost_agent.vehicles import VehicleProfile
+    from milepost_agent.vehicles.profile import ExtendedRecord
 
 DISCOVERY_TRIES_MAX: Final = 3
 SILENCES_MAX: Final = 5
@@ -238,13 +240,23 @@ class Conversation:
             if reply.refusals and reply.refusals[0].code in NOT_SUPPORTED:
                 self._details.refused(detail.unit)
                 break
-            try:
-                if reply.messages:
-                    counters[name] = parse_counter(detail.trouble, record, reply.messages[0].payload)
-            except ReplyError as error:
-                self._not_understood(str(error))
+            count = self._counter(detail, record, reply)
+            if count is not None:
+                counters[name] = count
+            elif self._details.in_vain(detail):
+                return
         text = detail_text(detail.unit.name, detail.trouble, counters)
         yield Reading(paths.DTC_DETAIL, text, self._clock())
+
+    def _counter(self, detail: Detail, record: ExtendedRecord, reply: Reply) -> int | None:
+        """The counter in ``reply``; ``None`` where it holds none."""
+        try:
+            return (
+                parse_counter(detail.trouble, record, reply.messages[0].payload) if reply.messages else None
+            )
+        except ReplyError as error:
+            self._not_understood(str(error))
+            return None
 
     def _not_understood(self, why: str) -> None:
         self._status.garbled += 1

@@ -28,16 +28,18 @@ if TYPE_CHECKING:
 MISSES_MAX: Final = 3
 DETAILS_MAX: Final = 256
 """Codes remembered, and codes that wait to be asked about; a car that has more is not telling the truth."""
+DETAIL_TRIES_MAX: Final = 3
 
 Question = Request | Read | CodesRead
 
 
 class Detail(NamedTuple):
-    """A counter of one code that is still to be asked for (19 06)."""
+    """A code whose counters are still to be asked for (19 06), and how often they were in vain."""
 
     unit: Unit
     trouble: Trouble
     counters: tuple[tuple[str, ExtendedRecord], ...]
+    tries: int = 0
 
 
 @dataclass(slots=True)
@@ -118,6 +120,13 @@ class Details:
     def next(self) -> Detail | None:
         """The next one to ask for, ``None`` where none is left."""
         return self._waiting.popleft() if self._waiting else None
+
+    def in_vain(self, detail: Detail) -> bool:
+        """Note that an answer was lost; whether it will be asked for again."""
+        if detail.tries + 1 >= DETAIL_TRIES_MAX or len(self._waiting) >= DETAILS_MAX:
+            return False
+        self._waiting.append(detail._replace(tries=detail.tries + 1))
+        return True
 
     def refused(self, unit: Unit) -> None:
         """Note that a unit does not tell extended data; its codes are told without."""
