@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from milepost_agent.buffer.cutting import Size
+from milepost_agent.buffer.files import PosixFiles
 from milepost_agent.buffer.policy import DiskFacts
+from milepost_agent.buffer.store import BufferStore
 from milepost_agent.errors import StoreDeviceError, StoreFullError, StoreLockedError
 from milepost_agent.readings import Reading
 from milepost_protocol.codec import decode_batch
@@ -17,9 +19,13 @@ from milepost_protocol.errors import UnknownSignalError
 from milepost_protocol.samples import Gap, GapReason, TimeTrust
 from support.stores import (
     CLOCK,
+    DEVICE,
+    DISK,
     DTC,
+    LIMITS,
     ODOMETER,
     SPEED,
+    Entropy,
     FakeClock,
     all_batches,
     commit,
@@ -253,3 +259,31 @@ def test_without_inodes_no_file_is_made(path: Path) -> None:
     with pytest.raises(StoreFullError, match="inodes"):
         open_store(path, disk=DiskFacts(1 << 40, 3))
     assert not path.exists()
+
+
+class Watched(PosixFiles):
+    """Notes which folders are synced."""
+
+    def __init__(self) -> None:
+        self.synced: list[Path] = []
+
+    def sync_folder(self, path: Path) -> None:
+        self.synced.append(path)
+        super().sync_folder(path)
+
+
+def test_what_an_earlier_life_left_in_the_log_is_brought_to_the_disk(
+    store: BufferStore, path: Path, tmp_path: Path
+) -> None:
+    # A sync that failed leaves pages in the kernel's cache that it never writes again; the name of a log
+    # whose maker was killed may never have been synced.
+    commit(store, readings(5))
+    image = crash_image(path, tmp_path / "image")
+    log = image.with_name(f"{image.name}-wal")
+    assert log.stat().st_size > 0
+    files = Watched()
+    again = BufferStore.open(image, DEVICE, LIMITS, Entropy(), DISK, files=files)
+    assert log.stat().st_size == 0
+    assert image in files.synced
+    assert again.facts().stored_seq == 5
+    again.close()
