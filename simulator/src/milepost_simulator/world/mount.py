@@ -115,9 +115,9 @@ class Mount:
         if self._is_dead:
             return
         self._is_dead = True
+        self._on_end(end)
         if end is End.POWER_CUT:
             self.disk.lose_power()
-        self._on_end(end)
 
     def retire(self) -> None:
         """The process has ended by itself; whatever of it still stirs has no effect."""
