@@ -127,6 +127,14 @@ def test_asleep_the_command_comes_last_and_once(limits: KeeperLimits) -> None:
     assert car.events[-1] == "sleeping"
 
 
+def test_a_port_that_closes_slowly_is_waited_for() -> None:
+    async def story(car: KeptCar) -> None:
+        await fall_asleep(car)
+        await car.until(lambda: bool(car.commands), 60.0)
+
+    kept(story, keeper_limits=UNTIMED, closes_s=10.0)
+
+
 def test_a_command_that_knows_when_to_wake_is_run_between_looks_and_its_wake_up_is_none() -> None:
     async def story(car: KeptCar) -> None:
         car.park(12.1)
@@ -212,6 +220,7 @@ def test_a_flapping_key_is_told_a_bounded_number_of_times_and_rightly_in_the_end
         for _ in range(60):
             car.line = not car.line
             await asyncio.sleep(20.0)
+            assert car.stance is AWAKE or not car.stored, "nothing waits in memory, told or not"
         assert len(car.events) <= EVENTS_MAX + 60 * 20.0 / EVENT_S + 1
         assert car.keeper.status()["events_withheld"] > 10
         car.line = False

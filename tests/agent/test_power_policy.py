@@ -176,6 +176,29 @@ def test_a_battery_that_recovers_a_little_stays_as_deep_and_one_that_is_charged_
     assert (parking.stance, parking.policy.reason) == (RESTING, "12.4 V at rest again")
 
 
+def test_one_reading_alone_ends_no_saving() -> None:
+    parking = parked(12.1, for_s=2 * HOUR_S)
+    assert parking.stance is SAVING
+    for volts in (12.1, 12.1, 13.4, 12.1):
+        parking.read(paths.VOLTAGE, volts)
+        parking.permit.silent(parking.now_s)
+    assert parking.stance is SAVING
+
+
+def test_what_the_battery_shows_while_the_ignition_is_on_is_no_rest() -> None:
+    parking = parked(12.6, for_s=2 * HOUR_S)
+    for second in range(3600):
+        parking.permits.tell(parking.now_s, lambda policy, at_s: policy.ignition(is_on=True, at_s=at_s))
+        parking.read(paths.VOLTAGE, 11.9)
+        parking.now_s += 1.0
+        assert parking.stance is AWAKE, second
+    parking.permits.tell(parking.now_s, lambda policy, at_s: policy.ignition(is_on=False, at_s=at_s))
+    parking.live(600.0, lambda _: 12.0)
+    assert parking.stance is RESTING
+    parking.live(HOUR_S)
+    assert parking.stance is SAVING
+
+
 def test_no_voltage_around_a_threshold_makes_it_flap() -> None:
     parking = parked(12.6)
     parking.live(10 * DAY_S, lambda t_s: 12.2 + (0.15 if int(t_s / 900) % 2 else -0.15))

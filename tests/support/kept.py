@@ -38,8 +38,10 @@ def in_virtual_time(story: Coroutine[object, object, None]) -> None:
 class VirtualPort:
     """A port to a simulated adapter, whose answers take their time."""
 
-    def __init__(self, adapter: Elm327) -> None:
+    def __init__(self, adapter: Elm327, closes_s: float, on_closed: Callable[[VirtualPort], None]) -> None:
         self._adapter = adapter
+        self._closes_s = closes_s
+        self._on_closed = on_closed
         self._waiting: deque[bytes] = deque()
         self._said = asyncio.Event()
 
@@ -60,7 +62,9 @@ class VirtualPort:
             self._said.set()
 
     async def close(self) -> None:
-        """Nothing to close."""
+        """Close, in its own time."""
+        await asyncio.sleep(self._closes_s)
+        self._on_closed(self)
 
 
 @dataclass
@@ -72,6 +76,7 @@ class KeptCar:
     slept_s: float = 0.0
     line: bool | None = None
     sends_s: float = 1.0
+    closes_s: float = 0.0
     command_error: str = ""
     stored: list[Reading] = field(default_factory=list)
     committed: list[tuple[float, Reading]] = field(default_factory=list)
@@ -85,6 +90,7 @@ class KeptCar:
         self.car.state = self.car.state._replace(voltage_v=14.1)
         self.adapter = Elm327(self.car, self)
         self.opened = 0
+        self.ports: list[VirtualPort] = []
         hands = Hands(self.clock, self.stored.append, self.flush, lambda: len(self.stored), self._unsent)
         self.keeper = Keeper(self.limits, self.keeper_limits, hands, lambda: self.line, self._sleep)
         self.source = Elm327Source(self._open, Backoff(lambda: 0.0, 0.1, 1.0), clock=self.mono_s)
@@ -157,7 +163,9 @@ class KeptCar:
 
     async def _open(self) -> VirtualPort:
         self.opened += 1
-        return VirtualPort(self.adapter)
+        port = VirtualPort(self.adapter, self.closes_s, self.ports.remove)
+        self.ports.append(port)
+        return port
 
     async def _read(self) -> None:
         async with contextlib.aclosing(self.source.readings()) as readings:
@@ -182,6 +190,7 @@ class KeptCar:
         assert not self.stored, "samples wait in memory"
         assert self.adapter.is_low_power
         assert self.links[-1][1] == "closed"
+        assert not self.ports
         if not self.command_error and "{seconds}" in command:
             self.suspend(seconds)
         return self.command_error
