@@ -14,8 +14,8 @@ STEPS = (
     ("sqlite3", "sqlite3"),
     ("zstandard and msgpack", "zstandard, msgpack"),
     ("pyserial", "serial"),
-    ("aiomqtt on paho-mqtt", "aiomqtt"),
     ("the agent's own modules", "milepost_agent.agent, milepost_agent.cli"),
+    ("aiomqtt, which the agent does without", "aiomqtt"),
     ("pydantic, which the agent does without", "pydantic.main"),
 )
 LOOK = "print(int(open('/proc/self/statm').read().split()[1]) * {page} / 1e6)"

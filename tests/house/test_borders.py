@@ -16,6 +16,10 @@ TOO_HEAVY_FOR_THE_AGENT = {
     "can",
     "cantools",
     "structlog",
+    "aiomqtt",
+    "paho",
+    "urllib.request",
+    "http",
     "milepost_server",
 }
 

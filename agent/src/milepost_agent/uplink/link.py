@@ -26,6 +26,8 @@ class Broker:
     secret: str | None
     keepalive_s: int
     tls: ssl.SSLContext | None
+    protocol: str = "3.1.1"
+    """Of MQTT: 3.1.1 or 5."""
 
     @property
     def address(self) -> str:
@@ -110,6 +112,7 @@ class Link(Protocol):
 Connector = Callable[[Broker, Terms], AbstractAsyncContextManager[Link]]
 """Opens a link for the length of an ``async with``.
 
-Entering raises LinkError: no connection, not let in, or a subscription refused. Leaving it without an error
-says farewell, so that the will is not published; leaving it never waits for a peer that is silent.
+Entering raises LinkError: no connection, not let in, or a needed subscription refused. Leaving it without an
+error, or cancelled, says farewell, so that the will is not published; leaving it never waits long for a peer
+that is silent.
 """
