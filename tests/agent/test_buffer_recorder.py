@@ -206,7 +206,9 @@ class SpoiltStore(BufferStore):
         return last
 
 
-@pytest.mark.parametrize("damage", ["SELECT 1", "UPDATE span SET payload = x'00' WHERE (key & 0xFFFF) % 500 = 1"])
+@pytest.mark.parametrize(
+    "damage", ["SELECT 1", "UPDATE span SET payload = x'00' WHERE (key & 0xFFFF) % 500 = 1"]
+)
 async def test_what_a_salvaged_file_has_of_a_failed_commit_is_not_stored_again(
     path: Path, damage: str
 ) -> None:

@@ -7,6 +7,7 @@
     |   +-- SourceConfigError     a [[source]] table that cannot be used as it stands
     |   |   +-- ProfileError      a vehicle profile that cannot be used
     |   +-- ReplayFormatError     a replay file that is not what its format says
+    |   +-- DatabrokerError       a databroker does not answer, refuses, or went away
     |   +-- PortError             the port to the adapter or bus does not open, or went away
     |   +-- AdapterError          the adapter is silent, or does not answer as an ELM327 does
     |   +-- ReplyError            a reply that does not hold what was asked for
@@ -62,6 +63,14 @@ class ReplayFormatError(SourceError):
         super().__init__(f"{file}, line {line}: {why}")
         self.file = file
         self.line = line
+
+
+class DatabrokerError(SourceError):
+    """The databroker at ``address`` cannot be read."""
+
+    def __init__(self, address: str, why: str) -> None:
+        super().__init__(f"databroker {address} {why}".replace("  ", " "))
+        self.address = address
 
 
 class PortError(SourceError):

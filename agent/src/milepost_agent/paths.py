@@ -40,9 +40,35 @@ TRIP_IS_ONGOING: Final = "Vehicle.Milepost.Trip.IsOngoing"
 CRANKING_MINIMUM: Final = "Vehicle.Milepost.Battery.CrankingMinimum"
 REST_VOLTAGE: Final = "Vehicle.Milepost.Battery.RestVoltage"
 POWER_STATE: Final = "Vehicle.Milepost.Power.State"
+SERVICE_ENTRY: Final = "Vehicle.Milepost.Service.Entry"
 DTC: Final = "Vehicle.Milepost.Diagnostics.Dtc"
 DTC_DETAIL: Final = "Vehicle.Milepost.Diagnostics.DtcDetail"
 CODES_CLEARED: Final = "Vehicle.Milepost.Diagnostics.CodesCleared"
+
+DERIVED: Final = frozenset(
+    {
+        ODOMETER_SOURCE,
+        ODOMETER_UNCERTAINTY,
+        DISTANCE,
+        DISTANCE_UNCERTAINTY,
+        ENGINE_HOURS,
+        IDLE_HOURS,
+        REVOLUTIONS,
+        OIL_WEIGHTED_REVOLUTIONS,
+        STARTS,
+        COLD_STARTS,
+        BRAKE_ENERGY,
+        TRIP_COUNT,
+        TRIP_IS_ONGOING,
+        CRANKING_MINIMUM,
+        REST_VOLTAGE,
+        DTC,
+        CODES_CLEARED,
+        POWER_STATE,
+        SERVICE_ENTRY,
+    }
+)
+"""What only the agent itself says: a source that has one of these says something else by that name."""
 
 # Whole sets of trouble codes as the car gave them: codes joined by blanks, "" for none.
 INNER_PREFIX: Final = "Inner."

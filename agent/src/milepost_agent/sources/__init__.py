@@ -12,6 +12,8 @@ from milepost_agent.sources.can import open_can
 from milepost_agent.sources.can.settings import CAN_SETTINGS
 from milepost_agent.sources.elm327 import open_elm327
 from milepost_agent.sources.elm327.settings import ELM327_SETTINGS
+from milepost_agent.sources.kuksa import open_kuksa
+from milepost_agent.sources.kuksa.settings import KUKSA_SETTINGS
 from milepost_agent.sources.replay import REPLAY_SETTINGS, open_replay
 from milepost_agent.sources.settings import SettingValue, SourceSetting, parse_settings
 
@@ -35,6 +37,7 @@ KINDS: Final[Mapping[str, SourceKind]] = MappingProxyType(
     {
         "can": SourceKind(CAN_SETTINGS, open_can),
         "elm327": SourceKind(ELM327_SETTINGS, open_elm327),
+        "kuksa": SourceKind(KUKSA_SETTINGS, open_kuksa),
         "replay": SourceKind(REPLAY_SETTINGS, open_replay),
     }
 )
