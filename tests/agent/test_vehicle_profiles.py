@@ -177,3 +177,13 @@ def test_conversions_agree_with_their_way_back(unit: str, wanted: str) -> None:
 def test_units_become_those_of_the_catalogue(unit: str, number: float, signal: str, value: float) -> None:
     found = scale(unit, catalogue()[signal].unit)
     assert Conversion(signal, scale=found).value(number) == pytest.approx(value)
+
+
+def test_the_profile_that_the_documentation_shows_is_one() -> None:
+    page = (FOLDER.parents[4] / "docs" / "vehicle-profiles.md").read_text(encoding="utf-8")
+    lines = page[page.index("    [profile]\n") : page.index("\n| key of a field")].splitlines()
+    dbc = load_profile("example-combustion").dbc
+    profile = parse_profile("shown", "\n".join(line.removeprefix("    ") for line in lines), lambda _: dbc)
+    check_profile(profile)
+    assert open_listener(profile, []).ids
+    assert (len(profile.reads), len(profile.listens)) == (1, 1)
