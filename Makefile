@@ -9,10 +9,10 @@ MEMBERS := protocol agent server simulator
 REQUIREMENTS := deploy/requirements
 ONCE ?=
 
-.PHONY: help setup demo test check format bench bench-agent contracts pins clean
+.PHONY: help setup demo test check format bench bench-agent deb test-deb contracts pins clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.run-ready ## run the whole road on this machine (ONCE=1: a bounded run with a summary)
 	@$(BIN)/milepost-sim demo $(if $(ONCE),--once)
@@ -33,11 +33,17 @@ format: $(VENV)/.test-ready ## let ruff format the tree
 
 bench: $(VENV)/.test-ready ## measure wire and road; figures go to build/bench/*.json
 	@deploy/system-packages test
-	@$(BIN)/python -m tests.bench
+	@$(BIN)/python tests/bench
 
 bench-agent: $(VENV)/.test-ready build/rivals/.ready ## measure the agent beside its rivals (takes an hour)
 	@deploy/system-packages test
-	@$(BIN)/python -m tests.bench agent
+	@$(BIN)/python tests/bench agent
+
+deb: $(VENV)/.run-ready ## build the agent's Debian package into build/deb (ARCH=arm64: for another machine)
+	@deploy/debian/build $(BIN)/python build/deb $(ARCH)
+
+test-deb: deb ## install it in a fresh Debian 12, start it there, upgrade, remove and purge it (needs root and debootstrap)
+	@deploy/debian/try build/deb build/try
 
 contracts: $(VENV)/.test-ready ## write the generated documents anew: schemas, settings, map of files
 	@$(BIN)/python -m milepost_protocol.documents docs/protocol
@@ -46,7 +52,7 @@ contracts: $(VENV)/.test-ready ## write the generated documents anew: schemas, s
 setup: $(VENV)/.test-ready ## everything a developer needs, without running anything
 
 pins: ## resolve the pinned requirements anew (needs uv)
-	@for f in run test rivals; do uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header \
+	@for f in run test rivals agent; do uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header \
 		--no-annotate --python-version 3.11 $(REQUIREMENTS)/$$f.in -o $(REQUIREMENTS)/$$f.txt; done
 
 clean: ## remove what the other targets made
