@@ -1,4 +1,4 @@
-"""A small databroker that stands in for the real one: what kuksa.val.v2 and v1 promise of reading, and faults.
+"""A small databroker in place of the real one: what kuksa.val.v2 and v1 promise of reading, and faults.
 
 It is written from the interface files alone; whether the real databroker behaves so in all else is not proven
 by a test that passes against this one.

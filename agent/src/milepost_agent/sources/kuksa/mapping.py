@@ -1,8 +1,8 @@
 """Which signal of a databroker is which of ours, and how its values become ours. Pure.
 
 The broker says in which unit each of its signals is, and only that is believed: ``Vehicle.TraveledDistance``
-is metres since VSS 6 and was kilometres before, under the same name. A signal whose unit is not said, or is of
-another kind, is not read.
+is metres since VSS 6 and was kilometres before, under the same name. A signal whose unit is not said, or is
+of another kind, is not read.
 """
 
 from __future__ import annotations
