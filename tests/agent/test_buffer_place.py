@@ -77,7 +77,9 @@ def test_a_file_that_is_overwritten_in_place_is_noticed_salvaged_and_accounted_f
     with pytest.raises(StoreDamagedError, match="written to by another program"):
         commit(store, readings(100, DTC, start=5000))
     store.close()
+    known = store.streams
     store = open_store(path, entropy=entropy)
+    store.remember(known)
     assert store.facts().corrupt_files == 1
     assert [stream.next_seq for stream in store.streams] == [5001, 1]
     assert store.current.epoch != epoch
@@ -102,7 +104,11 @@ def test_a_file_that_is_overwritten_by_garbage_is_accounted_for(tmp_path: Path) 
     with pytest.raises(StoreDamagedError):
         commit(store, readings(1))
     store.close()
+    known = store.streams
     store = open_store(path, entropy=entropy)
+    store.remember(known)
+    assert [stream.epoch for stream in store.streams] == [epoch, store.current.epoch]
+    assert commit(store, readings(2)) == 2
     batches = all_batches(store, epoch)
     kept = sum(len(batch.order) for batch in batches)
     lost = sum(gap.samples for batch in batches for gap in batch.gaps)

@@ -31,6 +31,7 @@ from support.stores import (
     TRIPS,
     Entropy,
     all_batches,
+    crash_image,
     open_store,
     readings,
 )
@@ -230,6 +231,37 @@ async def test_what_a_salvaged_file_has_of_a_failed_commit_is_not_stored_again(
     # What was lost of a commit that succeeded stays lost, and is told; of one that failed nothing is.
     assert len(set(values)) == len(values)
     assert len(values) == 4_000 if damage == "SELECT 1" else 4_000 - lost < len(values) < 4_000
+
+
+async def test_what_a_rotten_log_loses_is_told_and_its_seqs_are_not_given_out_again(
+    path: Path, tmp_path: Path
+) -> None:
+    places, entropy = [path], Entropy()
+
+    def fail(store: BufferStore) -> None:
+        raise StoreIoError(str(places[0]), "EIO")
+
+    desk = Desk(path, lambda _: open_store(places[0], entropy=entropy))
+    async with desk.running() as recorder:
+        for start in range(0, 600, 100):
+            recorder.add(readings(100, start=start))
+            await until(lambda: not recorder.pending, "the commit")
+        places[0] = crash_image(path, tmp_path / "rotten")
+        log = places[0].with_name("buffer.db-wal")
+        content = bytearray(log.read_bytes())
+        content[len(content) // 2 : len(content) // 2 + 4096] = bytes(4096)
+        log.write_bytes(content)
+        with pytest.raises(StoreIoError):
+            await recorder.ask(fail)
+        recorder.add(readings(100, start=600))
+        await until(lambda: not recorder.pending, "the commit")
+    batches = stored(places[0])
+    values = {row.seq: row.value for batch in batches for row in batch.samples()}
+    lost = [seq for batch in batches for gap in batch.gaps for seq in range(gap.first, gap.last + 1)]
+    assert {gap.reason for batch in batches for gap in batch.gaps} == {GapReason.CORRUPT}
+    assert sorted([*values, *lost]) == list(range(1, 701))
+    assert all(value == seq - 1 for seq, value in values.items())
+    assert 100 < len(values) < 700
 
 
 async def test_faults_and_the_first_sample_do_not_wait_for_the_interval(path: Path) -> None:

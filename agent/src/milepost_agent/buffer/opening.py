@@ -83,8 +83,6 @@ def _connect(files: Files, path: Path) -> Opened:
         if is_suspect:
             files.remove(suspicion(path))
         _make_durable(files, path, db)
-        # SQLite syncs the name of a log that it makes itself; one that a killed process has made may have none.
-        files.sync_folder(path)
         undo.pop_all()
         return Opened(db, is_checked)
 

@@ -23,10 +23,11 @@ from milepost_protocol.errors import ProtocolError
 from milepost_protocol.signals import SignalClass, catalogue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from milepost_agent.buffer.policy import DiskFacts
     from milepost_agent.buffer.store import BufferStore
+    from milepost_agent.buffer.streams import Stream
     from milepost_agent.clock import ClockReading
     from milepost_agent.readings import Reading
 
@@ -74,6 +75,7 @@ class Recorder:
         self._limits = limits
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="buffer")
         self._store: BufferStore | None = None
+        self._known: Sequence[Stream] = ()
         self._pending = Pending(limits.memory_samples_max)
         self._saved_state: Mapping[str, Any] | None = None
         self._attempt: Attempt | None = None
@@ -114,21 +116,22 @@ class Recorder:
     def _in_thread(self, question: Callable[[BufferStore], T]) -> T:
         if self._store is None:
             self._store = self._open_store()
-            self._settle(self._store)
+            self._catch_up(self._store)
         try:
             answer = question(self._store)
+            self._known = self._store.streams
             self.epoch = self._store.current.epoch
             return answer
         except (StoreIoError, StoreDamagedError):
             self._drop_store()
             raise
 
-    def _settle(self, store: BufferStore) -> None:
-        """Before anything else happens to a store that was opened again: has it the commit that failed?"""
-        if self._attempt is None:
-            return
+    def _catch_up(self, store: BufferStore) -> None:
+        """Before all else with a store that was opened again: what has it lost, has it what failed?"""
         try:
-            self._attempt.settle(store)
+            store.remember(self._known)
+            if self._attempt is not None:
+                self._attempt.settle(store)
         except StoreError:
             self._drop_store()
             raise

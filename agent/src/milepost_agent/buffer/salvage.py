@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from milepost_agent.buffer import blocks
 from milepost_agent.buffer.schema import ORDINAL_MAX, SEQ_MAX, create, prepare, split_key
-from milepost_agent.buffer.spans import GAP_RUN_MAX, Span, Spans
+from milepost_agent.buffer.spans import Span, Spans
 from milepost_protocol.errors import ProtocolError
 from milepost_protocol.frame import read_header
 from milepost_protocol.samples import UNKNOWN_CLASS, GapReason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
     from milepost_agent.buffer.files import Files
@@ -70,10 +70,8 @@ def set_aside(files: Files, path: Path, why: str) -> None:
     files.sync_folder(path)
 
 
-def take_over(files: Files, path: Path, epoch: str, device: str, known: Sequence[OldStream] = ()) -> None:
+def take_over(files: Files, path: Path, epoch: str, device: str) -> None:
     """Make a buffer at ``path`` of the new ``epoch``, with all that a waiting file still tells.
-
-    ``known`` is what is known of its streams from elsewhere: how far they went, and what was receipted.
 
     Raises:
         sqlite3.Error, OSError: the disk refuses.
@@ -90,7 +88,7 @@ def take_over(files: Files, path: Path, epoch: str, device: str, known: Sequence
         with contextlib.closing(files.connect(waiting)) as old:
             with contextlib.suppress(sqlite3.Error):  # it may not even have a sound first page
                 prepare(old)
-            _copy(old, new, OldStream(1, epoch, device, 1, 0, None), known)
+            _copy(old, new, OldStream(1, epoch, device, 1, 0, None))
 
     create(files, path, fill)
 
@@ -106,10 +104,8 @@ def put_away(files: Files, path: Path) -> None:
     _remove_oldest(files, path)
 
 
-def start_over(
-    files: Files, path: Path, db: sqlite3.Connection, epoch: str, known: Sequence[OldStream]
-) -> None:
-    """Salvage the buffer at ``path``, which others have written to while ``db`` had it open; closes ``db``.
+def start_over(files: Files, path: Path, db: sqlite3.Connection) -> None:
+    """Have the buffer at ``path`` salvaged, which others have written to while ``db`` had it open; closes it.
 
     Raises:
         sqlite3.Error, OSError: the disk refuses.
@@ -117,8 +113,6 @@ def start_over(
     set_aside(files, path, f"buffer {path}: another program wrote to it while in use; find out which")
     # Closing writes the log back, into the file that is salvaged then.
     db.close()
-    take_over(files, path, epoch, known[-1].device, known)
-    put_away(files, path)
 
 
 def set_foreign_aside(files: Files, path: Path) -> None:
@@ -148,11 +142,9 @@ def _move_log(files: Files, path: Path, to: Path) -> None:
         files.rename(path.with_name(f"{path.name}-wal"), to.with_name(f"{to.name}-wal"))
 
 
-def _copy(
-    old: sqlite3.Connection, new: sqlite3.Connection, fresh: OldStream, known: Sequence[OldStream]
-) -> None:
+def _copy(old: sqlite3.Connection, new: sqlite3.Connection, fresh: OldStream) -> None:
     """Take over all streams of ``old``, and begin the ``fresh`` one behind them."""
-    streams = _completed(_streams(old), known)
+    streams = _streams(old)
     spans = Spans(new)
     tilers: dict[int, _Tiler] = {
         stream.ordinal: _Tiler(spans, stream.ordinal, stream.receipted + 1) for stream in streams.values()
@@ -174,20 +166,6 @@ def _copy(
     _insert_stream(new, fresh._replace(ordinal=newest + 1, device=before.device, state=before.state))
 
 
-def _completed(found: dict[int, OldStream], known: Sequence[OldStream]) -> dict[int, OldStream]:
-    """What was found in the file, as far as it was known to go."""
-    streams = dict(found)
-    for stream in known:
-        same = streams.get(stream.ordinal)
-        if same is None or same.epoch != stream.epoch:
-            streams[stream.ordinal] = stream
-        else:
-            streams[stream.ordinal] = same._replace(
-                next_seq=max(same.next_seq, stream.next_seq), receipted=max(same.receipted, stream.receipted)
-            )
-    return dict(sorted(streams.items()))
-
-
 class _Tiler:
     """Writes the spans of one stream without holes: what is missing between them becomes a gap."""
 
@@ -207,12 +185,10 @@ class _Tiler:
 
     def close(self, until: int) -> None:
         """Tell that all from the last span to before ``until`` is lost."""
-        while until > self.next_seq:
-            last = min(until - 1, self.next_seq + GAP_RUN_MAX - 1)
-            counts = _unknown(last - self.next_seq + 1)
-            self._spans.insert_gap(Span(self._ordinal, self.next_seq, last, counts, GapReason.CORRUPT))
+        if until > self.next_seq:
+            self._spans.insert_lost(self._ordinal, self.next_seq, until)
             self._is_empty = False
-            self.next_seq = last + 1
+            self.next_seq = until
 
 
 def _insert_stream(db: sqlite3.Connection, stream: OldStream) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from milepost_agent.buffer.blocks import merge_counts
 from milepost_agent.buffer.schema import SEQ_MAX, span_key, split_key
-from milepost_protocol.samples import Gap, GapReason
+from milepost_protocol.samples import UNKNOWN_CLASS, Gap, GapReason
 from milepost_protocol.signals import SignalClass
 
 if TYPE_CHECKING:
@@ -106,6 +106,14 @@ class Spans:
         """Take a span out."""
         self._db.execute("DELETE FROM span WHERE key = ?", (span_key(span.ordinal, span.first),))
         self._add(span, -1)
+
+    def insert_lost(self, ordinal: int, first: int, until: int) -> None:
+        """Tell that all from ``first`` to before ``until`` is lost, nobody knows what of it."""
+        while first < until:
+            last = min(until, first + GAP_RUN_MAX) - 1
+            counts = ((UNKNOWN_CLASS, last - first + 1),)
+            self.insert_gap(Span(ordinal, first, last, counts, GapReason.CORRUPT))
+            first = last + 1
 
     def insert_gap(self, gap: Span) -> None:
         """Add a gap, as one with its neighbours of the same reason: years of drops must stay few rows."""

@@ -285,6 +285,32 @@ class BufferStore:
             self._streams.delete(old)
             self._streams.insert(new, state)
 
+    def remember(self, known: Sequence[Stream]) -> None:
+        """Tell as lost what an earlier opening of the file had, up to ``known``, and this one has not.
+
+        A log with a rotten block loses what was committed after it without a trace, and a salvaged file may
+        have lost a stream as a whole. Seqs must not be given out again, and the server must hear of the loss.
+
+        Raises:
+            StoreError: the disk refuses; remember once it is open again.
+        """
+        rows = self._streams.rows
+        short = [row for row in known if row.epoch in rows and rows[row.epoch].next_seq < row.next_seq]
+        gone = [row for row in known if row.epoch not in rows and row.waiting]
+        if not short and not gone:
+            return
+        with self._transaction():
+            for row in short:
+                found = rows[row.epoch]
+                self._spans.insert_lost(found.ordinal, found.next_seq, row.next_seq)
+                self._streams.save(found._replace(next_seq=row.next_seq))
+            for row in gone:
+                if row.ordinal >= self.current.ordinal:
+                    self._spans.move(self.current.ordinal, 0, row.ordinal + 1)
+                    self._streams.renumber(row.ordinal + 1)
+                self._spans.insert_lost(row.ordinal, row.receipted + 1, row.next_seq)
+                self._streams.insert(row, None)
+
     def ranges_with(
         self, epoch: str, signal_class: SignalClass, after_seq: int, limit: int
     ) -> list[tuple[int, int]]:
@@ -401,11 +427,7 @@ class BufferStore:
                 str(self._path), "was removed or replaced while in use, and is put back; find out by whom"
             )
         if finding is Finding.OVERWRITTEN:
-            known = [
-                salvage.OldStream(row.ordinal, row.epoch, self._device, row.next_seq, row.receipted, None)
-                for row in self.streams
-            ]
-            salvage.start_over(self._files, self._path, self._db, self._new_epoch(), known)
+            salvage.start_over(self._files, self._path, self._db)
             raise StoreDamagedError(str(self._path), "was written to by another program while in use")
 
     def _new_epoch(self) -> str:

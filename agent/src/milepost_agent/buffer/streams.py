@@ -53,13 +53,20 @@ class Streams:
         )
         self.rows[stream.epoch] = stream
 
+    def renumber(self, ordinal: int) -> None:
+        """Give the current stream a later ``ordinal``."""
+        current = self.current
+        self._db.execute("UPDATE stream SET ordinal = ? WHERE ordinal = ?", (ordinal, current.ordinal))
+        self.rows[current.epoch] = current._replace(ordinal=ordinal)
+
     def insert(self, stream: Stream, state: str | None) -> None:
-        """Begin a stream, which becomes the current one."""
+        """Add a stream; the one with the highest ordinal is the current one."""
         self._db.execute(
             "INSERT INTO stream VALUES (?, ?, ?, ?, ?, ?)",
             (stream.ordinal, stream.epoch, self.device, stream.next_seq, stream.receipted, state),
         )
-        self.rows[stream.epoch] = stream
+        rows = sorted((*self.rows.values(), stream))
+        self.rows = {row.epoch: row for row in rows}
 
     def delete(self, stream: Stream) -> None:
         """Forget a stream of which nothing is left."""
