@@ -23,6 +23,7 @@ LOOK_S_MAX: Final = 30.0
 """A look at the battery that has not succeeded by then is over."""
 LOOK_PACE_S: Final = 0.5
 """Between the readings of one look."""
+NOT_ENABLED: Final = "always: power.is_enabled is false, or there is no source to go by"
 
 
 class PowerPolicy:
@@ -165,7 +166,7 @@ class PowerPolicy:
 
     def _reason(self) -> str:
         if self.stance is Stance.AWAKE:
-            return self._use.reason if self._limits.is_enabled else "the setting power.is_enabled is false"
+            return self._use.reason if self._limits.is_enabled else NOT_ENABLED
         return self._depth.reason if self.stance.is_closed else self._rest_reason
 
     def _enter(self, stance: Stance, at_s: float) -> None:
