@@ -92,7 +92,7 @@ class Link(Protocol):
     async def publish(self, topic: str, payload: bytes, *, is_retained: bool = False, qos: int = 1) -> None:
         """Publish; with QoS 1 this returns when the broker has acknowledged it, however long that takes.
 
-        Messages leave in the order of the calls.
+        Messages of one QoS leave in the order of the calls.
 
         Raises:
             PublishRefusedError: the broker does not take this message; the link stays.
