@@ -18,8 +18,6 @@ from typing import TYPE_CHECKING, Final
 
 from milepost_agent.backoff import Backoff
 from milepost_agent.errors import SourceConfigError
-from milepost_agent.sources.kuksa.dial import Dial
-from milepost_agent.sources.kuksa.mapping import wanted_paths
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -46,6 +44,8 @@ def open_kuksa(settings: Mapping[str, SettingValue], jitter: Callable[[], float]
             f'"kuksa" needs {" and ".join(missing)}; install the extra: pip install "milepost-agent[kuksa]"',
         )
     from milepost_agent.sources.kuksa.broker import connected  # noqa: PLC0415  (brings gRPC)
+    from milepost_agent.sources.kuksa.dial import Dial  # noqa: PLC0415
+    from milepost_agent.sources.kuksa.mapping import wanted_paths  # noqa: PLC0415
     from milepost_agent.sources.kuksa.session import KuksaSource  # noqa: PLC0415
 
     dial = Dial(
