@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from milepost_agent.clock import ClockReading
     from milepost_agent.edge import Edge
 
-HINT: Final = 'look again, or say "force" if the instrument really shows it'
+HINT: Final = 'Look again; --force ("force": true) enters what the instrument really shows.'
 
 
 class EntryDesk:
@@ -90,7 +90,8 @@ class EntryDesk:
     def _check(self, odometer_m: float, at_ms: int | None, *, force: bool) -> None:
         why = doubt(odometer_m, self._edge().odometer, is_past=at_ms is not None)
         if why and not force:
-            raise EntryError("implausible", f"{odometer_m / 1000:,.1f} km cannot be: {why}; {HINT}")
+            stop = "" if why.endswith("?") else "."
+            raise EntryError("implausible", f"{odometer_m / 1000:,.1f} km cannot be: {why}{stop} {HINT}")
 
     def facts(self) -> dict[str, Any]:
         """What status shows."""
