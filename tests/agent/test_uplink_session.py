@@ -257,3 +257,11 @@ def test_what_was_receipted_while_it_was_cut_is_not_under_way(seq: int) -> None:
     made.receipt(receipt(seq), 1.0)
     publish(made, 1, 10, 1.0)
     assert made.unreceipted_batches == 0
+
+
+def test_what_was_committed_above_the_watermark_while_it_was_cut_is_not_under_way() -> None:
+    # Receipts that say nothing new would never end its flight, and it would be sent again for ever.
+    made = session(stored=40)
+    made.receipt(receipt(10, (21, 30)), 1.0)
+    publish(made, 21, 30, 2.0)
+    assert made.unreceipted_batches == 0

@@ -234,7 +234,7 @@ class Session:
 
     def published(self, first: int, last: int, size_bytes: int, kind: Kind, now_s: float) -> None:
         """Seqs ``first`` to ``last`` were handed to the link; first or again."""
-        if last <= self.receipted:
+        if ranges.holds(((0, self.receipted), *self._above), first, last):
             return  # receipted while it was made
         again = [flight for flight in self._flights if flight.first <= last and first <= flight.last]
         if again:
