@@ -338,6 +338,14 @@ async def test_a_stop_in_the_middle_of_a_commit_loses_and_doubles_nothing(path: 
     assert [row.value for batch in stored(path) for row in batch.samples()] == list(range(400))
 
 
+async def test_a_stop_commits_all_that_waits_not_one_commit_of_it(path: Path) -> None:
+    desk = Desk(path, limits=SLOW)
+    desk.recorder.add(readings(250))
+    await desk.recorder.finish()
+    assert desk.recorder.pending == 0
+    assert [row.value for batch in stored(path) for row in batch.samples()] == list(range(250))
+
+
 async def test_a_buffer_in_use_is_told_to_who_asks(path: Path) -> None:
     other = open_store(path)
     desk = Desk(path)

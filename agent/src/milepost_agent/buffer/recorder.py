@@ -216,7 +216,7 @@ class Recorder:
             self._store.stop_checking()
         # Before the first sample the counters may be those of a car that was never taken up: zeros.
         if self.sampled or self.commits:
-            await self._flush()
+            await self._flush(is_last=True)
         if self.pending:
             _LOG.error("stopping with %d samples that the disk did not take", self.pending)
         await self._in_executor(self._drop_store)
@@ -230,10 +230,10 @@ class Recorder:
             except StoreError as error:
                 _LOG.error("%s", error)
 
-    async def _flush(self) -> None:
+    async def _flush(self, *, is_last: bool = False) -> None:
         waiting, self._waiting = self._waiting, []
         try:
-            while await self._commit_some() or (waiting and self._pending):
+            while await self._commit_some() or (self._pending and (waiting or is_last)):
                 pass
         except StoreError as error:
             for one in waiting:
