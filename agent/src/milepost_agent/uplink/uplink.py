@@ -271,9 +271,9 @@ class _Seen(NamedTuple):
 
 def _look(store: BufferStore, words: Sequence[Word], searches: Mapping[str, Search]) -> _Seen:
     """Make the store agree with what the server says of each epoch, which may also have gone back."""
-    stored = {stream.epoch: stream.next_seq - 1 for stream in store.streams}
+    last_seqs = {stream.epoch: stream.next_seq - 1 for stream in store.streams}
     for word in words:
-        if word.seq > stored.get(word.epoch, word.seq):
+        if word.seq > last_seqs.get(word.epoch, word.seq):
             # The file went back behind the server: seqs that it gives out again would pass for received.
             _go_past(store, word.epoch)
             continue

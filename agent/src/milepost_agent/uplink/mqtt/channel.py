@@ -68,10 +68,13 @@ class Channel(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """See ``asyncio.BaseProtocol``."""
         self._closed.set()
-        if isinstance(exc, OSError):
+        is_explained = isinstance(exc, OSError) and not isinstance(exc, trouble.CLOSED)
+        if self._liveness is None and not is_explained:
+            self.end(trouble.TURNED_AWAY_TLS if self._broker.tls else trouble.TURNED_AWAY)
+        elif isinstance(exc, OSError):
             self.end(trouble.explain(exc, self._broker.host))
         else:
-            self.end(str(exc) if exc else "the broker closed the connection")
+            self.end("the broker closed the connection")
 
     # --- For the user ------------------------------------------------------------------------------------
 

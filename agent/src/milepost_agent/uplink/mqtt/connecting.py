@@ -65,13 +65,16 @@ async def _reach(link: MqttLink, broker: Broker) -> None:
             lambda: link.channel, broker.host, broker.port, happy_eyeballs_delay=NEXT_ADDRESS_S
         )
         return
-    await loop.create_connection(
-        lambda: link.channel,
-        broker.host,
-        broker.port,
-        ssl=broker.tls,
-        server_hostname=broker.host,
-        ssl_handshake_timeout=CONNECT_S_MAX,
-        ssl_shutdown_timeout=CLOSE_S_MAX,
-        happy_eyeballs_delay=NEXT_ADDRESS_S,
-    )
+    try:
+        await loop.create_connection(
+            lambda: link.channel,
+            broker.host,
+            broker.port,
+            ssl=broker.tls,
+            server_hostname=broker.host,
+            ssl_handshake_timeout=CONNECT_S_MAX,
+            ssl_shutdown_timeout=CLOSE_S_MAX,
+            happy_eyeballs_delay=NEXT_ADDRESS_S,
+        )
+    except (ConnectionResetError, ConnectionAbortedError) as error:
+        raise LinkError(broker.address, trouble.HANDSHAKE) from error

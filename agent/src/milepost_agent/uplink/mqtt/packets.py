@@ -27,6 +27,8 @@ INCOMING_IN_FLIGHT_MAX: Final = 16
 CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK, PINGREQ, PINGRESP, DISCONNECT = (
     1, 2, 3, 4, 8, 9, 12, 13, 14,
 )  # fmt: skip
+_FROM_BROKER: Final = {kind << 4 for kind in (CONNACK, PUBACK, SUBACK, PINGRESP, DISCONNECT)}
+"""The first bytes of packets without flags."""
 _CLEAN: Final = 0x02
 _WILL: Final = 0x04
 _WILL_QOS_1: Final = 0x08
@@ -166,6 +168,8 @@ class Parser:
 
     def _head(self) -> tuple[int, int] | None:
         """Bytes of the next packet's fixed header and of its body, None while they are not known."""
+        if self._data and self._data[0] >> 4 != PUBLISH and self._data[0] not in _FROM_BROKER:
+            raise PacketError(f"a packet that begins with 0x{self._data[0]:02x}, which no broker sends to it")
         for place in range(1, 1 + wire.LENGTH_BYTES_MAX):
             if len(self._data) <= place:
                 return None
@@ -198,7 +202,7 @@ def _decode(version: int, kind: int, flags: int, body: Body) -> Packet:
         return Connack(code, body.properties() if body.left else {})
     if kind == DISCONNECT and version == V5:
         return Goodbye(body.number(1) if body.left else 0, _reason(body))
-    raise PacketError(f"a packet of kind {kind}, which no broker sends to this client")
+    raise PacketError("a farewell of the broker, which version 3.1.1 does not have")
 
 
 def _publish(version: int, flags: int, body: Body) -> Publish:

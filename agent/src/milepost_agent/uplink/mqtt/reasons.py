@@ -13,13 +13,15 @@ REFUSED: Final = 0x80
 _LOGIN: Final = "check [device] id and the secret in secret_file; the server shows whether it was revoked"
 _VERSION: Final = 'set [uplink] protocol = "3.1.1"'
 
-CONNACK_311: Final[Mapping[int, str]] = {
+CONNACK: Final[Mapping[int, str]] = {
     1: f"it does not speak this version of MQTT; {_VERSION}",
     2: "it does not take this device's id as a client id",
     3: "it is not ready to serve; it may be starting, or its store is not",
     4: f"wrong user name or password; {_LOGIN}",
     5: f"not authorised; {_LOGIN}",
+    0x87: f"not authorised; {_LOGIN}",
 }
+"""Codes of version 3.1.1, and what means something else there than in later packets."""
 REASONS_5: Final[Mapping[int, str]] = {
     0x80: "it says no more than no",
     0x81: "it found a packet malformed",
@@ -53,9 +55,9 @@ REASONS_5: Final[Mapping[int, str]] = {
 
 
 def connack(code: int) -> str:
-    """Why a connection was refused: codes of version 3.1.1 are below ``REFUSED``, those of 5 above."""
-    known = CONNACK_311 if code < REFUSED else REASONS_5
-    return f"the broker lets nobody in: {known.get(code, 'unknown')} (code {code})"
+    """Why a connection was refused; codes of version 3.1.1 are below ``REFUSED``, those of 5 above."""
+    meaning = CONNACK.get(code) or REASONS_5.get(code, "unknown")
+    return f"the broker does not let this device in: {meaning} (code {code})"
 
 
 def reason(code: int, said: str = "") -> str:

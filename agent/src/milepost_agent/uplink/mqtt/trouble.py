@@ -37,6 +37,22 @@ ALERTS: Final[Mapping[str, str]] = {
 }
 """By the end of OpenSSL's name for what was said, or heard, instead of a handshake."""
 
+CLOSED: Final = (ConnectionError, ssl.SSLEOFError)
+"""The other end closed, and did not say why."""
+HANDSHAKE: Final = (
+    "the connection was closed in the TLS handshake: does the broker speak TLS on this port? "
+    "try 8883, or set [uplink] tls = false"
+)
+TURNED_AWAY: Final = (
+    "the broker closed the connection before it answered: does it expect TLS on this port ([uplink] tls), "
+    "or another protocol?"
+)
+TURNED_AWAY_TLS: Final = (
+    "the broker closed the connection before it answered: it may ask for a certificate of this device "
+    "([uplink] cert_file), or not accept that one's signer or dates; its log says which"
+)
+"""With TLS 1.3 a client learns only after the handshake that it is not let in, if it is told at all."""
+
 
 def explain(error: OSError, host: str) -> str:
     """Why connecting to ``host`` failed, or why a connection broke."""
