@@ -28,7 +28,7 @@ from support.stores import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-SMALL = BufferLimits(bytes_max=1 << 20, free_bytes_min=0, free_inodes_min=0, age_ms_max=0)
+SMALL = BufferLimits(bytes_max=9 << 16, free_bytes_min=0, free_inodes_min=0, age_ms_max=0)
 
 
 @pytest.fixture
@@ -56,19 +56,19 @@ def counts(gaps: list[Gap]) -> dict[str, int]:
 
 def test_over_the_cap_the_least_valuable_class_goes_first_and_leaves_gaps(path: Path) -> None:
     store, random = open_store(path, SMALL), Random(1)
-    for number in range(150):
-        commit(store, noisy(4000, SPEED, random, 400), noisy(20, TRIPS, random), noisy(2, ODOMETER, random))
+    for number in range(40):
+        commit(store, noisy(2000, SPEED, random, 400), noisy(20, TRIPS, random), noisy(2, ODOMETER, random))
         commit(store, readings(1, DTC, start=number))
     facts = store.facts()
     assert facts.file_bytes <= SMALL.bytes_max
     assert set(facts.dropped) == {"series"}
-    assert facts.waiting == 150 * 4023
+    assert facts.waiting == 40 * 2023
     batches = all_batches(store, store.current.epoch)
     lost = counts([gap for batch in batches for gap in batch.gaps])
     kept = [row.signal for batch in batches for row in batch.samples()]
     assert lost == {"series": facts.dropped["series"]}
-    assert kept.count(SPEED) + lost["series"] == 150 * 4000
-    assert (kept.count(TRIPS), kept.count(ODOMETER), kept.count(DTC)) == (3_000, 300, 150)
+    assert kept.count(SPEED) + lost["series"] == 40 * 2000
+    assert (kept.count(TRIPS), kept.count(ODOMETER), kept.count(DTC)) == (800, 80, 40)
     store.close()
 
 
@@ -102,7 +102,7 @@ def test_a_fine_series_never_costs_a_stored_fault(path: Path) -> None:
 
 def test_a_long_run_of_drops_stays_one_gap(path: Path) -> None:
     store, random = open_store(path, SMALL), Random(4)
-    for _ in range(150):
+    for _ in range(80):
         commit(store, noisy(2000, ODOMETER, random))
     facts = store.facts()
     assert (facts.waiting_gaps, facts.waiting_gap_samples) == (1, facts.dropped["odometer"])

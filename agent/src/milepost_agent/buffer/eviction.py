@@ -94,7 +94,9 @@ class Evictor:
         )
 
     def _shortfall(self, incoming: list[Span], disk: policy.DiskFacts) -> policy.Shortfall:
-        incoming_bytes = sum(len(span.payload) + SPAN_OVERHEAD_BYTES for span in incoming)
+        incoming_bytes = sum(
+            len(span.payload) + SPAN_OVERHEAD_BYTES for span in incoming if span.reason is None
+        )
         return policy.shortfall(self._limits, disk, self.file(), incoming_bytes)
 
     def _evict(self, tier: str, free_pages_goal: int) -> None:

@@ -114,8 +114,11 @@ def _cap_pages(limits: BufferLimits, file: FileFacts) -> int:
 
 
 def shortfall(limits: BufferLimits, disk: DiskFacts, file: FileFacts, incoming_bytes: int) -> Shortfall:
-    """How many pages eviction has to free so that ``incoming_bytes`` can be committed."""
-    need_pages = -(-incoming_bytes // file.page_bytes) + PAGES_SLACK
+    """How many pages eviction has to free so that ``incoming_bytes`` of blocks can be committed.
+
+    A commit without blocks always fits: gaps and counters must not cost a stored fault.
+    """
+    need_pages = -(-incoming_bytes // file.page_bytes) + PAGES_SLACK if incoming_bytes else 0
     cap_pages = _cap_pages(limits, file)
     over_cap = file.pages - file.free_pages + need_pages - cap_pages
     may_grow = disk.free_bytes >= limits.free_bytes_min + need_pages * file.page_bytes
