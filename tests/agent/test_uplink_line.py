@@ -13,6 +13,7 @@ from milepost_agent.backoff import Backoff
 from milepost_agent.buffer.recorder import Recorder, RecorderLimits, Surroundings
 from milepost_agent.clock import SystemClock
 from milepost_agent.uplink import mqtt
+from milepost_agent.uplink.budget import Budget, BudgetLimits
 from milepost_agent.uplink.link import Broker
 from milepost_agent.uplink.session import FRESH_SEQS_MAX
 from milepost_agent.uplink.uplink import Uplink
@@ -30,25 +31,42 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from milepost_agent.buffer.store import BufferFacts
+    from milepost_protocol.samples import Sample
 
 __all__ = ["mosquitto"]
+
+
+NO_LIMITS = BudgetLimits()
 
 
 class Line:
     """A recorder and an uplink; ``add`` samples to one end and look what comes out at the other."""
 
     def __init__(
-        self, folder: Path, port: int, secret: str | None = None, reconnect_s_max: float = 0.2
+        self,
+        folder: Path,
+        port: int,
+        secret: str | None = None,
+        reconnect_s_max: float = 0.2,
+        *,
+        protocol: str = "3.1.1",
+        budget: BudgetLimits = NO_LIMITS,
     ) -> None:
         self.path = folder / "buffer.db"
         self.entropy = Entropy()
         limits = RecorderLimits(commit_interval_s=0.05, commit_samples_max=100, memory_samples_max=10_000)
         around = Surroundings(state=dict, clock=CLOCK.read, disk=lambda: DISK)
         self.recorder = Recorder(lambda: open_store(self.path, entropy=self.entropy), around, limits)
-        broker = Broker("127.0.0.1", port, DEVICE, secret, keepalive_s=5, tls=None)
+        broker = Broker("127.0.0.1", port, DEVICE, secret, keepalive_s=5, tls=None, protocol=protocol)
         self.backoff = Backoff(lambda: 0.0, 0.05, reconnect_s_max)
         self.uplink = Uplink(
-            broker, mqtt.connect, self.recorder, limits=QUICK, backoff=self.backoff, clock=SystemClock()
+            broker,
+            mqtt.connect,
+            self.recorder,
+            limits=QUICK,
+            backoff=self.backoff,
+            clock=SystemClock(),
+            budget=Budget(budget),
         )
         self.recorder.on_stored = self.uplink.wake
         self.stored = 0
@@ -291,3 +309,55 @@ async def test_receipts_on_short_connections_do_not_let_the_pause_begin_anew(
                 link.reset()  # as a broker does when another agent comes by the same name
             await until(lambda: line.uplink.connects == 4, "one more")
         assert line.backoff.next_s() == pytest.approx(0.05 * 2**3)
+
+
+async def test_when_the_bytes_of_the_day_are_used_up_only_faults_go(
+    tmp_path: Path, mosquitto: Mosquitto
+) -> None:
+    limits = BudgetLimits(bytes_per_day_max=8_000)
+    line = Line(tmp_path, mosquitto.port, budget=limits)
+    async with ReceiptGiver(mosquitto.port) as server, line.running():
+        for _ in range(100):
+            if line.uplink.allowance.why:
+                break
+            line.add(200)
+            await asyncio.sleep(0.1)
+        await until(lambda: line.uplink.allowance.why, "the end of the day's bytes")
+        line.add(50)
+        await until(lambda: line.recorder.pending == 0, "a commit")
+        line.recorder.add(readings(1, DTC))
+        await until(lambda: any(sample.signal == DTC for sample in heard(server)), "the fault")
+        assert (await line.facts()).waiting > 50
+        assert line.uplink.budget.used_bytes <= limits.bytes_per_day_max * 1.25
+
+
+def heard(server: ReceiptGiver) -> list[Sample]:
+    return [sample for batch in server.batches for sample in batch.samples()]
+
+
+async def test_a_strict_broker_of_mqtt_5_gets_batches_that_it_takes(tmp_path: Path) -> None:
+    limits = "max_packet_size 700\nmax_inflight_messages 2\n"
+    with Mosquitto(tmp_path / "mosquitto", extra=limits) as broker:
+        line = Line(tmp_path, broker.port, protocol="5")
+        async with ReceiptGiver(broker.port) as server, line.running():
+            line.add(2_000)
+            facts = await line.drained()
+            assert values(server, facts.epoch) == list(range(2_000))
+            assert not line.uplink.last_error
+
+
+async def test_batches_that_are_refused_are_seen_and_sent_again_once_they_are_taken(tmp_path: Path) -> None:
+    folder, acl = tmp_path / "mosquitto", f"topic read {topics.ack(DEVICE)}\n"
+    with Mosquitto(folder, acl=acl) as broker:
+        line = Line(tmp_path, broker.port, protocol="5")
+        async with line.running():
+            line.add(100)
+            await until(lambda: "not authorised" in line.uplink.last_error, "the refusal in the status")
+            assert line.uplink.is_connected
+            assert (await line.facts()).waiting == 100
+            broker.kill()
+            (folder / "acl").write_text("topic readwrite #\n")
+            broker.start()
+            async with ReceiptGiver(broker.port) as server:
+                facts = await line.drained()
+                assert values(server, facts.epoch) == list(range(100))

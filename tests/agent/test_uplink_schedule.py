@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from milepost_agent.buffer.streams import Stream
+from milepost_agent.uplink.budget import Allowance
 from milepost_agent.uplink.link import Granted
 from milepost_agent.uplink.schedule import Dispatch, Order, Schedule, Search
 from milepost_agent.uplink.session import FRESH_SEQS_MAX, OPEN_RANGES_MAX, URGENT_RANGES_MAX, Kind, Verdict
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 OLD, CURRENT = "0" * 15 + "1", "0" * 15 + "2"
 LIMITS = session_limits(batch_samples_min=10, batch_wait_s=30.0, receipt_timeout_s=20.0, resend_s_max=100.0)
 BATCH_BYTES = 100
+ONLY = {kind: Allowance(kind, 1_000) for kind in Kind}
 STEPS_MAX = 2_000
 
 
@@ -64,19 +66,19 @@ def test_the_current_epoch_does_not_wait_for_an_old_one() -> None:
 
 def test_kinds_that_are_not_allowed_wait() -> None:
     made = schedule((CURRENT, 0, 3_000))
-    assert made.wanted(0.0, Kind.FAULT) is None
-    order = made.wanted(0.0, Kind.FRESH)
+    assert made.wanted(0.0, ONLY[Kind.FAULT]) is None
+    order = made.wanted(0.0, ONLY[Kind.FRESH])
     publish(made, order)
-    assert made.wanted(0.0, Kind.FRESH) is None
-    assert made.wanted(0.0, Kind.BACKLOG) is not None
+    assert made.wanted(0.0, ONLY[Kind.FRESH]) is None
+    assert made.wanted(0.0, ONLY[Kind.BACKLOG]) is not None
 
 
 def test_a_resend_of_what_is_not_allowed_waits_too() -> None:
     made = schedule((CURRENT, 0, 100))
     made.acknowledged(publish(made, made.wanted(0.0)), 0.0)
     late_s = LIMITS.receipt_timeout_s
-    assert made.wanted(late_s, Kind.FAULT) is None
-    assert made.wanted(late_s, Kind.FRESH) is not None
+    assert made.wanted(late_s, ONLY[Kind.FAULT]) is None
+    assert made.wanted(late_s, ONLY[Kind.FRESH]) is not None
 
 
 @pytest.mark.parametrize(("granted", "batches"), [(None, LIMITS.window_batches), (1, 1), (2, 2), (60, 4)])
@@ -106,6 +108,12 @@ def test_faults_are_searched_for_once_and_as_many_as_there_is_room_for() -> None
     assert made.searches == {CURRENT: Search(100, URGENT_RANGES_MAX - 1)}
     made.hurry(CURRENT, [(30, 30)] * URGENT_RANGES_MAX, 101)
     assert made.searches == {CURRENT: Search(101, 0)}
+
+
+def test_a_batch_is_no_larger_than_what_is_left_of_the_day() -> None:
+    order = schedule((CURRENT, 0, 100)).wanted(0.0, Allowance(Kind.FRESH, 1_500))
+    assert order is not None
+    assert order.bytes_max == 1_500
 
 
 def test_a_batch_is_no_larger_than_the_broker_takes() -> None:

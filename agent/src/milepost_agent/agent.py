@@ -105,6 +105,7 @@ class Agent:
             backoff=Backoff(platform.random, config.uplink.reconnect_s_min, config.uplink.reconnect_s_max),
             clock=self.clock,
             channels=self.remote.channels(),
+            budget=parts.budget(config),
         )
         self.recorder.on_stored = self.uplink.wake
         self.keeper = parts.keeper(
@@ -127,7 +128,7 @@ class Agent:
         return frozenset(asking)
 
     def _counters(self) -> dict[str, object]:
-        return self.edge.state()
+        return self.edge.state() | {"uplink": self.uplink.budget.state()}
 
     def _table(self) -> Sequence[Task]:
         return (
@@ -202,6 +203,7 @@ class Agent:
                 await run_all(alone, stop)
 
     def _take_up(self, state: dict[str, Any] | None) -> None:
+        self.uplink.budget.restore((state or {}).get("uplink"))
         try:
             self.edge.restore(state or self.edge.state())
         except EdgeStateError as error:

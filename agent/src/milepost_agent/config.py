@@ -16,6 +16,8 @@ from milepost_agent.errors import ConfigError
 from milepost_agent.power.settings import REST_LINKS, SYSTEM_VOLTS
 from milepost_agent.sampler import Rule
 from milepost_agent.settings import LOG_LEVELS, SECTIONS, SOCKET_PATH_CHARACTERS_MAX, Config, plain, settings
+from milepost_agent.uplink.budget import QuietHours
+from milepost_agent.uplink.link import PROTOCOLS
 from milepost_protocol.errors import ProtocolError
 from milepost_protocol.identity import check_device_id, check_vin
 from milepost_protocol.signals import catalogue
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from types import UnionType
 
     from milepost_agent.power.settings import Power
-    from milepost_agent.settings import Setting
+    from milepost_agent.settings import Setting, Uplink
 
 SECRET_BYTES_MAX: Final = 1024
 SOURCES_MAX: Final = 16
@@ -121,23 +123,33 @@ def check_whole(config: Config) -> None:
             check_vin(config.vehicle.vin)
     except ProtocolError as error:
         raise ConfigError("vehicle.vin", str(error)) from error
-    if not _is_host(config.uplink.host):
-        raise ConfigError(
-            "uplink.host",
-            f"is {config.uplink.host!r}; it must be the name or address alone; its port is uplink.port",
-        )
-    if config.uplink.reconnect_s_max < config.uplink.reconnect_s_min:
-        raise ConfigError("uplink.reconnect_s_max", "is below uplink.reconnect_s_min")
-    if bool(config.uplink.cert_file) != bool(config.uplink.key_file):
-        raise ConfigError("uplink.cert_file", "and uplink.key_file belong together: give both or none")
-    if not config.uplink.tls and (config.uplink.ca_file or config.uplink.cert_file):
-        raise ConfigError("uplink.tls", "is false, but certificates are named; set it to true")
+    _check_uplink(config.uplink)
     if config.log.level not in LOG_LEVELS:
         raise ConfigError("log.level", f"is {config.log.level!r}; it must be one of {', '.join(LOG_LEVELS)}")
     _check_power(config.power)
     _check_entry(config)
     if config.profile:
         consent_of(config.consent)
+
+
+def _check_uplink(uplink: Uplink) -> None:
+    if not _is_host(uplink.host):
+        raise ConfigError(
+            "uplink.host",
+            f"is {uplink.host!r}; it must be the name or address alone; its port is uplink.port",
+        )
+    if uplink.reconnect_s_max < uplink.reconnect_s_min:
+        raise ConfigError("uplink.reconnect_s_max", "is below uplink.reconnect_s_min")
+    if bool(uplink.cert_file) != bool(uplink.key_file):
+        raise ConfigError("uplink.cert_file", "and uplink.key_file belong together: give both or none")
+    if not uplink.tls and (uplink.ca_file or uplink.cert_file):
+        raise ConfigError("uplink.tls", "is false, but certificates are named; set it to true")
+    if uplink.protocol not in PROTOCOLS:
+        raise ConfigError("uplink.protocol", f"is {uplink.protocol!r}; it must be {' or '.join(PROTOCOLS)}")
+    if uplink.quiet_hours and QuietHours.parse(uplink.quiet_hours) is None:
+        raise ConfigError("uplink.quiet_hours", f"is {uplink.quiet_hours!r}; write it as 22:00-06:00 (UTC)")
+    if uplink.metered and not uplink.bytes_per_day_max:
+        raise ConfigError("uplink.metered", "is true, but there are no bytes to pace; set bytes_per_day_max")
 
 
 def _check_entry(config: Config) -> None:

@@ -20,6 +20,7 @@ from milepost_agent.power.keeper import Keeper, KeeperLimits
 from milepost_agent.power.machine import line_reader
 from milepost_agent.power.settings import power_limits
 from milepost_agent.sources import open_source
+from milepost_agent.uplink.budget import Budget, BudgetLimits, QuietHours
 from milepost_agent.uplink.link import Broker
 from milepost_agent.uplink.session import SessionLimits
 from milepost_protocol.identity import check_vin
@@ -118,6 +119,15 @@ def broker(config: Config) -> Broker:
         secret=read_secret(Path(secret_file)) if secret_file else None,
         keepalive_s=uplink.keepalive_s,
         tls=_tls(config) if uplink.tls else None,
+        protocol=uplink.protocol,
+    )
+
+
+def budget(config: Config) -> Budget:
+    """What may be sent, and when."""
+    uplink = config.uplink
+    return Budget(
+        BudgetLimits(uplink.bytes_per_day_max, uplink.metered, QuietHours.parse(uplink.quiet_hours))
     )
 
 

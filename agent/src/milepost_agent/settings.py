@@ -118,13 +118,52 @@ class Uplink:
     ca_file: str = _setting("certificates (PEM) to trust instead of the system's", "")
     cert_file: str = _setting("the device's own certificate (PEM), where the broker asks for one", "")
     key_file: str = _setting("the key of cert_file (PEM)", "")
+    protocol: str = _setting(
+        "version of MQTT: 3.1.1, which every broker speaks, or 5, which also tells what a broker refuses",
+        "3.1.1",
+    )
     keepalive_s: int = _setting(
-        "a silent connection is tested after this time and given up after twice as long", 30, "s", 5, 3600
+        "a broker that was not heard for so long is asked, and given up after half as long again; a broker "
+        "of MQTT 5 may set another time",
+        30,
+        "s",
+        5,
+        3600,
     )
     reconnect_s_min: float = _setting(
-        "first pause before connecting again; it doubles, with jitter", 1.0, "s", 0.05, 3600
+        "bound of the first pause before connecting again; it doubles, and pauses are drawn evenly below it",
+        1.0,
+        "s",
+        0.05,
+        3600,
     )
-    reconnect_s_max: float = _setting("longest pause before connecting again", 120.0, "s", 0.05, 86_400)
+    reconnect_s_max: float = _setting(
+        "highest bound of that pause; while its broker is away, a fleet of n tries 2 n / this times a second",
+        120.0,
+        "s",
+        0.05,
+        86_400,
+    )
+    bytes_per_day_max: int = _setting(
+        "messages sent and received in a day of UTC, with their framing in MQTT, without TCP, TLS and pings; "
+        "faults may take a quarter more; 0: no limit",
+        0,
+        "bytes",
+        0,
+        1_000_000_000_000,
+        remote=True,
+    )
+    metered: bool = _setting(
+        "the backlog of an outage keeps to an even pace over the day's bytes, which so last for what is new",
+        False,
+        remote=True,
+    )
+    quiet_hours: str = _setting(
+        "time of the day in UTC in which only faults are sent, such as 22:00-06:00; the connection stays; "
+        "ignored while the clock is not trusted; empty: none",
+        "",
+        remote=True,
+    )
     window_batches: int = _setting("batches that the broker has not acknowledged", 4, "batches", 1, 10)
     unreceipted_batches_max: int = _setting(
         "batches that the server has not receipted", 16, "batches", 1, 1000

@@ -97,6 +97,8 @@ def _uplink(agent: Observed) -> dict[str, Any]:
         "resends": schedule.resends,
         "batches": uplink.batches,
         "batch_bytes": uplink.batch_bytes,
+        "today_bytes": uplink.budget.used_bytes,
+        "held_back": uplink.allowance.why,
         "receipts": dict(uplink.receipts),
     }
 
@@ -199,6 +201,8 @@ def _uplink_lines(uplink: Mapping[str, Any]) -> Iterator[str]:
         f"sent      up to seq {uplink['sent_seq']:,} of epoch {uplink['epoch'] or '(none yet)'}; "
         f"{uplink['batches']:,} batches, {uplink['batch_bytes']:,} bytes, {uplink['resends']:,} resends"
     )
+    held_back = f"; {uplink['held_back']}" if uplink["held_back"] else ""
+    yield f"          {uplink['today_bytes']:,} bytes of messages today{held_back}"
 
 
 def _power_lines(power: Mapping[str, Any]) -> Iterator[str]:

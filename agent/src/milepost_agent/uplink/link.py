@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator
+
+PROTOCOLS: Final = ("3.1.1", "5")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class Broker:
     keepalive_s: int
     tls: ssl.SSLContext | None
     protocol: str = "3.1.1"
-    """Of MQTT: 3.1.1 or 5."""
+    """Of MQTT, one of ``PROTOCOLS``."""
 
     @property
     def address(self) -> str:

@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from milepost_agent.uplink.budget import EVERYTHING, Allowance
 from milepost_agent.uplink.link import Granted
 from milepost_agent.uplink.session import URGENT_RANGES_MAX, Kind, Session, SessionLimits, Verdict, Want
 from milepost_agent.uplink.window import Crossing, Window
@@ -136,26 +137,24 @@ class Schedule:
         if epoch in self._sessions:
             self._sessions[epoch].hurry(found, searched)
 
-    def wanted(self, now_s: float, allowed: Kind = Kind.BACKLOG) -> Order | None:
-        """What to publish now, of ``allowed`` kinds and those before; None if nothing, or no room."""
+    def wanted(self, now_s: float, allowance: Allowance = EVERYTHING) -> Order | None:
+        """What to publish now of what is allowed; None if nothing, or no room."""
         if not self._is_connected or not self.window.has_room():
             return None
-        oldest_first = tuple(self._sessions.values())
-        looks = [session.overdue(now_s) for session in oldest_first]
-        for session, want in zip(oldest_first, looks, strict=True):
-            if want is not None and want.kind <= allowed:
-                return self._order(session, want)
-        return self._first_time(now_s, allowed) if self._may_send_new() else None
+        bytes_max = min(self.window.batch_bytes_max, allowance.bytes_max)
+        for session in self._sessions.values():
+            want = session.overdue(now_s)
+            if want is not None and want.kind in allowance:
+                return Order(session.epoch, want, bytes_max)
+        return self._first_time(now_s, allowance, bytes_max) if self._may_send_new() else None
 
-    def _first_time(self, now_s: float, allowed: Kind) -> Order | None:
+    def _first_time(self, now_s: float, allowance: Allowance, bytes_max: int) -> Order | None:
         for kind in Kind:
-            if kind > allowed:
-                break
-            is_backlog = kind is Kind.BACKLOG
-            for session in self._sessions.values() if is_backlog else reversed(self._sessions.values()):
-                want = session.wanted(kind, now_s)
+            oldest_first = tuple(self._sessions.values())
+            for session in oldest_first if kind is Kind.BACKLOG else reversed(oldest_first):
+                want = session.wanted(kind, now_s) if kind in allowance else None
                 if want is not None:
-                    return self._order(session, want)
+                    return Order(session.epoch, want, bytes_max)
         return None
 
     def _may_send_new(self) -> bool:
@@ -164,9 +163,6 @@ class Schedule:
             self.unreceipted_batches < self._limits.unreceipted_batches_max
             and under_way_bytes < self._limits.unreceipted_bytes_max
         )
-
-    def _order(self, session: Session, want: Want) -> Order:
-        return Order(session.epoch, want, self.window.batch_bytes_max)
 
     def published(self, order: Order, first: int, last: int, size_bytes: int, now_s: float) -> Dispatch:
         """The batch that was cut for ``order`` was handed to the link."""

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from milepost_agent.buffer.cutting import Size
 from milepost_agent.errors import LinkError, PublishRefusedError, StoreError
 from milepost_agent.pulse import BUFFER_S_MAX, Pulse
+from milepost_agent.uplink.budget import EVERYTHING, LOOK_AGAIN_S, Budget, BudgetLimits
+from milepost_agent.uplink.counted import CountedLink
 from milepost_agent.uplink.link import Subscription, Terms
 from milepost_agent.uplink.schedule import Schedule, Search
 from milepost_agent.uplink.session import Kind, SessionLimits, Verdict
@@ -82,6 +84,7 @@ class Uplink:
         backoff: Backoff,
         clock: Callable[[], ClockReading],
         channels: Channels | None = None,
+        budget: Budget | None = None,
     ) -> None:
         self._broker = broker
         self._connect = connect
@@ -95,6 +98,8 @@ class Uplink:
         self._link: Link | None = None
         self._connected_s = math.inf
         self.schedule = Schedule(limits)
+        self.budget = budget or Budget(BudgetLimits())
+        self.allowance = EVERYTHING
         self.connects = 0
         self.last_error = ""
         self.batches = 0
@@ -146,8 +151,8 @@ class Uplink:
         self.last_error = text
 
     async def _connection(self) -> None:
-        async with self._connect(self._broker, self._terms()) as link:
-            self._link = link
+        async with self._connect(self._broker, self._terms()) as bare:
+            self._link = link = CountedLink(bare, self._spend)
             self.connects += 1
             self._connected_s = self._now_s()
             _LOG.info("connected to %s", self._broker.address)
@@ -178,6 +183,9 @@ class Uplink:
             channels.will(self.connects + 1) if channels.will else None,
         )
 
+    def _spend(self, size_bytes: int) -> None:
+        self.budget.spend(size_bytes, self._clock())
+
     def _now_s(self) -> float:
         return self._clock().mono_s
 
@@ -186,17 +194,22 @@ class Uplink:
             self.pulse.beat()
             self._wake.clear()
             await self._follow()
-            now_s = self._now_s()
-            order = self.schedule.wanted(now_s)
+            now = self._clock()
+            self.allowance = self.budget.allowed(now)
+            order = self.schedule.wanted(now.mono_s, self.allowance)
             if order is None:
-                await self._sleep_until(self.schedule.wake_at_s(now_s), now_s)
+                await self._sleep_until(self._wake_at_s(now.mono_s), now.mono_s)
                 continue
             cut = await self._cut(order)
             if cut is None:
-                await self._sleep_until(now_s + self._limits.batch_wait_s, now_s)
+                await self._sleep_until(now.mono_s + self._limits.batch_wait_s, now.mono_s)
                 continue
             dispatch = self.schedule.published(order, cut.first, cut.last, len(cut.payload), self._now_s())
             group.create_task(self._publish(link, dispatch, cut))
+
+    def _wake_at_s(self, now_s: float) -> float:
+        is_held_back = bool(self.allowance.why)
+        return min(self.schedule.wake_at_s(now_s), now_s + LOOK_AGAIN_S if is_held_back else math.inf)
 
     async def _cut(self, order: Order) -> Cut | None:
         now, want = self._clock(), order.want
