@@ -112,7 +112,7 @@ def _kill_embedded() -> Verdict:
 
 
 def _kill_mosquitto() -> Verdict:
-    with tempfile.TemporaryDirectory() as folder, postgres.running() as cluster:
+    with tempfile.TemporaryDirectory() as folder, postgres.running(is_durable=True) as cluster:
         road = Road(Path(folder), database_url=cluster.create("road"), external_broker_port=free_port())
         with RuledMosquitto(road.server, Path(folder) / "mosquitto", road.mqtt_port) as broker, road:
             road.register(AGENTS)

@@ -17,7 +17,6 @@ from milepost_server.broker import rules
 from milepost_server.cli import main
 from milepost_server.ingest.arrivals import Arrival
 from milepost_server.ingest.transport import BrokerAddress, Transport
-from milepost_server.store import migrations
 from milepost_server.store.engine import open_store
 from milepost_server.store.schema import readings
 from support import mosquitto
@@ -74,10 +73,9 @@ async def wait_for(port: int) -> None:
 
 
 @pytest.fixture
-async def site(tmp_path: Path) -> AsyncIterator[Site]:
+async def site(tmp_path: Path, newest_sqlite_url: str) -> AsyncIterator[Site]:
     secret_files.make(tmp_path / "secrets")
-    store = open_store(f"sqlite:///{tmp_path / 'milepost.db'}")
-    await migrations.upgrade(store)
+    store = open_store(newest_sqlite_url)
     secrets = {
         device_id: (await register(store, device_id, vin)).secret
         for device_id, vin in (("gw-1", "1M8GDM9AXKP042788"), ("gw-2", OTHER_VIN))

@@ -25,7 +25,7 @@ from milepost_server import secret_files, settings
 from milepost_server.broker import rules
 from milepost_server.broker.service import BrokerService
 from milepost_server.errors import BrokerError
-from milepost_server.store import devices, migrations
+from milepost_server.store import devices
 from milepost_server.store.engine import Store, open_store
 from support.mqtt_device import connected
 from support.ports import free_port
@@ -100,9 +100,8 @@ class Broker:
 
 
 @pytest.fixture
-async def broker(tmp_path: Path) -> AsyncIterator[Broker]:
-    store = open_store(f"sqlite:///{tmp_path / 'milepost.db'}")
-    await migrations.upgrade(store)
+async def broker(tmp_path: Path, newest_sqlite_url: str) -> AsyncIterator[Broker]:
+    store = open_store(newest_sqlite_url)
     broker = Broker(tmp_path, store)
     broker.one = await register(store, "gw-1")
     broker.two = await register(store, "gw-2", OTHER_VIN)

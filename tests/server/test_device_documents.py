@@ -14,7 +14,7 @@ from milepost_protocol.device_documents import Farewell, Refusal, Reported
 from milepost_protocol.limits import DOCUMENT_BYTES_MAX
 from milepost_server.ingest.arrivals import Arrival
 from milepost_server.ingest.keeper import Keeper
-from milepost_server.store import device_configs, device_facts, devices, migrations
+from milepost_server.store import device_configs, device_facts, devices
 from milepost_server.store.device_configs import REVISIONS_KEPT_MAX
 from milepost_server.store.engine import open_store
 from support.batches import DEVICE
@@ -81,10 +81,9 @@ def desk(store: Store) -> Desk:
 
 
 @pytest.fixture
-async def light_desk(sqlite_url: str) -> AsyncIterator[Desk]:
+async def light_desk(newest_sqlite_url: str) -> AsyncIterator[Desk]:
     """On SQLite alone: for what does not depend on the database."""
-    store = open_store(sqlite_url)
-    await migrations.upgrade(store)
+    store = open_store(newest_sqlite_url)
     yield Desk(store)
     await store.close()
 

@@ -19,6 +19,7 @@ from milepost_simulator.car import pids
 from milepost_simulator.car.short_drive import make_short_drive
 from milepost_simulator.demo.accounts import READINGS, RECEIPTS, Accounts
 from milepost_simulator.errors import SamplesMissingError
+from support.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,7 +107,7 @@ def test_a_bounded_run_checks_itself_and_leaves_nothing(tmp_path: Path, runs: li
 
 def test_it_goes_on_until_ctrl_c_and_takes_up_again(tmp_path: Path, runs: list[Run]) -> None:
     folder = tmp_path / "demo"
-    first = Run(folder)
+    first = Run(folder, "--port", str(free_port()))
     runs.append(first)
     first.until("go on with all this after Ctrl-C")
     (status,) = re.findall(r"how an agent is: (.+)", first.said)
@@ -130,7 +131,7 @@ def test_it_goes_on_until_ctrl_c_and_takes_up_again(tmp_path: Path, runs: list[R
 
 
 def test_a_process_that_dies_is_told_by_name(tmp_path: Path, runs: list[Run]) -> None:
-    run = Run(tmp_path / "demo")
+    run = Run(tmp_path / "demo", "--port", str(free_port()))
     runs.append(run)
     run.until("What to try next")
     run.child("milepost-agent").kill()

@@ -1,4 +1,4 @@
-"""A real PostgreSQL of its own for the tests: a new cluster on a free port of 127.0.0.1, fsync on."""
+"""A real PostgreSQL of its own for the tests: a new cluster on a free port of 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -41,10 +41,11 @@ class Postgres:
         """Where ``database`` is, for the server's ``database_url`` and for psycopg alike."""
         return f"postgresql://{USER}@127.0.0.1:{self.port}/{database}"
 
-    def create(self, database: str) -> str:
-        """Make an empty database; return its URL."""
+    def create(self, database: str, template: str = "template1") -> str:
+        """Make a database, a copy of ``template``, by default an empty one; return its URL."""
+        command = f'CREATE DATABASE "{database}" TEMPLATE "{template}"'
         with psycopg.connect(self.url(), autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{database}"')  # type: ignore[call-overload]
+            connection.execute(command)  # type: ignore[call-overload]
         return self.url(database)
 
     def drop(self, database: str) -> None:
@@ -71,16 +72,21 @@ def binaries() -> Path:
 
 
 @contextmanager
-def running() -> Iterator[Postgres]:
-    """Run a new cluster in a folder of its own for the block."""
+def running(*, is_durable: bool) -> Iterator[Postgres]:
+    """Run a new cluster in a folder of its own for the block.
+
+    Args:
+        is_durable: whether a commit outlives the machine too. One that need not outlives the end of every
+            process all the same, and costs no wait for the disk.
+    """
     # Not below pytest's folders: those are closed to the user that PostgreSQL runs as.
     with tempfile.TemporaryDirectory(prefix="milepost-postgres-") as name:
         folder = Path(name)
         folder.chmod(0o755)
-        yield from _running(folder)
+        yield from _running(folder, is_durable=is_durable)
 
 
-def _running(folder: Path) -> Iterator[Postgres]:
+def _running(folder: Path, *, is_durable: bool) -> Iterator[Postgres]:
     bin_dir = binaries()
     data = folder / "data"
     data.mkdir(mode=0o700)
@@ -96,7 +102,7 @@ def _running(folder: Path) -> Iterator[Postgres]:
         "port": port,
         "listen_addresses": "127.0.0.1",
         "unix_socket_directories": "",
-        "fsync": "on",
+        "fsync": "on" if is_durable else "off",
         "max_connections": 60,
         "shared_buffers": "32MB",
     }
