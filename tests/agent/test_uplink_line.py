@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from random import Random
 from typing import TYPE_CHECKING
 
 import aiomqtt
@@ -12,18 +13,20 @@ import pytest
 from milepost_agent.backoff import Backoff
 from milepost_agent.buffer.recorder import Recorder, RecorderLimits, Surroundings
 from milepost_agent.clock import SystemClock
+from milepost_agent.readings import Reading
 from milepost_agent.uplink import mqtt
 from milepost_agent.uplink.budget import Budget, BudgetLimits
 from milepost_agent.uplink.link import Broker
 from milepost_agent.uplink.session import FRESH_SEQS_MAX
 from milepost_agent.uplink.uplink import Uplink
+from milepost_agent.uplink.window import QUEUE_S
 from milepost_protocol import topics
 from milepost_protocol.samples import GapReason
-from support.links import Link
+from support.links import CHUNK_BYTES, Link
 from support.mosquitto import Mosquitto, mosquitto
 from support.receipts import ReceiptGiver
-from support.sessions import QUICK
-from support.stores import CLOCK, DEVICE, DISK, DTC, Entropy, open_store, readings
+from support.sessions import QUICK, session_limits
+from support.stores import CLOCK, DEVICE, DISK, DTC, ODOMETER, Entropy, open_store, readings
 from support.waiting import WAIT_S_MAX, until
 
 if TYPE_CHECKING:
@@ -31,12 +34,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from milepost_agent.buffer.store import BufferFacts
+    from milepost_agent.uplink.session import SessionLimits
     from milepost_protocol.samples import Sample
 
 __all__ = ["mosquitto"]
 
 
 NO_LIMITS = BudgetLimits()
+SLOW_BYTES_S = 6_400.0
 
 
 class Line:
@@ -51,19 +56,20 @@ class Line:
         *,
         protocol: str = "3.1.1",
         budget: BudgetLimits = NO_LIMITS,
+        limits: SessionLimits = QUICK,
     ) -> None:
         self.path = folder / "buffer.db"
         self.entropy = Entropy()
-        limits = RecorderLimits(commit_interval_s=0.05, commit_samples_max=100, memory_samples_max=10_000)
+        when = RecorderLimits(commit_interval_s=0.05, commit_samples_max=100, memory_samples_max=100_000)
         around = Surroundings(state=dict, clock=CLOCK.read, disk=lambda: DISK)
-        self.recorder = Recorder(lambda: open_store(self.path, entropy=self.entropy), around, limits)
+        self.recorder = Recorder(lambda: open_store(self.path, entropy=self.entropy), around, when)
         broker = Broker("127.0.0.1", port, DEVICE, secret, keepalive_s=5, tls=None, protocol=protocol)
         self.backoff = Backoff(lambda: 0.0, 0.05, reconnect_s_max)
         self.uplink = Uplink(
             broker,
             mqtt.connect,
             self.recorder,
-            limits=QUICK,
+            limits=limits,
             backoff=self.backoff,
             clock=SystemClock(),
             budget=Budget(budget),
@@ -361,3 +367,25 @@ async def test_batches_that_are_refused_are_seen_and_sent_again_once_they_are_ta
             async with ReceiptGiver(broker.port) as server:
                 facts = await line.drained()
                 assert values(server, facts.epoch) == list(range(100))
+
+
+async def test_a_fault_does_not_wait_behind_a_backlog_on_a_slow_link(
+    tmp_path: Path, mosquitto: Mosquitto
+) -> None:
+    random = Random(64)
+    async with Link(mosquitto.port).serving() as link, ReceiptGiver(mosquitto.port) as server:
+        wide = session_limits(window_batches=10, unreceipted_batches_max=40, unreceipted_bytes_max=400_000)
+        line = Line(tmp_path, link.port, limits=wide)
+        link.pause_s = CHUNK_BYTES / SLOW_BYTES_S
+        # Nothing that compresses: four bytes a sample, a backlog of half a minute and more.
+        line.recorder.add(
+            Reading(ODOMETER, float(random.getrandbits(31)), CLOCK.mono_s) for _ in range(50_000)
+        )
+        async with line.running():
+            await until(lambda: len(heard(server)) > 8_000, "the link's rate to be known")
+            line.recorder.add(readings(1, DTC))
+            await until(lambda: line.recorder.sampled > 50_000 and not line.recorder.pending, "a commit")
+            before = len(heard(server))
+            await until(lambda: any(sample.signal == DTC for sample in heard(server)), "the fault")
+            assert len(heard(server)) - before < (QUEUE_S + 2) * SLOW_BYTES_S / 4
+            assert line.uplink.schedule.rate_bytes_s == pytest.approx(SLOW_BYTES_S, rel=0.3)
