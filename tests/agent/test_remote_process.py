@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 import milepost_agent
-from milepost_protocol.device_documents import digest
 from milepost_protocol.signals import catalogue
 from support.agents import COUNTER, EVERY_ROW, AgentProcess, write_drive
 from support.device_spy import DeviceSpy, desired, profile
@@ -76,7 +75,7 @@ async def test_who_subscribes_later_hears_the_birth_and_the_will_of_a_killed_age
         assert later.was_retained
         assert (birth["connection"], birth["agent"]) == (1, milepost_agent.__version__)
         assert birth["epoch"] == agent.status()["buffer"]["epoch"]
-        assert birth["catalogue"] == digest(catalogue())
+        assert birth["catalogue"] == catalogue().digest
         assert birth["sources"] == ["replay"]
         assert COUNTER in birth["signals"]
         assert LOAD not in birth["signals"], "no profile names it"

@@ -14,8 +14,9 @@ from pydantic import ValidationError
 
 from milepost_protocol import documents, limits
 from milepost_protocol.desired import DAY_MS, read_desired
-from milepost_protocol.device_documents import Birth, Farewell, Refusal, Reported, digest
+from milepost_protocol.device_documents import Birth, Farewell, Refusal, Reported
 from milepost_protocol.device_schema import WireDesired, check_desired, read_reported, read_state
+from milepost_protocol.documents import digest
 from milepost_protocol.errors import DocumentError, LimitError
 from milepost_protocol.signals import catalogue
 
@@ -55,7 +56,7 @@ def birth(**changes: Any) -> Birth:
         "agent": "0.1.0",
         "vss": "6.0",
         "epoch": "9f3a1c77e0b24d51",
-        "catalogue": digest(catalogue()),
+        "catalogue": catalogue().digest,
         "signals": ("Vehicle.TraveledDistance",),
         "sources": ("elm327",),
         "clock": "synced",
@@ -219,4 +220,9 @@ def test_unknown_fields_of_what_a_device_says_are_passed_over() -> None:
 def test_the_digest_changes_with_the_catalogue() -> None:
     known = catalogue()
     less = type(known)(known.vss, dict(list(known.signals.items())[1:]))
-    assert digest(known) == digest(catalogue()) != digest(less)
+    assert digest(known) != digest(less)
+
+
+def test_the_catalogue_names_itself_by_its_digest() -> None:
+    known = catalogue()
+    assert known.digest == digest(known), f'set digest = "{digest(known)}" in catalogue.toml'

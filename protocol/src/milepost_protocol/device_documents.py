@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from milepost_protocol.desired import Scalar
-    from milepost_protocol.signals import Catalogue
 
 LOST = "lost"
 """Why a device is gone that did not say so itself: the broker published its last will."""
@@ -38,7 +36,7 @@ class Birth:
         run, connection: 16 random hexadecimal digits for each start, and a count of its connections.
         agent: version of the software.
         epoch: of the buffer, "" while it is not open.
-        catalogue: digest of the catalogue that the agent knows (``digest``).
+        catalogue: that the agent knows, by its ``Catalogue.digest``.
         signals: what its sampling rules let pass, if a source reads it.
         sources: kinds of the sources that it reads.
         clock: trust in the device's time now: synced, rtc or untrusted.
@@ -168,15 +166,6 @@ class Reported:
                 "settable": list(self.settable),
             }
         )
-
-
-def digest(known: Catalogue) -> str:
-    """16 hexadecimal digits that change whenever a signal, its unit, type, class or bounds do."""
-    rows = [
-        f"{s.path} {s.datatype} {s.unit} {s.signal_class} {s.per_unit} {s.minimum} {s.maximum}"
-        for s in known.signals.values()
-    ]
-    return hashlib.sha256("\n".join([known.vss, *sorted(rows)]).encode()).hexdigest()[:16]
 
 
 def _encoded(fields: Mapping[str, Any]) -> bytes:

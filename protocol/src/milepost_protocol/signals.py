@@ -111,10 +111,14 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """All signals by path, and the VSS version that their names are taken from."""
+    """All signals by path, the VSS version that their names are taken from, and what names both together.
+
+    ``digest``: 16 hexadecimal digits that change whenever a signal, its unit, type, class or bounds do.
+    """
 
     vss: str
     signals: Mapping[str, Signal]
+    digest: str = ""
 
     def __getitem__(self, path: str) -> Signal:
         """The signal at ``path``.
@@ -137,7 +141,7 @@ def catalogue() -> Catalogue:
     text = Path(__file__).with_name("catalogue.toml").read_text(encoding="utf-8")
     document = tomllib.loads(text)
     signals = {row["path"]: _signal(row) for row in document["signal"]}
-    return Catalogue(vss=document["vss"], signals=MappingProxyType(signals))
+    return Catalogue(document["vss"], MappingProxyType(signals), document["digest"])
 
 
 def _signal(row: dict[str, object]) -> Signal:

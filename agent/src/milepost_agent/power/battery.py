@@ -7,10 +7,11 @@ half shortens its life. Neither a reading under load nor one soon after charging
 from __future__ import annotations
 
 from collections import deque
-from statistics import median
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from milepost_agent.power.limits import PowerLimits
 
 WINDOW_READINGS: Final = 5
@@ -72,8 +73,15 @@ class Battery:
         """The smoothed voltage, None where too little was heard or too long ago."""
         if len(self._window) < READINGS_MIN or at_s - self._heard_at_s > FORGET_S:
             return None
-        return median(self._window)
+        return _median(self._window)
 
     def is_known(self, at_s: float) -> bool:
         """Whether this voltmeter works at all."""
         return at_s - self._heard_at_s <= FORGET_S
+
+
+def _median(values: Iterable[float]) -> float:
+    """The standard library's would bring fractions and decimals into memory for a car's life."""
+    ordered = sorted(values)
+    half = len(ordered) // 2
+    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2

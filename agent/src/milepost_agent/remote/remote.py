@@ -30,7 +30,6 @@ from milepost_protocol.device_documents import (
     ProfileReport,
     Refusal,
     Reported,
-    digest,
 )
 from milepost_protocol.errors import DocumentError
 from milepost_protocol.signals import catalogue
@@ -246,7 +245,7 @@ class Remote:
             agent=__version__,
             vss=known.vss,
             epoch=self._around.epoch(),
-            catalogue=digest(known),
+            catalogue=known.digest,
             signals=tuple(self._around.signals()),
             sources=tuple(str(table["kind"]) for table in self.in_force.config.source),
             clock=now.trust.value,
