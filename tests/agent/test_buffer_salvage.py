@@ -185,7 +185,12 @@ def test_a_large_file_is_opened_at_a_glance_and_checked_when_there_is_time(
     samples, gaps = waiting(store, old)
     assert len(samples) + sum(gap.samples for gap in gaps) == 4001
     store.close()
-    assert {file.suffix for file in path.parent.iterdir()} == {".db", ".lock", ".corrupt-1"}
+    assert {file.suffix for file in path.parent.iterdir()} == {
+        ".db",
+        ".lock",
+        ".known",
+        ".corrupt-1",
+    }
 
 
 def test_a_file_of_a_newer_schema_is_taken_over_as_far_as_it_can_be_read(

@@ -14,7 +14,7 @@ import contextlib
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from milepost_agent.buffer import blocks, checks, cutting, opening, policy, salvage
+from milepost_agent.buffer import blocks, checks, cutting, known, opening, policy, salvage
 from milepost_agent.buffer.eviction import Evictor
 from milepost_agent.buffer.files import POSIX
 from milepost_agent.buffer.place import Finding, Place
@@ -119,13 +119,16 @@ class BufferStore:
             store = cls(path, opened, lock, limits, entropy, files=files)
             if store._device != device:
                 raise StoreDeviceError(str(path), store._device, device)
+            store.remember(known.find(files, path, device))
             undo.pop_all()
             return store
 
     def close(self) -> None:
-        """Write the log back and let the file go."""
+        """Write the log back, note how far the streams went, and let the file go."""
         try:
             self._db.close()
+            with contextlib.suppress(OSError):  # a note that is older than the file does no harm
+                known.leave(self._files, self._path, self._device, self.streams)
         finally:
             self._lock.release()
 
@@ -285,18 +288,19 @@ class BufferStore:
             self._streams.delete(old)
             self._streams.insert(new, state)
 
-    def remember(self, known: Sequence[Stream]) -> None:
-        """Tell as lost what an earlier opening of the file had, up to ``known``, and this one has not.
+    def remember(self, streams: Sequence[Stream]) -> None:
+        """Tell as lost what an earlier opening of the file had, up to ``streams``, and this one has not.
 
-        A log with a rotten block loses what was committed after it without a trace, and a salvaged file may
-        have lost a stream as a whole. Seqs must not be given out again, and the server must hear of the loss.
+        An older copy may lie in its place; a log with a rotten block loses what was committed after it
+        without a trace; a salvaged file may have lost a stream as a whole. Seqs must not be given out again,
+        and the server must hear of the loss.
 
         Raises:
             StoreError: the disk refuses; remember once it is open again.
         """
         rows = self._streams.rows
-        short = [row for row in known if row.epoch in rows and rows[row.epoch].next_seq < row.next_seq]
-        gone = [row for row in known if row.epoch not in rows and row.waiting]
+        short = [row for row in streams if row.epoch in rows and rows[row.epoch].next_seq < row.next_seq]
+        gone = [row for row in streams if row.epoch not in rows and row.waiting]
         if not short and not gone:
             return
         with self._transaction():

@@ -1,0 +1,97 @@
+"""An older copy of the buffer, put in its place while the agent is down: noticed, its lack told."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from milepost_agent.buffer import known
+from milepost_protocol.samples import Gap, GapReason
+from support.stores import Entropy, all_batches, commit, crash_image, open_store, readings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "buffer.db"
+
+
+def copied_and_gone_on(path: Path) -> bytes:
+    """What the file was with 30 samples; it has 70 now, of which the server has 50."""
+    store = open_store(path)
+    commit(store, readings(30))
+    store.close()
+    copy = path.read_bytes()
+    store = open_store(path)
+    commit(store, readings(40, start=30))
+    store.receive(store.current.epoch, 50)
+    store.close()
+    return copy
+
+
+def test_seqs_of_an_older_copy_are_not_given_out_again_and_what_it_lacks_is_a_gap(path: Path) -> None:
+    copy = copied_and_gone_on(path)
+    path.write_bytes(copy)
+    store = open_store(path)
+    assert (store.current.next_seq, store.current.receipted) == (71, 0)
+    assert commit(store, readings(1, start=70)) == 71
+    (batch,) = all_batches(store, store.current.epoch)
+    assert batch.gaps == [Gap(31, 70, GapReason.CORRUPT, (("unknown", 40),))]
+    assert {row.seq: row.value for row in batch.samples()} == {seq: seq - 1 for seq in (*range(1, 31), 71)}
+    store.close()
+    store = open_store(path)
+    assert store.facts().waiting_gap_samples == 40
+    store.close()
+
+
+def test_a_buffer_that_somebody_removed_is_accounted_for(path: Path) -> None:
+    copied_and_gone_on(path)
+    entropy = Entropy()
+    entropy(8)
+    path.unlink()
+    store = open_store(path, entropy=entropy)
+    old, new = store.streams
+    (batch,) = all_batches(store, old.epoch)
+    assert batch.gaps == [Gap(51, 70, GapReason.CORRUPT, (("unknown", 20),))]
+    assert (new.next_seq, commit(store, readings(1))) == (1, 1)
+    store.receive(old.epoch, 70)
+    assert [stream.epoch for stream in store.streams] == [new.epoch]
+    store.close()
+
+
+def test_after_a_kill_the_note_is_older_than_the_file_and_says_nothing(path: Path, tmp_path: Path) -> None:
+    copied_and_gone_on(path)
+    store = open_store(path)
+    commit(store, readings(5, start=70))
+    killed = crash_image(path, tmp_path / "killed")
+    store.close()
+    store = open_store(killed)
+    assert (store.current.next_seq, store.facts().waiting_gaps) == (76, 0)
+    store.close()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{",
+        json.dumps({"device": "gw-000017", "streams": [[1, "no epoch", 9, 0]]}),
+        json.dumps({"device": "gw-000017", "streams": [[1, "0" * 16, 9]]}),
+        json.dumps({"device": "gw-000017", "streams": [[1, "0" * 16, 3, 7]]}),
+        json.dumps({"device": "gw-000017", "streams": [[2**40, "0" * 16, 9, 0]]}),
+        json.dumps({"device": "another", "streams": [[1, "0" * 16, 9, 0]]}),
+    ],
+)
+def test_a_note_that_makes_no_sense_or_is_of_another_device_is_passed_over(path: Path, text: str) -> None:
+    store = open_store(path)
+    commit(store, readings(5))
+    store.close()
+    known.note(path).write_text(text)
+    store = open_store(path)
+    assert (len(store.streams), store.facts().waiting_gaps) == (1, 0)
+    store.close()
