@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from milepost_agent.credit import Credit
 from milepost_agent.power.stance import Stance
 
 if TYPE_CHECKING:
@@ -19,18 +20,16 @@ EVENTS_MAX: Final = 12
 EVENT_S: Final = 300.0
 """After that one event in so many seconds."""
 
-
 _VALUES: Final = frozenset(stance.value for stance in Stance)
 
 
 class Announcing:
     """Follows the stance, and says what is to be told."""
 
-    def __init__(self, at_s: float) -> None:
+    def __init__(self) -> None:
         self._told = Stance.AWAKE
         self._withheld: Stance | None = None
-        self._credit = float(EVENTS_MAX)
-        self._credit_at_s = at_s
+        self._credit = Credit(EVENTS_MAX, EVENT_S)
         self.events = 0
         self.withheld = 0
         """Changes that were not told, for too many had been before."""
@@ -47,13 +46,10 @@ class Announcing:
         if not is_known or stance is self._told:
             self._withheld = None
             return None
-        self._credit = min(float(EVENTS_MAX), self._credit + (at_s - self._credit_at_s) / EVENT_S)
-        self._credit_at_s = at_s
-        if self._credit < 1.0:
+        if not self._credit.take(at_s):
             self.withheld += stance is not self._withheld
             self._withheld = stance
             return None
-        self._credit -= 1.0
         self._told, self._withheld = stance, None
         self.events += 1
         return stance

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from milepost_agent.credit import Credit
+
 PROBE_S_MIN: Final = 60.0
 PROBE_FACTOR: Final = 2.0
 BLIND_PROBE_S_MAX: Final = 3_600.0
@@ -30,8 +32,7 @@ class Asking:
         self._probe_s = PROBE_S_MIN
         self._blind_s = blind_probe_s
         self._asked_at_s = at_s
-        self._hints = float(HINTS_MAX)
-        self._hints_at_s = at_s
+        self._hints = Credit(HINTS_MAX, HINT_S)
         self._traffic_at_s = -float("inf")
         self.may_ask = True
         self.is_answering = False
@@ -49,7 +50,7 @@ class Asking:
 
     def driven(self) -> None:
         """Engine or wheels turn: whatever was asked in vain before is forgotten."""
-        self._hints = float(HINTS_MAX)
+        self._hints.refill()
         self._probe_s = PROBE_S_MIN
         self._blind_s = self._blind_probe_s
 
@@ -68,12 +69,7 @@ class Asking:
 
     def hint(self, at_s: float) -> None:
         """Something has just happened that a car in use would do."""
-        if self.may_ask:
-            return
-        self._hints = min(float(HINTS_MAX), self._hints + (at_s - self._hints_at_s) / HINT_S)
-        self._hints_at_s = at_s
-        if self._hints >= 1.0:
-            self._hints -= 1.0
+        if not self.may_ask and self._hints.take(at_s):
             self.ask(at_s)
 
     def lasting(self, at_s: float) -> None:

@@ -101,7 +101,7 @@ class Keeper:
         self._command = command
         self._permits = Permits(power, now.mono_s, slept_s(now))
         self._permits.on_told = self._told
-        self._announcing = Announcing(self._at_s(now))
+        self._announcing = Announcing()
         self._stance = Stance.AWAKE
         self._is_fresh = True
         self._changed = asyncio.Event()
