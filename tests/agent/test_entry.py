@@ -12,7 +12,7 @@ import stat
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from milepost_agent import paths
@@ -20,8 +20,8 @@ from milepost_agent.buffer.recorder import Recorder, RecorderLimits, Surrounding
 from milepost_agent.derive.distance import Belief
 from milepost_agent.edge import Edge, EdgeConfig
 from milepost_agent.entry.client import enter
-from milepost_agent.entry.desk import EntryDesk
-from milepost_agent.entry.endpoint import CLIENTS_MAX, EntryServer, Peers, peers
+from milepost_agent.entry.desk import ENTRIES_MAX, EntryDesk
+from milepost_agent.entry.endpoint import CLIENTS_MAX, WAITING_MAX, EntryServer, Peers, peers
 from milepost_agent.entry.plausible import UNSEEN_M_MAX, doubt
 from milepost_agent.entry.request import LINE_BYTES_MAX, OdometerEntry, ServiceDone, read_entry
 from milepost_agent.errors import ConfigError, EntryError, StoreIoError
@@ -106,10 +106,25 @@ def test_what_is_no_entry_is_refused_with_its_reason(entry: bytes, why: str) -> 
     assert reason(entry) == why
 
 
-@given(st.binary(max_size=60) | st.dictionaries(st.text(max_size=8), st.integers() | st.text()).map(str))
-def test_whatever_comes_in_nothing_else_is_raised(entry: bytes | str) -> None:
+FIELDS = st.sampled_from(["odometer_km", "service", "at", "note", "sigma_m", "force", "else"])
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**400), 10**400)
+    | st.floats()
+    | st.text()
+    | st.sampled_from(["engine-oil", "2026-11-20", "2026-11-20T08:30:00+01:00", "9999-12-31T23:59:59-23:59"]),
+    lambda inner: st.lists(inner, max_size=2),
+    max_leaves=3,
+)
+
+
+@given(st.binary(max_size=60) | st.dictionaries(FIELDS, VALUES).map(lambda entry: line(**entry)))
+@example(line(odometer_km=10**400))
+@example(line(odometer_km=5, sigma_m=10**400))
+def test_whatever_comes_in_nothing_else_is_raised(entry: bytes) -> None:
     with contextlib.suppress(EntryError):
-        read_entry(entry.encode() if isinstance(entry, str) else entry, NOW)
+        read_entry(entry, NOW)
 
 
 def test_a_clock_that_is_not_set_tells_no_day() -> None:
@@ -164,7 +179,7 @@ class Shop:
         self.is_broken = False
         self.recorder = Recorder(self._open, around, limits)
         self.desk = EntryDesk(lambda: self.edge, self.recorder, CLOCK.read)
-        self.server = EntryServer(self.socket, admitted, self.desk.take)
+        self.server = EntryServer(self.socket, admitted, self.desk)
 
     def _open(self) -> Any:
         if self.is_broken:
@@ -283,6 +298,31 @@ async def test_many_at_once_are_all_answered_for_what_they_entered(tmp_path: Pat
     assert {s.value for s in shop.stored()} == {f"item-{n} -" for n in range(3 * CLIENTS_MAX)}
 
 
+async def test_idle_connections_take_no_more_than_their_places(tmp_path: Path) -> None:
+    async with Shop(tmp_path).open() as shop:
+        idle = [await asyncio.open_unix_connection(shop.socket) for _ in range(CLIENTS_MAX + WAITING_MAX)]
+        for _ in range(3):
+            with pytest.raises(EntryError, match="try again") as caught:
+                await shop.enter(service="tyres")
+            assert caught.value.reason == "busy"
+        for _, writer in idle:
+            writer.close()
+        await until(lambda: not shop.server.connections, "the end of all connections")
+        assert await shop.enter(service="tyres")
+        assert shop.desk.facts() == {"taken": 1, "refused": {"busy": 3}}
+
+
+async def test_a_program_that_enters_without_end_is_held_up(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    async with shop.open():
+        answers = [await shop.desk.take(line(service="tyres")) for _ in range(ENTRIES_MAX + 1)]
+    assert all("stored" in answer for answer in answers[:-1])
+    assert answers[-1]["error"] == {
+        "reason": "busy",
+        "message": "too many entries in a row; the next is taken in 60 s",
+    }
+
+
 async def test_one_connection_may_enter_again_after_an_error(tmp_path: Path) -> None:
     async with Shop(tmp_path).open() as shop:
         reader, writer = await asyncio.open_unix_connection(shop.socket)
@@ -301,7 +341,7 @@ async def test_only_who_is_admitted_may_enter(tmp_path: Path) -> None:
         with pytest.raises(EntryError, match="you may not enter") as caught:
             await stranger.enter(service="tyres")
         assert caught.value.reason == "peer"
-        assert stranger.server.refused_peers == {os.getuid(): 1}
+        assert stranger.desk.facts() == {"taken": 0, "refused": {"peer": 1}}
     known = Shop(tmp_path, admitted=Peers(frozenset(), frozenset({os.getgid()})))
     async with known.open():
         assert await known.enter(service="tyres")

@@ -151,7 +151,7 @@ class Agent:
         if not self._config.entry.socket:
             return ()
         admitted = parts.entry_peers(self._config)
-        entries = EntryServer(parts.entry_socket(self._config), admitted, self.desk.take)
+        entries = EntryServer(parts.entry_socket(self._config), admitted, self.desk)
         return (Task("entry", entries.run, OnFailure.RESTART),)
 
     def _source_task(self, name: str, rank: int) -> Task:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -28,7 +29,8 @@ def enter(path: Path, entry: Mapping[str, Any]) -> dict[str, Any]:
         channel.settimeout(ANSWER_S_MAX)
         try:
             channel.connect(os.fspath(path))
-            channel.sendall(json.dumps(entry).encode() + b"\n")
+            with contextlib.suppress(BrokenPipeError):  # who is turned away at the door is still told why
+                channel.sendall(json.dumps(entry).encode() + b"\n")
             with channel.makefile("rb") as stream:
                 answer = json.loads(stream.readline(ANSWER_BYTES_MAX))
         except OSError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
+from milepost_agent.credit import Credit
 from milepost_agent.entry.plausible import doubt
 from milepost_agent.entry.request import OdometerEntry, ServiceDone, read_entry
 from milepost_agent.errors import EntryError, StoreError
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from milepost_agent.clock import ClockReading
     from milepost_agent.edge import Edge
 
+ENTRIES_MAX: Final = 60
+"""Entries in a row: a program that enters more is at fault, and each is a commit of its own on the flash."""
+ENTRY_S: Final = 60.0
+"""After that one entry in so many seconds."""
 HINT: Final = 'Look again; --force ("force": true) enters what the instrument really shows.'
 
 
@@ -36,6 +41,7 @@ class EntryDesk:
         self._edge = edge
         self._recorder = recorder
         self._clock = clock
+        self._credit = Credit(ENTRIES_MAX, ENTRY_S)
         self.taken = 0
         self.refused: Counter[str] = Counter()
 
@@ -44,14 +50,19 @@ class EntryDesk:
         try:
             stored = await self._take(line)
         except EntryError as error:
-            self.refused[error.reason] += 1
-            return {"error": {"reason": error.reason, "message": str(error)}}
+            return self.refuse(error.reason, str(error))
         self.taken += 1
         return {"stored": stored}
+
+    def refuse(self, reason: str, message: str) -> dict[str, Any]:
+        """The answer to what is not taken; it is counted by ``reason``."""
+        self.refused[reason] += 1
+        return {"error": {"reason": reason, "message": message}}
 
     async def _take(self, line: bytes) -> dict[str, Any]:
         now = self._clock()
         entry = read_entry(line, now)
+        self._check_pace(now.mono_s)
         if isinstance(entry, OdometerEntry):
             stored, samples = self._odometer(entry, now)
         else:
@@ -86,6 +97,11 @@ class EntryDesk:
             "odometer_km": None if metres is None else round(metres / 1000, 1),
             "at_ms": now.wall_ms if entry.at_ms is None else entry.at_ms,
         }, [Reading(service.SIGNAL, entry.service.text(), now.mono_s if at_mono_s is None else at_mono_s)]
+
+    def _check_pace(self, at_s: float) -> None:
+        if not self._credit.take(at_s):
+            pause_s = self._credit.next_s(at_s) - at_s
+            raise EntryError("busy", f"too many entries in a row; the next is taken in {pause_s:.0f} s")
 
     def _check(self, odometer_m: float, at_ms: int | None, *, force: bool) -> None:
         why = doubt(odometer_m, self._edge().odometer, is_past=at_ms is not None)

@@ -9,7 +9,6 @@ import os
 import pwd
 import socket
 import struct
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -19,12 +18,17 @@ from milepost_agent.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
+    from milepost_agent.entry.desk import EntryDesk
+
     Take = Callable[[bytes], Awaitable[dict[str, Any]]]
 
 CLIENTS_MAX: Final = 4
-IDLE_S_MAX: Final = 60.0
-ENTRIES_MAX: Final = 60
-"""Entries of one connection: a program that enters more is at fault, and wears out the flash."""
+WAITING_MAX: Final = 16
+"""Connections that wait for a place; more would take the file descriptors that sources and uplink need."""
+IDLE_S_MAX: Final = 10.0
+"""Who says nothing for so long loses the place."""
+LINES_MAX: Final = 60
+"""Of one connection."""
 MODE: Final = 0o660
 CREDENTIALS: Final = struct.Struct("3i")
 
@@ -58,14 +62,15 @@ def peers(users: Iterable[str], groups: Iterable[str]) -> Peers:
 
 
 class EntryServer:
-    """Serves ``take`` on a Unix socket at ``path``, to ``admitted`` peers."""
+    """Serves ``desk`` on a Unix socket at ``path``, to ``admitted`` peers."""
 
-    def __init__(self, path: Path, admitted: Peers, take: Take) -> None:
+    def __init__(self, path: Path, admitted: Peers, desk: EntryDesk) -> None:
         self._path = path
         self._admitted = admitted
-        self._take = take
+        self._desk = desk
         self._places = asyncio.Semaphore(CLIENTS_MAX)
-        self.refused_peers: Counter[int] = Counter()
+        self.connections = 0
+        """Now, with those that wait."""
 
     async def run(self) -> None:
         """Serve until cancelled.
@@ -100,51 +105,50 @@ class EntryServer:
             self._path.unlink()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
         try:
+            if self.connections > CLIENTS_MAX + WAITING_MAX:
+                words = f"{CLIENTS_MAX + WAITING_MAX} others enter or wait; try again"
+                await _say(writer, self._desk.refuse("busy", words))
+                return
+            is_admitted = self._admitted.admit(*_user_and_group(writer))
             async with self._places:
-                is_admitted = self._is_admitted(writer)
-                take, entries_max = (self._take, ENTRIES_MAX) if is_admitted else (_turn_away, 1)
-                await _converse(reader, writer, take, entries_max)
+                take, lines_max = (self._desk.take, LINES_MAX) if is_admitted else (self._turn_away, 1)
+                await self._converse(reader, writer, take, lines_max)
         except (OSError, TimeoutError):
             # The peer has gone, or says nothing; what it entered before is stored.
             return
         finally:
+            self.connections -= 1
             writer.close()
 
-    def _is_admitted(self, writer: asyncio.StreamWriter) -> bool:
-        channel: socket.socket = writer.get_extra_info("socket")
-        raw = channel.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size)
-        _, uid, gid = CREDENTIALS.unpack(raw)
-        if self._admitted.admit(uid, gid):
-            return True
-        self.refused_peers[uid] += 1
-        return False
+    async def _turn_away(self, _line: bytes) -> dict[str, Any]:
+        return self._desk.refuse("peer", "you may not enter; see [entry] users and groups")
+
+    async def _converse(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, take: Take, lines_max: int
+    ) -> None:
+        for _ in range(lines_max):
+            try:
+                async with asyncio.timeout(IDLE_S_MAX):
+                    line = await reader.readline()
+            except ValueError:
+                words = f"an entry has at most {LINE_BYTES_MAX} bytes"
+                await _say(writer, self._desk.refuse("syntax", words))
+                return
+            if not line:
+                return
+            await _say(writer, await take(line))
 
 
-async def _converse(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, take: Take, entries_max: int
-) -> None:
-    for _ in range(entries_max):
-        try:
-            async with asyncio.timeout(IDLE_S_MAX):
-                line = await reader.readline()
-        except ValueError:
-            await _say(writer, _error("syntax", f"an entry has at most {LINE_BYTES_MAX} bytes"))
-            return
-        if not line:
-            return
-        await _say(writer, await take(line))
-
-
-async def _turn_away(_line: bytes) -> dict[str, Any]:
-    return _error("peer", "you may not enter; see [entry] users and groups")
+def _user_and_group(writer: asyncio.StreamWriter) -> tuple[int, int]:
+    channel: socket.socket = writer.get_extra_info("socket")
+    raw = channel.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size)
+    _, uid, gid = CREDENTIALS.unpack(raw)
+    return uid, gid
 
 
 async def _say(writer: asyncio.StreamWriter, answer: dict[str, Any]) -> None:
     writer.write(json.dumps(answer).encode() + b"\n")
     async with asyncio.timeout(IDLE_S_MAX):
         await writer.drain()
-
-
-def _error(reason: str, message: str) -> dict[str, Any]:
-    return {"error": {"reason": reason, "message": message}}

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -101,8 +100,9 @@ def _typed(value: Any, wanted: type, name: str, words: str) -> Any:
 
 
 def _number(value: Any, name: str, high: float, unit: str) -> float:
+    # Whole numbers of JSON have no end, but each compares with a float; what is no number (NaN) never does.
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not math.isfinite(value) or not 0 <= value <= high:
+    if not is_number or not 0 <= value <= high:
         raise EntryError("value", f"{name} is {str(value)[:64]!r}; it must be from 0 to {high:,.0f} {unit}")
     return float(value)
 
