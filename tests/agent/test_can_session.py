@@ -91,7 +91,8 @@ async def test_ignition_off_ends_the_questions_and_a_sleeping_bus_is_never_woken
             assert car.woken == 0
             read.clear()
             standing.turn_on()
-            await until(lambda: has(paths.VIN, paths.ODOMETER)(read), "the car again")
+            again = has(paths.VIN, paths.ODOMETER, paths.SYSTEM_STATE)
+            await until(lambda: again(read), "the car again")
     assert states(read)[0] == "ON"
     assert latest(read)[paths.ODOMETER] == ODOMETER_M
 

@@ -149,11 +149,15 @@ class CanBus:
         return bus
 
     async def frames(self, wait_s: float) -> list[Heard]:
-        if not self._waiting and self._error is None:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait_s):
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                # The news may be of frames that were taken already.
+                while not self._waiting and self._error is None:
                     await self._news.wait()
-        self._news.clear()
+                    self._news.clear()
+                    self._is_told = False
+        # A bus that never pauses must not keep the loop from everything else.
+        await asyncio.sleep(0)
         self._is_told = False
         heard = [self._waiting.popleft() for _ in range(len(self._waiting))]
         if not heard and self._error is not None:
