@@ -7,6 +7,7 @@ import click
 from milepost_simulator.commands.car import car
 from milepost_simulator.commands.demo import demo
 from milepost_simulator.commands.fleet import fleet
+from milepost_simulator.commands.world import world
 
 
 @click.group(epilog="Example: milepost-sim car --pty build/car1 --habits shuttle")
@@ -18,3 +19,4 @@ def main() -> None:
 main.add_command(car)
 main.add_command(fleet)
 main.add_command(demo)
+main.add_command(world)

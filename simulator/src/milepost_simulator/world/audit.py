@@ -86,6 +86,10 @@ class _Audit:
             if heir.covers(seq - moved[1]):
                 self._counts["moved"] += 1
                 return
+        self._find_elsewhere(epoch, seq, stored)
+
+    def _find_elsewhere(self, epoch: str, seq: int, stored: Stored) -> None:
+        """Find a sample whose seq is not its own any more, or an excuse for it."""
         if (stored.sample.signal, stored.sample.value) in self._contents:
             self._counts["elsewhere"] += 1
             return
@@ -103,6 +107,7 @@ class _Audit:
                     f"seq {seq} of {epoch} is {sample.signal} = {sample.value!r:.40} at the server, "
                     f"was stored as {known.signal} = {known.value!r:.40}"
                 )
+            self._find_elsewhere(epoch, seq, stored)
             return
         self._counts["arrived"] += 1
         if stored.true_ms is None or sample.trust not in BELIEVED:

@@ -18,7 +18,7 @@ from milepost_simulator.world.scenario import Fault, Scenario
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-DURATION_S: Final = (30.0, 60.0, 120.0, 240.0)
+DURATION_S: Final = (20.0, 40.0, 80.0, 200.0)
 KIBIBYTE: Final = 1024
 
 
@@ -111,8 +111,8 @@ def _script(random: Random, *, is_small: bool) -> Script:
         weights[1] = weights[4] = 3
         return Script(random.choice((0.5, 1.0)), 20, 240, tuple(weights))
     return Script(
-        interval_s=random.choice((0.5, 2.0, 5.0)),
-        burst=random.choice((1, 2, 6)),
+        interval_s=random.choice((1.0, 2.0, 5.0)),
+        burst=random.choice((1, 2, 4)),
         text_characters=random.choice((4, 60)),
         weights=tuple(weights),
     )

@@ -127,7 +127,8 @@ def rot(world: World, args: Mapping[str, Any]) -> None:
     inode = world.disk.names.get(f"{BUFFER}{args['suffix']}")
     if inode is None or not inode.data:
         return
-    world.excuses.add("damaged")
+    # A log that ends too soon is as good as an older copy of the file: no sum tells that there was more.
+    world.excuses |= {"damaged", "older_copy"} if args["suffix"] else {"damaged"}
     place = int(args["where"] * len(inode.data))
     for offset in range(place, min(place + args["bytes"], len(inode.data))):
         inode.data[offset] ^= 0x5A

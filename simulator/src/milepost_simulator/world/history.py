@@ -94,7 +94,7 @@ def play(scenario: Scenario, log_level: int = logging.WARNING) -> Verdict:
     finally:
         logs.removeHandler(trace)
         logs.level, logs.propagate = before
-        gc.collect(0)
+        gc.collect()
         if was_collecting:
             gc.enable()
 
