@@ -79,7 +79,7 @@ async def test_a_half_open_link_is_given_up_while_things_are_sent_over_it(mosqui
 
 async def test_a_link_that_is_only_quiet_stays(mosquitto: Mosquitto) -> None:
     async with Proxy(mosquitto.port).serving() as proxy, mqtt.connect(at(proxy.port), TERMS) as link:
-        await asyncio.sleep(2 * KEEPALIVE_S)
+        await asyncio.sleep(1.6 * KEEPALIVE_S)
         await link.publish(UP, b"still there")
         assert proxy.connects == 1
 

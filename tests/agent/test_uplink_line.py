@@ -41,7 +41,7 @@ __all__ = ["mosquitto"]
 
 
 NO_LIMITS = BudgetLimits()
-SLOW_BYTES_S = 6_400.0
+SLOW_BYTES_S = 12_800.0
 
 
 class Line:
@@ -63,7 +63,7 @@ class Line:
         when = RecorderLimits(commit_interval_s=0.05, commit_samples_max=100, memory_samples_max=100_000)
         around = Surroundings(state=dict, clock=CLOCK.read, disk=lambda: DISK)
         self.recorder = Recorder(lambda: open_store(self.path, entropy=self.entropy), around, when)
-        broker = Broker("127.0.0.1", port, DEVICE, secret, keepalive_s=5, tls=None, protocol=protocol)
+        broker = Broker("127.0.0.1", port, DEVICE, secret, keepalive_s=2, tls=None, protocol=protocol)
         self.backoff = Backoff(lambda: 0.0, 0.05, reconnect_s_max)
         self.uplink = Uplink(
             broker,
@@ -320,7 +320,7 @@ async def test_receipts_on_short_connections_do_not_let_the_pause_begin_anew(
 async def test_when_the_bytes_of_the_day_are_used_up_only_faults_go(
     tmp_path: Path, mosquitto: Mosquitto
 ) -> None:
-    limits = BudgetLimits(bytes_per_day_max=8_000)
+    limits = BudgetLimits(bytes_per_day_max=4_000)
     line = Line(tmp_path, mosquitto.port, budget=limits)
     async with ReceiptGiver(mosquitto.port) as server, line.running():
         for _ in range(100):

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from milepost_agent.buffer.streams import Stream
@@ -276,7 +276,7 @@ class World:
 
 def play(data: st.DataObject, happenings: Callable[[World], Sequence[Callable[[], None]]]) -> World:
     world = World(data)
-    for _ in range(data.draw(st.integers(5, 80))):
+    for _ in range(data.draw(st.integers(5, 60))):
         world.now_s += data.draw(st.sampled_from([0.0, 0.1, 5.0, 25.0]))
         data.draw(st.sampled_from(happenings(world)))()
     return world
@@ -287,6 +287,7 @@ def ordinary(world: World) -> list[Callable[[], None]]:
     return [*busy, world.store, world.hurry, world.forget, world.lose_answer, world.cut]
 
 
+@settings(max_examples=60)
 @given(st.data())
 def test_over_any_bad_link_everything_arrives_in_the_end(data: st.DataObject) -> None:
     def checked(world: World) -> list[Callable[[], None]]:
@@ -300,6 +301,7 @@ def test_over_any_bad_link_everything_arrives_in_the_end(data: st.DataObject) ->
     assert all(world.server[epoch].watermark == last for epoch, last in world.stored.items())
 
 
+@settings(max_examples=60)
 @given(st.data())
 def test_a_server_restored_at_any_moment_has_everything_in_the_end(data: st.DataObject) -> None:
     world = play(data, lambda world: [*ordinary(world), world.back_up, world.restore])
