@@ -11,11 +11,12 @@ import subprocess
 import sys
 import time
 import tomllib
+from contextlib import closing
 from dataclasses import dataclass, field, replace
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import httpx
 
 from support.ports import free_port
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 START_S_MAX = 60.0
+ANSWER_S_MAX = 5.0
 STOP_S_MAX = 30.0
 COMMAND_S_MAX = 60.0
 PORT = re.compile(r"^(\w+_port) = \d+$", re.MULTILINE)
@@ -83,10 +85,13 @@ class ServerProcess:
 
     def is_well(self) -> bool:
         """Whether ``/health`` says so."""
-        try:
-            return httpx.get(f"{self.url}/health", timeout=5.0).status_code == httpx.codes.OK
-        except httpx.TransportError:
-            return False
+        # Asked every few milliseconds: an httpx.Client of its own would cost more than the answer.
+        with closing(HTTPConnection("127.0.0.1", self.http_port, timeout=ANSWER_S_MAX)) as connection:
+            try:
+                connection.request("GET", "/health")
+                return connection.getresponse().status == HTTPStatus.OK
+            except (OSError, HTTPException):
+                return False
 
     def kill(self) -> None:
         """SIGKILL: no last word."""
