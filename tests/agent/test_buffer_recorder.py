@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
+import time
 from contextlib import closing
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from milepost_agent.buffer import checks
 from milepost_agent.buffer.files import POSIX
 from milepost_agent.buffer.pending import Pending
 from milepost_agent.buffer.policy import DiskFacts
-from milepost_agent.buffer.recorder import Recorder, RecorderLimits, Surroundings
+from milepost_agent.buffer.recorder import URGENT_MAX, URGENT_S, Recorder, RecorderLimits, Surroundings
 from milepost_agent.buffer.salvage import corrupt_files
 from milepost_agent.buffer.store import BufferStore
 from milepost_agent.errors import StoreIoError, StoreLockedError
@@ -83,6 +84,11 @@ def stored(path: Path) -> list[Batch]:
         return all_batches(store, store.current.epoch)
     finally:
         store.close()
+
+
+def refusing_slowly(path: Path) -> BufferStore:
+    time.sleep(0.1)  # in the thread of the store
+    raise StoreIoError(str(path), "the disk refuses")
 
 
 @pytest.fixture
@@ -281,6 +287,36 @@ async def test_faults_and_the_first_sample_do_not_wait_for_the_interval(path: Pa
         recorder.add(readings(1))
         await asyncio.sleep(0.05)
         assert (recorder.stored, recorder.commits) == (5, 4)
+
+
+async def test_a_fault_that_comes_and_goes_is_no_commit_each_time_and_holds_up_nobody(path: Path) -> None:
+    desk = Desk(path, limits=SLOW)
+    async with desk.running() as recorder:
+        recorder.add(readings(1))
+        await until(lambda: recorder.commits == 1, "the first sample")
+        for fault in range(URGENT_MAX):
+            recorder.add(readings(1, DTC))
+            await until(lambda fault=fault: recorder.commits == 2 + fault, "a commit for the fault")
+        for _ in range(5):
+            recorder.add(readings(1, DTC))
+            await asyncio.sleep(0.01)
+        assert recorder.commits == 1 + URGENT_MAX
+        async with asyncio.timeout(URGENT_S / 2):
+            await recorder.until_stored()
+        assert recorder.stored == 1 + URGENT_MAX + 5
+
+
+async def test_who_waits_for_a_commit_while_another_fails_is_answered(path: Path) -> None:
+    desk = Desk(path, open_=refusing_slowly, limits=SLOW)
+    async with desk.running() as recorder:
+        first = asyncio.ensure_future(recorder.until_stored())
+        recorder.add(readings(1))
+        await asyncio.sleep(0.02)
+        second = asyncio.ensure_future(recorder.until_stored())
+        async with asyncio.timeout(SLOW.commit_interval_s / 100):
+            for waiting in (first, second):
+                with pytest.raises(StoreIoError):
+                    await waiting
 
 
 async def test_a_stretched_interval_makes_commits_rare(path: Path) -> None:

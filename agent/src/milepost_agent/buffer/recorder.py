@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import math
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from milepost_agent.buffer.attempt import Attempt
 from milepost_agent.buffer.pending import Pending
+from milepost_agent.credit import Credit
 from milepost_agent.errors import StoreDamagedError, StoreError, StoreIoError
 from milepost_agent.pulse import BUFFER_S_MAX, Pulse
 from milepost_protocol.errors import ProtocolError
@@ -31,8 +31,10 @@ if TYPE_CHECKING:
     from milepost_agent.clock import ClockReading
     from milepost_agent.readings import Reading
 
-URGENT_INTERVAL_S_MIN: Final = 1.0
-"""From one commit for a fault to the next."""
+URGENT_MAX: Final = 3
+"""Commits for faults in a row, beside those that the interval makes: what an engine shows when it fails."""
+URGENT_S: Final = 30.0
+"""After that one in so many seconds: a code that comes and goes each second would cost a commit each time."""
 
 T = TypeVar("T")
 
@@ -80,9 +82,10 @@ class Recorder:
         self._saved_state: Mapping[str, Any] | None = None
         self._attempt: Attempt | None = None
         self._wake = asyncio.Event()
+        self._is_due = False
         self._is_urgent = False
         self._is_fresh = True
-        self._urgent_after_s = -math.inf
+        self._urgent = Credit(URGENT_MAX, URGENT_S)
         self._waiting: list[asyncio.Future[None]] = []
         self.pulse = Pulse(limits.commit_interval_s + BUFFER_S_MAX)
         self.on_stored: Callable[[], None] = lambda: None
@@ -145,7 +148,8 @@ class Recorder:
     def add(self, readings: Iterable[Reading]) -> None:
         """Queue what is to be stored. A reading that the catalogue does not allow is refused and counted.
 
-        Faults are committed at once, and so is the first sample after a start or ``refresh``.
+        Faults are committed at once (see ``URGENT_MAX``), and so is the first sample after a start or
+        ``refresh``.
         """
         known = catalogue()
         for reading in readings:
@@ -157,11 +161,14 @@ class Recorder:
                 continue
             self._pending.add(reading)
             self.sampled += 1
-            if self._is_fresh or known[reading.signal].signal_class is SignalClass.FAULT:
-                self._is_fresh, self._is_urgent = False, True
+            if self._is_fresh:
+                self._is_fresh = False
+                self.flush_soon()
+            elif known[reading.signal].signal_class is SignalClass.FAULT:
+                self._is_urgent = True
                 self._wake.set()
         if len(self._pending) >= self._limits.commit_samples_max:
-            self._wake.set()
+            self.flush_soon()
 
     def refresh(self) -> None:
         """Commit the next sample at once: after a wake-up its place on the disk is what people look for."""
@@ -169,6 +176,7 @@ class Recorder:
 
     def flush_soon(self) -> None:
         """Commit what has gathered now, and not only after ``commit_interval_s``."""
+        self._is_due = True
         self._wake.set()
 
     async def until_stored(self) -> None:
@@ -179,7 +187,7 @@ class Recorder:
         """
         waiting = asyncio.get_running_loop().create_future()
         self._waiting.append(waiting)
-        self._wake.set()
+        self.flush_soon()
         await waiting
 
     async def run(self) -> None:
@@ -192,23 +200,24 @@ class Recorder:
                 self.pulse.beat()
 
     async def _wait(self) -> None:
-        """Until the next commit is due."""
-        intervals = 0
-        while not self._wake.is_set() and intervals < self._around.stretch():
+        """Until the next commit is due: after the interval, for a fault, or because somebody wants it."""
+        loop, interval_s = asyncio.get_running_loop(), self._limits.commit_interval_s
+        begun_s = now_s = loop.time()
+        while not self._is_due:
+            due_s = begun_s + interval_s * self._around.stretch()
+            if self._is_urgent:
+                due_s = min(due_s, self._urgent.next_s(now_s))
+            if due_s <= now_s:
+                break
+            self._wake.clear()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._limits.commit_interval_s):
+                async with asyncio.timeout_at(min(due_s, now_s + interval_s)):
                     await self._wake.wait()
-            intervals += 1
             self.pulse.beat()
-        if self._is_urgent and not self._waiting:
-            # A fault that comes and goes all the time must not become a commit each time.
-            pause_s = self._urgent_after_s - self._around.clock().mono_s
-            await asyncio.sleep(max(0.0, min(pause_s, URGENT_INTERVAL_S_MIN * self._around.stretch())))
-            self._urgent_after_s = (
-                self._around.clock().mono_s + URGENT_INTERVAL_S_MIN * self._around.stretch()
-            )
-            self._is_urgent = False
-        self._wake.clear()
+            now_s = loop.time()
+        if self._is_urgent:
+            self._urgent.take(now_s)
+        self._is_due = self._is_urgent = False
 
     async def finish(self) -> None:
         """A last commit after ``run`` was cancelled; then close the store and end its thread."""
@@ -242,8 +251,8 @@ class Recorder:
             if str(error) != self.last_error:
                 _LOG.error("%s", error)
             self.last_error = str(error)
-            # What gathers meanwhile must not make the loop spin on a disk that refuses.
-            self._wake.clear()
+            # What gathers meanwhile must not make the loop spin on a disk that refuses; who waits is told.
+            self._is_due, self._is_urgent = bool(self._waiting), False
         else:
             self.last_error = ""
             for one in waiting:
