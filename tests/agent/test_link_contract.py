@@ -88,6 +88,15 @@ async def test_only_what_was_subscribed_comes(wire: Wire) -> None:
         assert await next_message(link) == Message(ACK, b"mine", is_retained=False)
 
 
+async def test_receipts_that_nobody_reads_are_bounded_and_counted(wire: Wire) -> None:
+    async with wire.connect(wire.broker, TERMS) as link:
+        for number in range(100):
+            await wire.far.publish(ACK, b"%d" % number)
+        await until(lambda: link.dropped, "a full queue")
+        assert (await next_message(link)).payload == b"0"
+        await link.publish(UP, b"still there")
+
+
 async def test_a_broken_connection_is_told_to_all_who_use_the_link(wire: Wire) -> None:
     async with wire.connect(wire.broker, TERMS) as link:
         wire.far.cut()

@@ -171,6 +171,21 @@ async def test_what_a_broker_of_mqtt_5_allows_is_kept_to(tmp_path: Path) -> None
                 await link.publish(UP, b"", is_retained=True)
 
 
+@pytest.mark.parametrize("answer", ["90 03 0002 00", "20 02 00 00 40 02 0000 90 03 0002 01"])
+async def test_an_answer_of_the_wrong_kind_is_an_error_of_the_link(answer: str) -> None:
+    async def mix_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for data in ("20 02 00 00", "90 03 0001 00", answer):
+            await reader.read(1000)
+            writer.write(bytes.fromhex(data))
+        await reader.read(1000)
+        writer.close()
+
+    async with peer(mix_up) as port, asyncio.timeout(WAIT_S_MAX):
+        with pytest.raises(LinkError, match="the broker's answer to a message is none"):
+            async with mqtt.connect(at(port), TERMS) as link:
+                await link.publish(UP, b"")
+
+
 async def test_a_broker_of_mqtt_5_says_why_it_ends_the_connection() -> None:
     async def throw_out(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for answer in ("20 03 00 00 00", "90 04 0001 00 00 e0 02 8e 00"):

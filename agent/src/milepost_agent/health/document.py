@@ -100,6 +100,7 @@ def _uplink(agent: Observed) -> dict[str, Any]:
         "today_bytes": uplink.budget.used_bytes,
         "held_back": uplink.allowance.why,
         "receipts": dict(uplink.receipts),
+        "dropped": uplink.dropped,
     }
 
 

@@ -24,6 +24,11 @@ class CountedLink:
         """See ``Link.granted``."""
         return self._link.granted
 
+    @property
+    def dropped(self) -> int:
+        """See ``Link.dropped``."""
+        return self._link.dropped
+
     async def publish(self, topic: str, payload: bytes, *, is_retained: bool = False, qos: int = 1) -> None:
         """See ``Link.publish``."""
         self._spend(message_bytes(topic, payload, qos))

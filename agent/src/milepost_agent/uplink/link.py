@@ -91,6 +91,11 @@ class Link(Protocol):
         """What the broker allows."""
         ...
 
+    @property
+    def dropped(self) -> int:
+        """Messages with QoS 0 that came while too many others waited for the reader."""
+        ...
+
     async def publish(self, topic: str, payload: bytes, *, is_retained: bool = False, qos: int = 1) -> None:
         """Publish; with QoS 1 this returns when the broker has acknowledged it, however long that takes.
 

@@ -123,6 +123,7 @@ class Session:
         self._stored = receipted
         self._fresh_first = receipted + 1
         self._waiting_since_s = -math.inf
+        self._is_hasty = False
         self._flights: list[_Flight] = []
         self._above: tuple[Range, ...] = ()
         self._urgent: list[Range] = []
@@ -167,7 +168,12 @@ class Session:
         """All up to ``seq`` is durable in the store."""
         if seq > self._stored:
             self._stored = seq
-            self._waiting_since_s = min(self._waiting_since_s, now_s)
+            self._waiting_since_s = min(self._waiting_since_s, -math.inf if self._is_hasty else now_s)
+            self._is_hasty = False
+
+    def hasten(self) -> None:
+        """What ``stored`` tells next waits for no company."""
+        self._is_hasty = True
 
     @property
     def urgent_room(self) -> int:

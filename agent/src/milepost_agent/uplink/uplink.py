@@ -96,6 +96,7 @@ class Uplink:
         self._wake = asyncio.Event()
         self.pulse = Pulse(limits.resend_s_max + BUFFER_S_MAX)
         self._link: Link | None = None
+        self._dropped_before = 0
         self._connected_s = math.inf
         self.schedule = Schedule(limits)
         self.budget = budget or Budget(BudgetLimits())
@@ -112,11 +113,22 @@ class Uplink:
         return self.schedule.current
 
     @property
+    def dropped(self) -> int:
+        """Messages that the link dropped because they came faster than they were handled."""
+        return self._dropped_before + (self._link.dropped if self._link else 0)
+
+    @property
     def is_connected(self) -> bool:
         return self._link is not None
 
     def wake(self) -> None:
         """Something was stored: look again what to send."""
+        self._wake.set()
+
+    def hasten(self) -> None:
+        """Something was stored that is to be sent now, with all before it, however little it is."""
+        if self.schedule.current is not None:
+            self.schedule.current.hasten()
         self._wake.set()
 
     async def publish(self, topic: str, payload: bytes, *, is_retained: bool = True) -> None:
@@ -167,6 +179,7 @@ class Uplink:
                 await self._take_leave(link)
                 raise
             finally:
+                self._dropped_before += link.dropped
                 self._link = None
                 self.schedule.disconnected()
 

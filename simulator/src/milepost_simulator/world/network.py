@@ -52,6 +52,7 @@ class WorldLink:
         self.keepalive_s = address.keepalive_s
         self.terms = terms
         self.granted = Granted()
+        self.dropped = 0
         self.end = ""
         """Why it is over, as the agent sees it; empty while it lasts."""
         self.is_known_to_broker = True
@@ -107,6 +108,8 @@ class WorldLink:
             if self._incoming.qsize() < INCOMING_QUEUED_MAX:
                 self._network.broker.on_delivery(message)
                 self._incoming.put_nowait(message)
+            else:
+                self.dropped += 1
 
         self._send(arrive, self._loop.time(), is_up=False)
 

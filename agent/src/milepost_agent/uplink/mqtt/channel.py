@@ -22,11 +22,7 @@ class User(Protocol):
     """Who reads a channel."""
 
     def take(self, packet: Packet) -> None:
-        """A packet came.
-
-        Raises:
-            PacketError: it has no place here; the channel ends.
-        """
+        """A packet came."""
 
     def ended(self, why: str) -> None:
         """The channel is gone; called once."""

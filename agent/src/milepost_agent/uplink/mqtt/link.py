@@ -10,7 +10,6 @@ from milepost_agent.uplink.link import Granted, Message
 from milepost_agent.uplink.mqtt import packets, reasons
 from milepost_agent.uplink.mqtt.channel import Channel
 from milepost_agent.uplink.mqtt.packets import Connack, Goodbye, Login, Puback, Publish, Suback
-from milepost_agent.uplink.mqtt.wire import PacketError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -43,7 +42,6 @@ class MqttLink:
         self.channel = Channel(broker, self._version, self)
         self.granted = Granted()
         self.dropped = 0
-        """Messages with QoS 0 that found the queue full."""
 
     # --- Opening -----------------------------------------------------------------------------------------
 
@@ -90,7 +88,9 @@ class MqttLink:
         async with self._slots:
             packet_id = self._new_id()
             answer = await self._puback(packet_id, Publish(topic, payload, is_retained, packet_id))
-        if isinstance(answer, Puback) and answer.code >= reasons.REFUSED:
+        if not isinstance(answer, Puback):
+            raise self._error("the broker's answer to a message is none")
+        if answer.code >= reasons.REFUSED:
             why = reasons.reason(answer.code, answer.reason)
             raise PublishRefusedError(self._broker.address, topic, why)
 
@@ -145,7 +145,7 @@ class MqttLink:
             self.channel.end(f"the broker ended the connection: {reasons.reason(packet.code, packet.reason)}")
         elif isinstance(packet, Connack):
             self._answered(LOGIN, packet)
-        elif isinstance(packet, Puback | Suback):
+        elif isinstance(packet, Puback | Suback) and packet.packet_id != LOGIN:
             self._answered(packet.packet_id, packet)
 
     def _answered(self, packet_id: int, packet: Packet) -> None:
@@ -160,7 +160,9 @@ class MqttLink:
         elif message.packet_id is None:
             self.dropped += 1
         else:
-            raise PacketError(f"more than {INCOMING_QUEUED_MAX} messages before the first was acknowledged")
+            self.channel.end(
+                f"the broker sent over {INCOMING_QUEUED_MAX} messages before one was acknowledged"
+            )
 
     def ended(self, why: str) -> None:
         """See ``channel.User``."""
