@@ -12,7 +12,7 @@ import pytest
 from milepost_agent import paths
 from milepost_agent.power.announcing import EVENT_S, EVENTS_MAX
 from milepost_agent.power.gate import Gate
-from milepost_agent.power.keeper import KeeperLimits
+from milepost_agent.power.keeper import PARKED_TICK_S, KeeperLimits
 from milepost_agent.power.machine import line_reader, run_command
 from milepost_agent.power.stance import Stance
 from support.kept import LIMITS, KeptCar, in_virtual_time
@@ -67,6 +67,25 @@ def test_parked_it_commits_and_sends_what_is_left_and_then_closes_the_link() -> 
     assert [what for _, what in car.links] == ["open", "closed"]
 
 
+def test_what_is_stored_is_to_be_sent_at_once_with_an_event_and_while_the_link_is_to_close() -> None:
+    async def story(car: KeptCar) -> None:
+        keeper = car.keeper
+        assert not keeper.stored(), "driving, with nothing to tell"
+        car.park()
+        await car.until(lambda: car.stance is RESTING, 60.0)
+        assert keeper.stored()
+        assert keeper.stored() is not car.keeper_limits.keeps_link
+        car.start()
+        await car.until(lambda: car.stance is AWAKE, 60.0)
+        assert keeper.stored(), "the event may be in memory still"
+        car.flush()
+        assert keeper.stored(), "the event"
+        assert not keeper.stored()
+
+    kept(story)
+    kept(story, keeper_limits=KeeperLimits(True, 3600.0, 120.0))
+
+
 def test_a_link_that_does_not_come_up_is_given_up_after_a_while() -> None:
     async def story(car: KeptCar) -> None:
         car.park()
@@ -104,6 +123,24 @@ def test_a_low_battery_opens_the_link_once_for_the_event_and_closes_all() -> Non
     car = kept(story)
     assert car.events == ["parked", "low"]
     assert [what for _, what in car.links] == ["open", "closed", "open", "closed"]
+
+
+def test_a_keeper_with_nothing_to_do_looks_rarely_until_the_machine_has_slept_once() -> None:
+    async def looks_a_second(car: KeptCar) -> float:
+        before = car.looks
+        await asyncio.sleep(HOUR_S)
+        return (car.looks - before) / HOUR_S
+
+    async def story(car: KeptCar) -> None:
+        car.park(12.1)
+        await car.until(lambda: car.stance is SAVING and not car.keeper.link.is_open, HOUR_S)
+        assert await looks_a_second(car) == pytest.approx(1 / PARKED_TICK_S, rel=0.1)
+        car.suspend(60.0)
+        await car.until(lambda: car.keeper.resumes == 1, PARKED_TICK_S + 61.0)
+        await car.until(lambda: car.stance is SAVING, HOUR_S)
+        assert await looks_a_second(car) > 1.5, "a machine that sleeps once does so again"
+
+    kept(story)
 
 
 def test_a_low_battery_without_a_link_closes_it_in_time() -> None:

@@ -59,7 +59,13 @@ async def test_a_parked_car_with_a_falling_battery(tmp_path: Path, mosquitto: Mo
     async with adapter_in(car) as (adapter, port), ReceiptGiver(mosquitto.port) as server:
         source = {"kind": "elm327", "port": port}
         agent = AgentProcess(
-            tmp_path, mosquitto.port, {"source": [source], "power": HASTE | {"sleep_command": touch}}
+            tmp_path,
+            mosquitto.port,
+            {
+                "source": [source],
+                "power": HASTE | {"sleep_command": touch},
+                "uplink": {"batch_wait_s": 86_400.0, "batch_samples_min": 4096},
+            },
         )
         agent.start()
         try:

@@ -54,6 +54,27 @@ def send(made: Session, count: int, now_s: float = 0.0) -> list[tuple[int, int]]
     return sent
 
 
+def test_what_is_hastened_waits_for_no_company_and_what_follows_does() -> None:
+    made = session(stored=20)
+    send(made, 20)
+    made.hasten()
+    made.stored(21, 5.0)
+    assert wanted(made, 5.0) == Want(21, 21, Kind.FRESH)
+    publish(made, 21, 21, 5.0)
+    made.stored(22, 6.0)
+    assert wanted(made, 6.0) is None
+
+
+def test_a_batch_that_leaves_meanwhile_takes_no_haste_away() -> None:
+    made = session(stored=20)
+    send(made, 20)
+    made.stored(22, 4.0)
+    made.hasten()
+    publish(made, 21, 22, 5.0)
+    made.stored(23, 5.0)
+    assert wanted(made, 5.0) == Want(23, 23, Kind.FRESH)
+
+
 def test_nothing_is_wanted_without_a_connection() -> None:
     made = session(stored=100)
     made.disconnected()

@@ -90,11 +90,16 @@ class KeptCar:
         self.car.state = self.car.state._replace(voltage_v=14.1)
         self.adapter = Elm327(self.car, self)
         self.opened = 0
+        self.looks = 0
         self.ports: list[VirtualPort] = []
         hands = Hands(self.clock, self.stored.append, self.flush, lambda: len(self.stored), self._unsent)
-        self.keeper = Keeper(self.limits, self.keeper_limits, hands, lambda: self.line, self._sleep)
+        self.keeper = Keeper(self.limits, self.keeper_limits, hands, self._read_line, self._sleep)
         self.source = Elm327Source(self._open, Backoff(lambda: 0.0, 0.1, 1.0), clock=self.mono_s)
         self.source.obey(self.keeper.permit(NAME))
+
+    def _read_line(self) -> bool | None:
+        self.looks += 1
+        return self.line
 
     def mono_s(self) -> float:
         """The monotonic clock, which stands still while the machine sleeps."""

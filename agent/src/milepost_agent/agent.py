@@ -107,7 +107,7 @@ class Agent:
             channels=self.remote.channels(),
             budget=parts.budget(config),
         )
-        self.recorder.on_stored = self.uplink.wake
+        self.recorder.on_stored = self._send
         self.keeper = parts.keeper(
             config,
             Hands(self.clock, self._sample, self.recorder.flush_soon, self._in_memory, self._unsent),
@@ -236,6 +236,12 @@ class Agent:
 
     def _in_memory(self) -> int:
         return self.recorder.pending
+
+    def _send(self) -> None:
+        if self.keeper.stored():
+            self.uplink.hasten()
+        else:
+            self.uplink.wake()
 
     async def _unsent(self) -> int | None:
         try:

@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 
 AWAKE_TICK_S: Final = 60.0
 TICK_S: Final = 0.5
-"""While the car is parked, and wherever there is an ignition line: within this time a wake-up is noticed."""
+"""Within this time a wake-up is noticed, where there is an ignition line or the machine sleeps."""
+PARKED_TICK_S: Final = 5.0
+"""Where neither is known: the first time that somebody else puts the machine to sleep."""
 DRAIN_LOOK_S: Final = 2.0
 LAST_S_MAX: Final = 60.0
 """A disk that refuses the last commit, or a port that does not close, keeps the machine awake no longer."""
@@ -104,6 +106,7 @@ class Keeper:
         self._announcing = Announcing()
         self._stance = Stance.AWAKE
         self._is_fresh = True
+        self._has_news = False
         self._changed = asyncio.Event()
         self._drain_looked_s = -float("inf")
         self._has_line = False
@@ -146,6 +149,13 @@ class Keeper:
             self._is_fresh = False
             self._hands.flush()
 
+    def stored(self) -> bool:
+        """A commit is done; whether it is to be sent at once: it holds an event, or the link is to close."""
+        is_urgent = self._has_news or (self._stance is not Stance.AWAKE and not self._keeps_link())
+        # A commit that was under way when the event came does not hold it yet.
+        self._has_news &= self._hands.in_memory() > 0
+        return is_urgent
+
     async def run(self) -> None:
         """Look whenever time may have changed something, until cancelled."""
         with self.pulse.turning():
@@ -183,6 +193,7 @@ class Keeper:
             self._enter(policy.stance)
         event = self._announcing.look(policy, policy.at_s)
         if event is not None:
+            self._has_news = True
             self._hands.store(Reading(paths.POWER_STATE, event.value, self._hands.clock().mono_s))
             self._hands.flush()
 
@@ -198,9 +209,7 @@ class Keeper:
 
     async def _mind_link(self) -> None:
         """Close the connection of a parked car once all is sent, or time is up."""
-        if self._stance is Stance.AWAKE or not self.link.is_open:
-            return
-        if self._stance is Stance.RESTING and self._limits.keeps_link:
+        if self._stance is Stance.AWAKE or self._keeps_link() or not self.link.is_open:
             return
         now_s = self._at_s(self._hands.clock())
         since_s = now_s - self._permits.policy.since_s
@@ -210,6 +219,9 @@ class Keeper:
             is_over = await self._hands.unsent() == 0 and stance is self._stance
         if is_over:
             self.link.set(is_open=False)
+
+    def _keeps_link(self) -> bool:
+        return self._stance is Stance.RESTING and self._limits.keeps_link
 
     def _drain_s_max(self) -> float:
         return self._limits.event_s_max if self._stance.is_closed else self._limits.rest_drain_s_max
@@ -247,10 +259,15 @@ class Keeper:
         return self._permits.are_idle
 
     def _pause_s(self) -> float:
-        if self._stance is not Stance.AWAKE or self._has_line:
+        next_s = max(TICK_S, self._permits.policy.next_look_s() - self._at_s(self._hands.clock()))
+        if self._has_line:
             return TICK_S
-        next_s = self._permits.policy.next_look_s() - self._at_s(self._hands.clock())
-        return min(AWAKE_TICK_S, max(TICK_S, next_s))
+        if self._stance is Stance.AWAKE:
+            return min(AWAKE_TICK_S, next_s)
+        if self._limits.sleep_command or self.resumes:
+            return TICK_S
+        is_draining = self.link.is_open and not self._keeps_link()
+        return min(DRAIN_LOOK_S if is_draining else PARKED_TICK_S, next_s)
 
     def _at_s(self, now: ClockReading) -> float:
         return now.mono_s + slept_s(now)
