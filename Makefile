@@ -8,6 +8,8 @@ BIN := $(VENV)/bin
 MEMBERS := protocol agent server simulator
 REQUIREMENTS := deploy/requirements
 ONCE ?=
+# As many processes as there are processors; more than a few only make the tests wait for each other's disk.
+SIDE_BY_SIDE := --numprocesses logical --maxprocesses 4 --dist worksteal
 
 .PHONY: help setup demo test check format bench bench-agent deb test-deb contracts pins clean
 
@@ -17,9 +19,9 @@ help: ## list the targets
 demo: $(VENV)/.run-ready ## run the whole road on this machine (ONCE=1: a bounded run with a summary)
 	@$(BIN)/milepost-sim demo $(if $(ONCE),--once)
 
-test: $(VENV)/.test-ready ## install what the tests need, then run all of them
+test: $(VENV)/.test-ready ## install what the tests need, then run all of them (PYTEST_ARGS: which, and how)
 	@deploy/system-packages test
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(PYTEST_ARGS)
 
 check: $(VENV)/.test-ready ## style, types and import borders
 	@$(BIN)/ruff check .
