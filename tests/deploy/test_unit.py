@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,25 +14,16 @@ from support.adapters import serve_elmulator
 from support.agents import AgentProcess
 from support.mosquitto import Mosquitto, mosquitto
 from support.sandbox import LIBRARY, allowed_calls, within
+from support.unit import UNIT, settings
 from support.waiting import poll
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 __all__ = ["mosquitto"]
 
-UNIT = Path(__file__).resolve().parents[2] / "deploy" / "systemd" / "milepost-agent.service"
 EXPOSURE_MAX = 2.5
 
 pytestmark = pytest.mark.skipif(
     shutil.which("systemd-analyze") is None, reason="no systemd here; `make test` installs it"
 )
-
-
-def settings() -> Mapping[str, str]:
-    """The last value of each setting of the unit."""
-    lines = [line for line in UNIT.read_text().splitlines() if "=" in line and not line.startswith("#")]
-    return dict(line.split("=", maxsplit=1) for line in lines)
 
 
 def test_the_exposure_is_low() -> None:
@@ -73,7 +63,9 @@ def test_the_agent_reads_stores_and_sends_under_the_units_system_call_filter(
     assert not calls & {"clock_settime", "settimeofday", "mount", "reboot", "init_module", "setuid", "chown"}
     with serve_elmulator("p0301_basic") as port:
         source = {"kind": "elm327", "port": f"tcp://127.0.0.1:{port}"}
-        agent = AgentProcess(tmp_path, mosquitto.port, {"source": [source]}, within=within(UNIT))
+        agent = AgentProcess(
+            tmp_path, mosquitto.port, {"source": [source]}, within=within(UNIT), as_unit=True
+        )
         agent.start()
         try:
             poll(lambda: agent.status()["buffer"].get("stored_seq"), "stored samples")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from milepost_agent.errors import StatusError
 from milepost_agent.health.endpoint import ask
+from support import unit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,6 +44,7 @@ class AgentProcess:
         sections: settings over the quick ones that tests want, by section; ``source`` is a list of tables.
             To a ``profile`` the owner consents, unless there is a ``consent``.
         within: a command that runs the one after it, such as that of a sandbox.
+        as_unit: start it as the service unit does, not by the command line.
     """
 
     def __init__(
@@ -51,8 +54,10 @@ class AgentProcess:
         sections: Mapping[str, Any] | None = None,
         device: str = "gw-000017",
         within: Sequence[str] = (),
+        as_unit: bool = False,
     ) -> None:
         self._within = within
+        self.as_unit = as_unit
         self.folder = folder
         self.buffer = folder / "buffer.db"
         self.socket = folder / "s"
@@ -76,10 +81,13 @@ class AgentProcess:
     def start(self) -> None:
         """Start it; it may not be ready yet."""
         assert self._process is None, "it runs already"
+        plain = [sys.executable, "-m", "milepost_agent", "run", "--config", str(self.config)]
+        command = unit.command(self.config) if self.as_unit else plain
         log = (self.folder / "log").open("ab")
         with log:
             self._process = subprocess.Popen(
-                [*self._within, sys.executable, "-m", "milepost_agent", "run", "--config", self.config],
+                [*self._within, *command],
+                env=os.environ | (unit.environment() if self.as_unit else {}),
                 stdout=log,
                 stderr=log,
             )

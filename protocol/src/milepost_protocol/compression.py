@@ -14,6 +14,11 @@ from milepost_protocol.limits import BODY_BYTES_MAX
 
 ZSTD_LEVEL = 12
 """Measured by ``make bench``: the highest level that is still as fast as the rest of the encoder."""
+ZSTD_WINDOW_LOG = 15
+ZSTD_CHAIN_LOG = 13
+ZSTD_HASH_LOG = 12
+"""Tables for bodies of some kilobytes, which is what batches are: no byte more on the wire, and a context stays
+within half a megabyte, however large a body it has met; by itself zstd would take two."""
 
 DICTIONARY_1_FILE = "dictionary-1.bin"
 """Part of the wire: it never changes. A better one is a new file with a new encoding."""
@@ -61,8 +66,17 @@ def _compressor(encoding: Encoding) -> zstandard.ZstdCompressor:
     found = _contexts.compressors.get(encoding)
     if found is None:
         # The encoding names the dictionary and the frame carries a checksum: zstd need not repeat either.
+        parameters = zstandard.ZstdCompressionParameters.from_level(
+            ZSTD_LEVEL,
+            window_log=ZSTD_WINDOW_LOG,
+            chain_log=ZSTD_CHAIN_LOG,
+            hash_log=ZSTD_HASH_LOG,
+            source_size=1 << ZSTD_HASH_LOG,
+            write_dict_id=False,
+            write_checksum=False,
+        )
         found = _contexts.compressors[encoding] = zstandard.ZstdCompressor(
-            ZSTD_LEVEL, dict_data=_dictionary(encoding), write_dict_id=False, write_checksum=False
+            compression_params=parameters, dict_data=_dictionary(encoding)
         )
     return found
 

@@ -1,0 +1,33 @@
+"""The service unit of the agent, and how it starts the agent, for tests and benchmarks that do the same."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from pathlib import Path
+
+UNIT = Path(__file__).resolve().parents[2] / "deploy" / "systemd" / "milepost-agent.service"
+
+
+def settings() -> dict[str, str]:
+    """The last value of each setting of the unit."""
+    lines = [line for line in UNIT.read_text().splitlines() if "=" in line and not line.startswith("#")]
+    return dict(line.split("=", maxsplit=1) for line in lines)
+
+
+def flags() -> list[str]:
+    """What the unit tells the interpreter."""
+    words = shlex.split(settings()["ExecStart"])
+    return words[1 : next(index for index, word in enumerate(words) if word.endswith("/serve"))]
+
+
+def command(config: Path) -> list[str]:
+    """The unit's command with this Python, from this environment instead of the package's folder."""
+    return [sys.executable, *flags(), "-m", "milepost_agent.service", str(config)]
+
+
+def environment() -> dict[str, str]:
+    """The variables that the unit sets."""
+    lines = re.findall(r"^Environment=(.+)$", UNIT.read_text(), flags=re.MULTILINE)
+    return dict(pair.split("=", maxsplit=1) for line in lines for pair in shlex.split(line))
