@@ -17,8 +17,8 @@ ZSTD_LEVEL = 12
 ZSTD_WINDOW_LOG = 15
 ZSTD_CHAIN_LOG = 13
 ZSTD_HASH_LOG = 12
-"""Tables for bodies of some kilobytes, which is what batches are: no byte more on the wire, and a context stays
-within half a megabyte, however large a body it has met; by itself zstd would take two."""
+"""Tables for bodies of some kilobytes, as batches are: no byte more on the wire, and a context of half a
+megabyte, however large a body it has met; by itself zstd would take two."""
 
 DICTIONARY_1_FILE = "dictionary-1.bin"
 """Part of the wire: it never changes. A better one is a new file with a new encoding."""

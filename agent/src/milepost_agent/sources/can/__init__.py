@@ -16,7 +16,6 @@ loaded before a ``[[source]]`` of this kind is opened.
 
 from __future__ import annotations
 
-import importlib.util
 import time
 from functools import partial
 from pathlib import Path
@@ -46,7 +45,9 @@ def open_can(settings: Mapping[str, SettingValue], jitter: Callable[[], float]) 
     Raises:
         SourceConfigError: python-can is missing, a setting that cannot be, or a profile that cannot be used.
     """
-    missing = [name for name in EXTRA if importlib.util.find_spec(name) is None]
+    from importlib.util import find_spec  # noqa: PLC0415  (all below is for an agent on a bus alone)
+
+    missing = [name for name in EXTRA if find_spec(name) is None]
     if missing:
         raise SourceConfigError(
             "kind",

@@ -17,15 +17,14 @@ from typing import TYPE_CHECKING
 
 from milepost_agent.backoff import Backoff
 from milepost_agent.errors import SourceConfigError
-from milepost_agent.sources.elm327.port import port_opener
-from milepost_agent.sources.elm327.session import Elm327Source, SessionOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from milepost_agent.sources.elm327.session import Elm327Source
     from milepost_agent.sources.settings import SettingValue
 
-__all__ = ["Elm327Source", "open_elm327"]
+__all__ = ["open_elm327"]
 
 
 def open_elm327(settings: Mapping[str, SettingValue], jitter: Callable[[], float]) -> Elm327Source:
@@ -34,6 +33,10 @@ def open_elm327(settings: Mapping[str, SettingValue], jitter: Callable[[], float
     Raises:
         SourceConfigError: a port or protocol that cannot be one.
     """
+    # Not at the top: only an agent with such an adapter pays for it.
+    from milepost_agent.sources.elm327.port import port_opener  # noqa: PLC0415
+    from milepost_agent.sources.elm327.session import Elm327Source, SessionOptions  # noqa: PLC0415
+
     protocol = str(settings["protocol"])
     if not re.fullmatch("[0-9A-C]", protocol):
         raise SourceConfigError("protocol", f"{protocol!r} should be one of 0 to 9, A, B, C; 0 searches")

@@ -12,7 +12,6 @@ this kind is opened, not before. The broker is only read: nothing is published, 
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -37,7 +36,9 @@ def open_kuksa(settings: Mapping[str, SettingValue], jitter: Callable[[], float]
     Raises:
         SourceConfigError: gRPC is missing, or a setting that cannot be.
     """
-    missing = [name for name in EXTRA if importlib.util.find_spec(name) is None]
+    from importlib.util import find_spec  # noqa: PLC0415  (all below is for an agent with a databroker alone)
+
+    missing = [name for name in EXTRA if find_spec(name) is None]
     if missing:
         raise SourceConfigError(
             "kind",
