@@ -12,6 +12,7 @@ from milepost_server.derivation import results
 from milepost_server.derivation.configuration import Configuration
 from milepost_server.derivation.derive import Report
 from milepost_server.derivation.runner import DerivationRunner
+from milepost_server.derivation.signal_paths import ODOMETER_UNCERTAINTY
 from milepost_server.signals.faults import FaultStatus
 from milepost_server.signals.usage import PUBLISHED_RATE_M_PER_D, UsageRules
 from milepost_server.store import (
@@ -181,6 +182,25 @@ async def test_bad_odometers_are_judged_and_never_the_latest(garage: Garage) -> 
     (usage,) = await garage.rows(vehicle_usage)
     assert usage["last_odometer_m"] == 50_000 * KM
     assert usage["last_time_ms"] == round(NOW.timestamp() * 1000)
+
+
+@pytest.mark.parametrize(
+    ("sigma_m", "reasons"),
+    [(2_000.0, [None] * 6), (0.0, [None, None, None, "backward", "backward", None])],
+)
+async def test_what_a_person_reads_may_be_lower_than_an_estimate_by_its_own_uncertainty(
+    garage: Garage, sigma_m: float, reasons: list[str | None]
+) -> None:
+    car = await garage.car()
+    days = [NOW - dt.timedelta(days=n) for n in range(60, 0, -10)]
+    for at, km, sigma in zip(
+        days, (40_000, 40_500, 41_000, 40_995.5, 40_996, 42_000), [sigma_m] * 3 + [300.0] * 3, strict=True
+    ):
+        await garage.read(car, [(at, sigma)], ODOMETER_UNCERTAINTY)
+        await garage.read(car, [(at, km * KM)])
+    await garage.derivation().dealer(garage.dealer, TODAY)
+    judged = await garage.rows(odometer_judgements)
+    assert [row["reason"] for row in judged] == reasons
 
 
 async def test_deriving_again_changes_nothing(garage: Garage) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from milepost_protocol.samples import TimeTrust
 from milepost_server.derivation import times
-from milepost_server.derivation.signal_paths import ODOMETER
+from milepost_server.derivation.signal_paths import ODOMETER, ODOMETER_UNCERTAINTY
 from milepost_server.signals.flat import offsets_of
 from milepost_server.signals.odometer import OdometerReadings, OdometerRules
 from milepost_server.store.schema import readings, service_records, vehicles
@@ -163,15 +163,25 @@ async def _odometer_rows(
 ) -> list[_OdometerRow]:
     c = readings.c
     query = (
-        select(c.vehicle_id, c.stream_id, c.seq, c.time_ms, c.value_num, c.trust, c.time_plausible)
-        .where(c.dealer_id == dealer_id, c.vehicle_id.in_(place), c.signal == ODOMETER)
+        select(c.signal, c.vehicle_id, c.stream_id, c.seq, c.time_ms, c.value_num, c.trust, c.time_plausible)
+        .where(c.dealer_id == dealer_id, c.vehicle_id.in_(place))
+        .where(c.signal.in_((ODOMETER, ODOMETER_UNCERTAINTY)))
         .where((c.time_ms < as_of.end_ms) | ~c.time_plausible)
         .order_by(c.stream_id, c.seq)
     )
-    return [
-        (place[vehicle_id], *reading, times.is_trusted(trust), plausible, rules.fall_m_max)
-        for vehicle_id, *reading, trust, plausible in await connection.execute(query)
-    ]
+    rows: list[_OdometerRow] = []
+    sigma_m: dict[tuple[int, int], float] = {}
+    for signal, vehicle_id, stream_id, seq, time_ms, value, trust, plausible in await connection.execute(
+        query
+    ):
+        told_of = (vehicle_id, stream_id)
+        if signal == ODOMETER_UNCERTAINTY:
+            sigma_m[told_of] = value
+            continue
+        fall_m_max = rules.fall_m_max_of(sigma_m.get(told_of, 0.0))
+        is_trusted = times.is_trusted(trust)
+        rows.append((place[vehicle_id], stream_id, seq, time_ms, value, is_trusted, plausible, fall_m_max))
+    return rows
 
 
 def _entered(services: list[list[Service]], as_of: AsOf, rules: OdometerRules) -> list[_OdometerRow]:

@@ -5,4 +5,5 @@ from __future__ import annotations
 from typing import Final
 
 ODOMETER: Final = "Vehicle.TraveledDistance"
+ODOMETER_UNCERTAINTY: Final = "Vehicle.Milepost.Odometer.Uncertainty"
 DTC: Final = "Vehicle.Milepost.Diagnostics.Dtc"

@@ -52,11 +52,16 @@ class OdometerRules:
     time_min_d: float = 7_305.0  # 1990-01-01: older than any reading in a garage's computer
     future_d_max: float = 1.0  # clocks and time zones may run this far ahead of the as-of time
     fall_m_max: float = 1_000.0  # a car's own readings: rounding
+    fall_sigmas: float = 3.0  # an estimate may lie so far above what a person then reads from the instrument
     fall_m_max_entered: float = 300_000.0  # readings with a date but no hour: a day's drive and a bit
     slack_m: float = 200_000.0  # entered readings carry a date, not an hour: a day's long drive
     burst_m_per_d: float = 1_500_000.0  # two drivers, day and night
     burst_d: float = 7.0
     sustained_m_per_d: float = 500_000.0  # a taxi in two shifts
+
+    def fall_m_max_of(self, sigma_m: float) -> float:
+        """How far what follows a reading with the standard deviation ``sigma_m`` (m) may lie below it (m)."""
+        return min(max(self.fall_m_max, self.fall_sigmas * sigma_m), self.fall_m_max_entered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,7 @@ class OdometerReadings:
     trusted: Bools  # (N) whether the time is synced, repaired, from a clock chip or entered
     plausible: Bools  # (N) False for a time that was later than its receipt, or before any device
     tolerance_m: (
-        Floats  # (N) how far the value may fall below the one before it: rounding, dates without hours
+        Floats  # (N) how far it, or the one after it, may fall: rounding, estimates, dates without hours
     )
 
 
