@@ -186,7 +186,10 @@ async def test_bad_odometers_are_judged_and_never_the_latest(garage: Garage) -> 
 
 @pytest.mark.parametrize(
     ("sigma_m", "reasons"),
-    [(2_000.0, [None] * 6), (0.0, [None, None, None, "backward", "backward", None])],
+    [
+        (2_000.0, [None, None, None, "levelled", "levelled", None]),
+        (0.0, [None, None, None, "backward", "backward", None]),
+    ],
 )
 async def test_what_a_person_reads_may_be_lower_than_an_estimate_by_its_own_uncertainty(
     garage: Garage, sigma_m: float, reasons: list[str | None]
