@@ -79,7 +79,9 @@ class EntryServer:
             OSError: the socket cannot be made.
         """
         self._clear_place()
-        server = await asyncio.start_unix_server(self._answer, sock=self._bound(), limit=LINE_BYTES_MAX)
+        server = await asyncio.start_unix_server(
+            self._answer, sock=self._bound(), limit=LINE_BYTES_MAX, backlog=WAITING_MAX
+        )
         try:
             async with server:
                 await server.serve_forever()
