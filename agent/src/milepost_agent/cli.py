@@ -90,8 +90,8 @@ def _status(options: argparse.Namespace) -> int:
     import json  # noqa: PLC0415
 
     from milepost_agent.config import load  # noqa: PLC0415
-    from milepost_agent.health.document import as_text  # noqa: PLC0415
     from milepost_agent.health.endpoint import ask  # noqa: PLC0415
+    from milepost_agent.health.text import as_text  # noqa: PLC0415
 
     status = ask(Path(options.socket or load(options.config).health.socket))
     print(json.dumps(status, indent=2) if options.json else as_text(status, time.time_ns() // 1_000_000))

@@ -1,4 +1,4 @@
-"""The status of an agent: one JSON document, and its text for people."""
+"""The status of an agent: one JSON document. Fields may come, none goes as long as ``version`` stays."""
 
 from __future__ import annotations
 
@@ -7,16 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from milepost_agent import __version__
 from milepost_agent.errors import StoreError
-from milepost_protocol.device_documents import RUNNING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
     from milepost_agent.health.seen import Observed
     from milepost_agent.settings import Config
 
 STATUS_VERSION: Final = 1
-MIB: Final = 1024 * 1024
 
 
 async def status_document(agent: Observed, config: Config) -> dict[str, Any]:
@@ -100,8 +96,13 @@ def _uplink(agent: Observed) -> dict[str, Any]:
         "today_bytes": uplink.budget.used_bytes,
         "held_back": uplink.allowance.why,
         "receipts": dict(uplink.receipts),
+        "receipt_age_s": _age_s(agent.clock().mono_s, uplink.receipt_s),
         "dropped": uplink.dropped,
     }
+
+
+def _age_s(now_s: float, at_s: float | None) -> float | None:
+    return None if at_s is None else round(now_s - at_s, 1)
 
 
 def resident_mb() -> float | None:
@@ -112,129 +113,3 @@ def resident_mb() -> float | None:
     except OSError:
         return None
     return round(pages * os.sysconf("SC_PAGE_SIZE") / 1e6, 1)
-
-
-def as_text(status: Mapping[str, Any], now_ms: int) -> str:
-    """``status`` for people."""
-    return "\n".join(_lines(status, now_ms))
-
-
-def _lines(status: Mapping[str, Any], now_ms: int) -> Iterator[str]:
-    samples, buffer, uplink = status["samples"], status["buffer"], status["uplink"]
-    memory = f", {status['resident_mb']} MB" if status["resident_mb"] else ""
-    yield f"device    {status['device']}, process {status['pid']}, up {_duration(status['uptime_s'])}{memory}"
-    yield f"clock     {status['clock']['trust']}"
-    yield f"sampled   {samples['sampled']:,} since start, {samples['in_memory']:,} of them not stored yet"
-    refused = sum(samples["refused"].values())
-    if refused:
-        yield f"          {refused:,} refused: {samples['last_refusal'] or 'outside the bounds of physics'}"
-    if "epoch" in buffer:
-        yield from _buffer_lines(buffer, now_ms)
-    if buffer["error"]:
-        yield f"          NOT STORING: {buffer['error']}"
-    yield from _flash_lines(status["flash"])
-    yield from _uplink_lines(uplink)
-    yield from _power_lines(status["power"])
-    yield from _remote_lines(status["remote"], now_ms)
-    for name, facts in status["sources"].items():
-        task = status["tasks"].get(f"source {name}", {})
-        known = ", ".join(f"{key} {value}" for key, value in facts.items())
-        yield f"source    {name}: {task.get('state', '')}; {known}"
-    entries = status["entries"]
-    if entries["refused"]:
-        refused = ", ".join(f"{count:,} {reason}" for reason, count in entries["refused"].items())
-        yield f"entries   {entries['taken']:,} stored; refused: {refused}"
-    yield from _derived_lines(status["derived"], len(status["sources"]))
-    for name, task in status["tasks"].items():
-        if task["last_error"]:
-            yield f"task      {name}: {task['state']}, failed {task['failures']} times: {task['last_error']}"
-
-
-def _derived_lines(derived: Mapping[str, Any], sources: int) -> Iterator[str]:
-    if derived["missed_dips"]:
-        yield f"derived   {derived['missed_dips']:,} starts without a cranking voltage: read too late"
-    if sources < 2:
-        return
-    for what, signals in derived["from"].items():
-        heard = ", ".join(f"{signal} of {name}" for signal, name in signals.items())
-        if heard:
-            yield f"derived   {what} from {heard}"
-    for name, count in derived["overruled"].items():
-        yield f"          {count:,} readings of {name} did not count: another source spoke for the signal"
-
-
-def _buffer_lines(buffer: Mapping[str, Any], now_ms: int) -> Iterator[str]:
-    yield f"stored    up to seq {buffer['stored_seq']:,} of epoch {buffer['epoch']}"
-    yield f"receipted up to seq {buffer['receipted_seq']:,}"
-    oldest = f", oldest {_duration((now_ms - buffer['oldest_ms']) / 1000)} ago" if buffer["oldest_ms"] else ""
-    older = f", in {buffer['epochs']} epochs" if buffer["epochs"] > 1 else ""
-    yield f"waiting   {buffer['waiting']:,} seqs for a receipt{oldest}{older}"
-    yield f"          of them {buffer['waiting_gap_samples']:,} dropped, in {buffer['waiting_gaps']:,} gaps"
-    if buffer["dropped"]:
-        dropped = ", ".join(f"{count:,} {name}" for name, count in buffer["dropped"].items())
-        yield f"dropped   since start: {dropped}"
-    if buffer["lost_in_memory"]:
-        lost = ", ".join(f"{count:,} {name}" for name, count in buffer["lost_in_memory"].items())
-        yield f"          for want of disk: {lost}"
-    used, size = buffer["used_bytes"] / MIB, buffer["file_bytes"] / MIB
-    yield f"buffer    {used:.1f} MiB used of a file of {size:.1f} MiB"
-    if buffer["corrupt_files"]:
-        yield f"          {buffer['corrupt_files']} damaged files were set aside (*.corrupt-<n>)"
-
-
-def _flash_lines(flash: Mapping[str, Any]) -> Iterator[str]:
-    if flash["written_bytes"] is None:
-        return
-    sample = f", {flash['bytes_per_sample']:,} bytes a sample" if flash["bytes_per_sample"] else ""
-    yield f"flash     {flash['written_bytes'] / 1e6:,.1f} MB written since start{sample}"
-    if flash["bytes_per_day"] is not None:
-        day, budget = flash["bytes_per_day"] / 1e6, flash["bytes_per_day_max"] / 1e6
-        yield f"          at this pace {day:,.0f} MB a day of a budget of {budget:,.0f} MB"
-    if flash["commit_stretch"] > 1:
-        yield f"          OVER BUDGET: commits are {flash['commit_stretch']:g} times as rare as configured"
-
-
-def _uplink_lines(uplink: Mapping[str, Any]) -> Iterator[str]:
-    state = "connected" if uplink["is_connected"] else "NOT CONNECTED"
-    error = f": {uplink['error']}" if uplink["error"] else ""
-    yield f"uplink    {state}{error}"
-    yield (
-        f"sent      up to seq {uplink['sent_seq']:,} of epoch {uplink['epoch'] or '(none yet)'}; "
-        f"{uplink['batches']:,} batches, {uplink['batch_bytes']:,} bytes, {uplink['resends']:,} resends"
-    )
-    held_back = f"; {uplink['held_back']}" if uplink["held_back"] else ""
-    yield f"          {uplink['today_bytes']:,} bytes of messages today{held_back}"
-
-
-def _power_lines(power: Mapping[str, Any]) -> Iterator[str]:
-    volts, rest_v = power["voltage_v"], power["rest_voltage_v"]
-    shown = "voltage unknown" if volts is None else f"{volts:.1f} V"
-    rest = "" if rest_v is None else f", {rest_v:.1f} V at rest"
-    yield f"power     {power['stance']} for {_duration(power['since_s'])}: {power['reason']}; {shown}{rest}"
-    if power["next_look_s"] is not None:
-        yield f"          link {power['link']}, next look in {_duration(power['next_look_s'])}"
-    if power["sleep_error"]:
-        yield f"          DOES NOT SLEEP: {power['sleep_error']}"
-    if power["implausible_voltages"]:
-        yield f"          {power['implausible_voltages']:,} voltages that no battery of power.system_v has"
-
-
-def _remote_lines(remote: Mapping[str, Any], now_ms: int) -> Iterator[str]:
-    revision, profile, refused = remote["revision"], remote["profile"], remote["refused"]
-    yield f"config    {f'revision {revision} of the server, over the file' if revision else 'the file alone'}"
-    if profile:
-        left = _duration((profile["expires_ms"] - now_ms) / 1000)
-        until = f", ends in {left}" if profile["state"] == RUNNING else ""
-        yield f"          profile {profile['name']}: {profile['state']}{until}"
-    if refused:
-        yield f"          REFUSED revision {refused['revision'] or '(unreadable)'}: {refused['error']}"
-    if remote["trouble"]:
-        yield f"          {remote['trouble']}"
-
-
-def _duration(seconds: float) -> str:
-    seconds = max(0, round(seconds))
-    for unit, length_s in (("d", 86_400), ("h", 3600), ("min", 60)):
-        if seconds >= length_s:
-            return f"{seconds / length_s:.1f} {unit}"
-    return f"{seconds} s"

@@ -120,6 +120,26 @@ METRICS: Final = (
         "uplink.receipts.*",
         ("verdict",),
     ),
+    Metric(
+        "uplink_receipt_age_seconds",
+        GAUGE,
+        "Since the last receipt of the server.",
+        "uplink.receipt_age_s",
+    ),
+    Metric("uplink_today_bytes", GAUGE, "Messages since midnight, UTC, by size.", "uplink.today_bytes"),
+    Metric(
+        "flash_written_bytes_total",
+        COUNTER,
+        "What this process has caused to be written to disks, by the kernel's count.",
+        "flash.written_bytes",
+    ),
+    Metric(
+        "flash_per_sample_bytes",
+        GAUGE,
+        "The same for each stored sample.",
+        "flash.bytes_per_sample",
+    ),
+    Metric("power_voltage_volts", GAUGE, "Voltage of the car's battery.", "power.voltage_v"),
     Metric("source_readings_total", COUNTER, "Readings of a source.", "sources.*.readings", ("source",)),
     Metric("source_connects_total", COUNTER, "Connections of a source.", "sources.*.connects", ("source",)),
     Metric(

@@ -106,6 +106,8 @@ class Uplink:
         self.batches = 0
         self.batch_bytes = 0
         self.receipts: Counter[str] = Counter()
+        self.receipt_s: float | None = None
+        """When the last receipt came."""
 
     @property
     def session(self) -> Session | None:
@@ -275,6 +277,7 @@ class Uplink:
         now_s = self._now_s()
         verdict = self.schedule.receipt(receipt, now_s)
         self.receipts[verdict.value] += 1
+        self.receipt_s = now_s
         if now_s - self._connected_s >= STEADY_S:
             self._backoff.reset()
         self.last_error = ""
