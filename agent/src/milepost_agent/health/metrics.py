@@ -95,6 +95,7 @@ METRICS: Final = (
     ),
     Metric("samples_stored_total", COUNTER, "Samples stored since the start.", "samples.stored"),
     Metric("flash_written_bytes_total", COUNTER, "Bytes that the process wrote.", "flash.written_bytes"),
+    Metric("flash_per_sample_bytes", GAUGE, "Of those, for each sample.", "flash.bytes_per_sample"),
     Metric(
         "flash_day_bytes", GAUGE, "What a day at the last pace comes to, in bytes.", "flash.bytes_per_day"
     ),
@@ -127,18 +128,6 @@ METRICS: Final = (
         "uplink.receipt_age_s",
     ),
     Metric("uplink_today_bytes", GAUGE, "Messages since midnight, UTC, by size.", "uplink.today_bytes"),
-    Metric(
-        "flash_written_bytes_total",
-        COUNTER,
-        "What this process has caused to be written to disks, by the kernel's count.",
-        "flash.written_bytes",
-    ),
-    Metric(
-        "flash_per_sample_bytes",
-        GAUGE,
-        "The same for each stored sample.",
-        "flash.bytes_per_sample",
-    ),
     Metric("power_voltage_volts", GAUGE, "Voltage of the car's battery.", "power.voltage_v"),
     Metric("source_readings_total", COUNTER, "Readings of a source.", "sources.*.readings", ("source",)),
     Metric("source_connects_total", COUNTER, "Connections of a source.", "sources.*.connects", ("source",)),
