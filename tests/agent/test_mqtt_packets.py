@@ -97,7 +97,7 @@ def test_packets_of_a_broker_are_understood(version: int, data: str, packet: pac
         (5, "20 05 00 00 02 1f 00", "too early"),
         (4, "30 03 0001 ff", "no UTF-8"),
         (4, "30 ff ff ff ff 01", "more than four"),
-        (4, "30 ff ff 7f", "at most"),
+        (4, "20 ff ff 7f", "at most"),
     ],
 )
 def test_what_is_no_packet_is_refused(version: int, data: str, why: str) -> None:
@@ -150,3 +150,20 @@ def test_codes_have_words_that_say_what_to_do() -> None:
     assert reasons.connack(77).endswith("unknown (code 77)")
     assert reasons.reason(0x87, "acl").endswith("(code 0x87, acl)")
     assert reasons.reason(0xFE) == "unknown (code 0xfe)"
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("piece", [1000, 65_536, 10**7])
+def test_of_a_message_that_is_too_long_the_beginning_is_given_out_and_the_stream_goes_on(
+    version: int, piece: int
+) -> None:
+    long = Publish("config", b"x" * 300_000, is_retained=True, packet_id=7)
+    short = Publish("ack", b"y", is_retained=False, packet_id=None)
+    data = packets.publish(version, long) + packets.publish(version, short)
+    parser = Parser(version)
+    got = [packet for at in range(0, len(data), piece) for packet in parser.feed(data[at : at + piece])]
+    first, second = got
+    assert second == short
+    assert isinstance(first, Publish)
+    assert (first.topic, first.packet_id) == ("config", 7)
+    assert 0.99 * INCOMING_BYTES_MAX < len(first.payload) < INCOMING_BYTES_MAX

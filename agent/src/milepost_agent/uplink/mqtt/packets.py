@@ -20,7 +20,11 @@ V5: Final = 5
 """The numbers by which a CONNECT names its version."""
 
 INCOMING_BYTES_MAX: Final = 64 * 1024
-"""A packet from the broker: receipts take at most 280 bytes, documents 16 KiB."""
+"""A packet from the broker: receipts take at most 280 bytes, documents 16 KiB.
+
+Of a longer message so much is given out, which is too long for whoever reads it, and the rest is passed over:
+a broker sends one that it retains again and again, and that must not end each connection.
+"""
 INCOMING_IN_FLIGHT_MAX: Final = 16
 """Messages with QoS 1 that the broker may send before the first is acknowledged; version 5 tells it."""
 
@@ -149,6 +153,7 @@ class Parser:
     def __init__(self, version: int) -> None:
         self._version = version
         self._data = bytearray()
+        self._pass_over_bytes = 0
 
     def feed(self, data: bytes) -> Iterator[Packet]:
         """The packets that are complete with ``data``.
@@ -157,14 +162,22 @@ class Parser:
             PacketError: it is no MQTT of this version, or larger than it may be; the stream is of no use.
         """
         self._data += data
+        self._pass_over()
         while (size := self._head()) is not None:
             head_bytes, body_bytes = size
-            end = head_bytes + body_bytes
+            end = head_bytes + min(body_bytes, INCOMING_BYTES_MAX)
             if len(self._data) < end:
                 return
             first, body = self._data[0], bytes(self._data[head_bytes:end])
             del self._data[:end]
+            self._pass_over_bytes = head_bytes + body_bytes - end
+            self._pass_over()
             yield _decode(self._version, first >> 4, first & 0x0F, Body(body))
+
+    def _pass_over(self) -> None:
+        count = min(self._pass_over_bytes, len(self._data))
+        del self._data[:count]
+        self._pass_over_bytes -= count
 
     def _head(self) -> tuple[int, int] | None:
         """Bytes of the next packet's fixed header and of its body, None while they are not known."""
@@ -175,7 +188,7 @@ class Parser:
                 return None
             if not self._data[place] & 0x80:
                 body_bytes = Body(bytes(self._data[1 : place + 1])).length()
-                if body_bytes > INCOMING_BYTES_MAX:
+                if body_bytes > INCOMING_BYTES_MAX and self._data[0] >> 4 != PUBLISH:
                     raise PacketError(
                         f"a packet of {body_bytes} bytes; at most {INCOMING_BYTES_MAX} are read"
                     )
