@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import json
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,21 +17,20 @@ from milepost_agent.config import parse
 from milepost_agent.config_text import as_toml
 from milepost_agent.consent import consent_of
 from milepost_agent.errors import ConfigError
-from milepost_agent.remote.kept import SET_ASIDE_MAX, Kept
+from milepost_agent.remote.kept import FILE_BYTES_MAX, SET_ASIDE_MAX, Kept
 from milepost_agent.remote.overlay import check_consent, effective, laid_over, settable
-from milepost_agent.remote.remote import Around, InForce, Remote, take_up
+from milepost_agent.remote.remote import KEEP_RETRY_S, Around, InForce, Remote, take_up
 from milepost_agent.settings import settings
-from milepost_agent.uplink.link import Granted
+from milepost_agent.uplink.link import Granted, Message
 from milepost_protocol.desired import Consent, Desired, read_desired
 from milepost_protocol.device_schema import read_state
 from milepost_protocol.samples import TimeTrust
 from support.device_spy import desired
+from support.kept import in_virtual_time
 from support.stores import CLOCK, DAY_MS, Entropy
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-
-    from milepost_agent.uplink.link import Message
 
 LOCAL = parse(
     {
@@ -157,6 +159,32 @@ async def test_the_farewell_says_why(is_resting: bool, is_new: bool, reason: str
     assert (farewell.reason, will.reason) == (reason, "lost")
 
 
+def test_what_the_disk_refuses_is_given_to_it_again() -> None:
+    kept_at_s: list[float] = []
+
+    async def keep(payload: bytes) -> None:
+        kept_at_s.append(asyncio.get_running_loop().time())
+        if len(kept_at_s) < 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    async def story() -> None:
+        begun_s = asyncio.get_running_loop().time()
+        clock = CLOCK.read()._replace(mono_s=begun_s)
+        remote = Remote(InForce(LOCAL, LOCAL), Around(lambda: clock, Entropy(), str, list, bool, keep))
+        (take,) = remote.channels().handlers.values()
+        working = asyncio.ensure_future(remote.run())
+        await take(Message("config", json.dumps(desired(7)).encode(), True))
+        await asyncio.sleep(KEEP_RETRY_S / 2)
+        assert remote.refused is not None
+        assert "No space left" in remote.refused.error
+        assert not remote.reconfigure.is_set()
+        await working
+        assert remote.reconfigure.is_set()
+        assert [b - a for a, b in pairwise(kept_at_s)] == pytest.approx([KEEP_RETRY_S] * 2, abs=2.0)
+
+    in_virtual_time(story())
+
+
 def kept(folder: Path) -> tuple[Kept, Path]:
     return Kept(POSIX, folder / "buffer.db"), folder / "buffer.db.desired"
 
@@ -172,7 +200,7 @@ def test_what_was_kept_is_in_force_at_the_next_start(tmp_path: Path) -> None:
     assert file.stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.parametrize("damage", ["flipped", "cut", "empty", "bytes", "later", "strange"])
+@pytest.mark.parametrize("damage", ["flipped", "cut", "empty", "bytes", "endless", "later", "strange"])
 def test_a_damaged_document_is_set_aside_and_said(tmp_path: Path, damage: str) -> None:
     store, file = kept(tmp_path)
     store.save(json.dumps(desired(7, {"buffer": {"commit_interval_s": 10}})).encode())
@@ -182,6 +210,7 @@ def test_a_damaged_document_is_set_aside_and_said(tmp_path: Path, damage: str) -
         "cut": good[:-5],
         "empty": b"",
         "bytes": b"\xff\xfe" + good,
+        "endless": good + b" " * FILE_BYTES_MAX,
         "later": good,
         "strange": good,
     }[damage]
@@ -193,6 +222,7 @@ def test_a_damaged_document_is_set_aside_and_said(tmp_path: Path, damage: str) -
     in_force = take_up(store, LOCAL)
     assert in_force.config == LOCAL
     assert "set aside as buffer.db.desired.corrupt-1" in in_force.trouble
+    assert (f"it has {len(bad)} bytes" in in_force.trouble) is (damage == "endless")
     assert store.set_aside_count() == 1
     assert take_up(store, LOCAL).trouble == "", "once is enough: no crash loop"
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from milepost_protocol.desired import read_desired
 from milepost_protocol.errors import DocumentError
+from milepost_protocol.limits import DOCUMENT_BYTES_MAX
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 SET_ASIDE_MAX: Final = 8
 """Damaged documents that are kept for people to look at; the last one gives way to another."""
 CHECKSUM_CHARACTERS: Final = 9
+FILE_BYTES_MAX: Final = 4 * DOCUMENT_BYTES_MAX
+"""What is longer was not written here, and could be longer than the memory."""
 
 
 class Found(NamedTuple):
@@ -41,20 +44,27 @@ class Kept:
     def load(self) -> Found:
         """Read it. One that is damaged is set aside; a disk that does not read it is no damage."""
         try:
-            text = self._files.read_text(self._path)
+            payload = self._payload()
+            return Found(None if payload is None else read_desired(payload), "")
         except OSError as error:
             return Found(None, f"{self._path} cannot be read: {error.strerror or error}")
-        except UnicodeDecodeError as error:
-            return Found(None, self.set_aside(f"is damaged: {error.reason}"))
-        if text is None:
-            return Found(None, "")
-        checksum, payload = text[:CHECKSUM_CHARACTERS], text[CHECKSUM_CHARACTERS:]
-        if checksum != _checksum(payload):
-            return Found(None, self.set_aside("is damaged: its checksum is wrong"))
-        try:
-            return Found(read_desired(payload.encode()), "")
         except DocumentError as error:
             return Found(None, self.set_aside(f"cannot be used: {error}"))
+        except ValueError as error:
+            return Found(None, self.set_aside(f"is damaged: {error}"))
+
+    def _payload(self) -> bytes | None:
+        """The document, None where there is none; ValueError where it is damaged."""
+        stamp = self._files.stamp(self._path)
+        if stamp is not None and stamp[0] > FILE_BYTES_MAX:
+            raise ValueError(f"it has {stamp[0]} bytes")
+        text = self._files.read_text(self._path)
+        if text is None:
+            return None
+        checksum, payload = text[:CHECKSUM_CHARACTERS], text[CHECKSUM_CHARACTERS:]
+        if checksum != _checksum(payload):
+            raise ValueError("its checksum is wrong")
+        return payload.encode()
 
     def save(self, payload: bytes) -> None:
         """Keep ``payload``, which ``read_desired`` has read; when this returns it survives a power cut.

@@ -7,6 +7,7 @@ the document is on the disk, so that a kill in between changes nothing.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import math
 from collections import Counter
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 
 APPLY_S_MIN: Final = 1.0
 """An agent runs at least so long before it is built anew, whatever is sent; the last of it counts."""
+KEEP_RETRY_S: Final = 60.0
+"""A document that the disk has not taken is given to it again after this time."""
 RUN_BYTES: Final = 8
 
 _LOG = logging.getLogger(__name__)
@@ -149,12 +152,13 @@ class Remote:
     async def run(self) -> None:
         """Put on the disk what was accepted, and ask for the agent to be built anew; then end."""
         while not self.reconfigure.is_set():
-            await self._is_accepted.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(None if self._candidate is None else KEEP_RETRY_S):
+                    await self._is_accepted.wait()
             self._is_accepted.clear()
             await asyncio.sleep(self._started.mono_s + APPLY_S_MIN - self._around.clock().mono_s)
-            payload, self._candidate = self._candidate, None
-            if payload is not None:
-                await self._apply(payload)
+            if self._candidate is not None:
+                await self._apply(self._candidate)
 
     async def _apply(self, payload: bytes) -> None:
         revision = read_desired(payload).revision
