@@ -159,6 +159,7 @@ class World:
         self.link: list[Dispatch] = []
         self.broker: list[Dispatch] = []
         self.answers: list[Receipt] = []
+        self.verdicts: set[Verdict] = set()
         self.follow()
         self.schedule.connected(Granted())
 
@@ -216,7 +217,7 @@ class World:
             keeps = self.draw(st.booleans())
             receipt = self.take(self.answers)
             self.answers += [receipt] if keeps and len(self.answers) < 20 else []
-            self.schedule.receipt(receipt, self.now_s)
+            self.verdicts.add(self.schedule.receipt(receipt, self.now_s))
 
     def lose_answer(self) -> None:
         if self.answers:
@@ -268,7 +269,7 @@ class World:
                     self.server[batch.epoch].receipt(batch.epoch, [(batch.first, batch.last)])
                 )
             while self.answers:
-                self.schedule.receipt(self.answers.pop(0), self.now_s)
+                self.verdicts.add(self.schedule.receipt(self.answers.pop(0), self.now_s))
 
     def is_done(self) -> bool:
         return all(self.receipted[epoch] == last for epoch, last in self.stored.items())
@@ -298,6 +299,7 @@ def test_over_any_bad_link_everything_arrives_in_the_end(data: st.DataObject) ->
     world = play(data, checked)
     world.heal()
     assert world.is_done()
+    assert not world.verdicts & {Verdict.RESTORED, Verdict.AHEAD}
     assert all(world.server[epoch].watermark == last for epoch, last in world.stored.items())
 
 

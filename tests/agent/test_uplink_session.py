@@ -242,6 +242,38 @@ def test_a_late_receipt_of_the_same_watermark_takes_nothing_back() -> None:
     assert send(made, 100, 2.0) == [(21, 30), (41, 50), (61, 100)]
 
 
+def full(first: int) -> tuple[tuple[int, int], ...]:
+    """As many ranges as one receipt has room for."""
+    return tuple((first + 10 * n, first + 10 * n + 4) for n in range(RECEIPT_RANGES_MAX))
+
+
+def test_a_late_receipt_is_no_restored_server_where_a_later_one_had_no_room_for_what_it_names() -> None:
+    made = session(stored=500)
+    publish(made, 400, 404)
+    made.acknowledged(400, 404, 0.0)
+    made.receipt(receipt(20, *full(30)), 1.0)
+    assert made.receipt(receipt(10, *full(30)[:-1], (400, 404)), 2.0) is Verdict.STALE
+    assert made.receipt(receipt(10, *full(30)[:-1], (400, 404)), 3.0) is Verdict.STALE
+    assert made.overdue(21.0) == Want(400, 404, Kind.FRESH)
+
+
+def test_a_server_that_went_back_is_known_by_its_answer_to_a_resend_where_a_receipt_had_no_room() -> None:
+    made = session(stored=500)
+    publish(made, 400, 404)
+    made.receipt(receipt(20, *full(30)), 1.0)
+    assert made.receipt(receipt(10, (400, 404)), 2.0) is Verdict.STALE
+    assert made.receipt(receipt(10, (400, 404)), 2.0 + LIMITS.receipt_timeout_s) is Verdict.RESTORED
+    assert made.receipted == 10
+
+
+def test_a_doubt_ends_with_the_next_news() -> None:
+    made = session(stored=500)
+    made.receipt(receipt(20, *full(30)), 1.0)
+    made.receipt(receipt(10, (400, 404)), 2.0)
+    assert made.receipt(receipt(25, *full(30)), 3.0) is Verdict.ADVANCED
+    assert made.receipt(receipt(10, (400, 404)), 100.0) is Verdict.STALE
+
+
 def test_a_server_that_went_back_is_known_by_what_it_newly_holds() -> None:
     made = session(stored=100)
     publish(made, 1, 40)
@@ -270,6 +302,13 @@ def test_other_epochs_and_impossible_seqs_are_told_apart() -> None:
     assert made.receipt(receipt(31), 0.0) is Verdict.AHEAD
     assert made.receipt(receipt(0, (31, 40)), 0.0) is Verdict.AHEAD
     assert made.receipted == 0
+
+
+def test_what_was_published_is_stored_although_nobody_has_told_that_yet() -> None:
+    # A gap that grew meanwhile takes a batch beyond what was known to be stored.
+    made = session(stored=30)
+    publish(made, 1, 40)
+    assert made.receipt(receipt(40), 1.0) is Verdict.ADVANCED
 
 
 @pytest.mark.parametrize("seq", [10, 12])

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from milepost_agent.uplink import ranges
+from milepost_protocol.limits import RECEIPT_RANGES_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from milepost_protocol.receipt import Receipt
 
 OPEN_RANGES_MAX: Final = 12
-"""Ranges above the watermark that sending out of order may open: fewer than the 16 that a receipt names."""
+"""Ranges above the watermark that sending out of order may open: fewer than a receipt has room for."""
 FRESH_SEQS_MAX: Final = 1_024
 """So many of the newest seqs go before the backlog after a connection."""
 URGENT_RANGES_MAX: Final = 64
@@ -126,6 +127,7 @@ class Session:
         self._is_hasty = False
         self._flights: list[_Flight] = []
         self._above: tuple[Range, ...] = ()
+        self._doubted_s = math.inf
         self._urgent: list[Range] = []
         self._resend_not_before_s = -math.inf
         self._resend_pause_s = limits.receipt_timeout_s
@@ -240,6 +242,8 @@ class Session:
 
     def published(self, first: int, last: int, size_bytes: int, kind: Kind, now_s: float) -> None:
         """Seqs ``first`` to ``last`` were handed to the link; first or again."""
+        # A gap that grew since the store was last followed takes a batch beyond what it had then.
+        self._stored = max(self._stored, last)
         if ranges.holds(((0, self.receipted), *self._above), first, last):
             return  # receipted while it was made
         again = [flight for flight in self._flights if flight.first <= last and first <= flight.last]
@@ -272,7 +276,8 @@ class Session:
             return Verdict.AHEAD
         is_news = receipt.seq > self.receipted or self._tells_more(receipt)
         if receipt.seq < self.receipted:
-            return self._lower(receipt, now_s) if is_news else Verdict.STALE
+            is_later = is_news and not self._is_doubtful(now_s)
+            return self._lower(receipt, now_s) if is_later else Verdict.STALE
         verdict = Verdict.ADVANCED if receipt.seq > self.receipted else Verdict.UNCHANGED
         if is_news:
             self._accept(receipt)
@@ -291,6 +296,16 @@ class Session:
         self._answered(now_s)
         return Verdict.RESTORED
 
+    def _is_doubtful(self, now_s: float) -> bool:
+        """Whether a range that the highest receipt did not know may be older than it all the same.
+
+        It may where that receipt had no room for more. What a resend is answered then tells.
+        """
+        if len(self._above) < RECEIPT_RANGES_MAX:
+            return False
+        self._doubted_s = min(self._doubted_s, now_s)
+        return now_s < self._doubted_s + self._limits.receipt_timeout_s
+
     def _tells_more(self, receipt: Receipt) -> bool:
         known = (*self._above, (0, self.receipted))
         return any(not ranges.holds(known, *span) for span in receipt.above)
@@ -298,6 +313,7 @@ class Session:
     def _accept(self, receipt: Receipt) -> None:
         self.receipted = receipt.seq
         self._above = receipt.above
+        self._doubted_s = math.inf
         covered = ((0, receipt.seq), *receipt.above)
         for flight in self._flights:
             flight.first = max(flight.first, min(flight.last, receipt.seq + 1))
