@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from support.databases import cluster, postgres_url
+from support.databases import cluster, newest_sqlite, newest_sqlite_url, postgres_url
 
-__all__ = ["cluster", "postgres_url"]
+__all__ = ["cluster", "newest_sqlite", "newest_sqlite_url", "postgres_url"]
