@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from milepost_simulator.car.ecu import ENGINE_UNIT, TRANSMISSION_UNIT
-from milepost_simulator.car.elm327 import PROMPTLY, Elm327, Timing
+from milepost_simulator.car.elm327 import PROMPTLY, Addressed, Elm327, Timing
 from milepost_simulator.car.snapshot import TroubleCodes
+from milepost_simulator.car.uds import UdsModel, UdsUnit
 
 if TYPE_CHECKING:
     from milepost_simulator.clock import ManualClock
@@ -93,6 +94,33 @@ def test_two_units_answer_one_after_the_other(standing: StandingCar, clock: Manu
 def test_a_29_bit_bus_has_long_headers(standing: StandingCar, clock: ManualClock) -> None:
     elm = quiet(Elm327(standing, clock, protocol=7, timing=PROMPTLY), "ATH1")
     assert say(elm, "010D") == "18 DA F1 10 03 41 0D 32 AA AA AA AA \r\r>"
+
+
+def test_a_unit_of_its_own_answers_its_header_alone_and_needs_its_flow_control(
+    standing: StandingCar, clock: ManualClock
+) -> None:
+    body = UdsUnit(UdsModel(data={0x2001: lambda _: bytes(8)}))
+    elm = Elm327(standing, clock, others=[Addressed(0x6A0, 0x6B2, body)], timing=PROMPTLY)
+    quiet(elm, "ATH1", "ATS0")
+    assert say(elm, "222001") == "NO DATA\r\r>"
+    say(elm, "ATSH6A0")
+    first, rest = "6B2100B622001000000", "6B221" + "00" * 5 + "AAAA"
+    assert say(elm, "222001") == f"{first}\r\r>", "nobody lets the rest come"
+    assert say(elm, "ATFCSM1") == "?\r\r>", "with what?"
+    for command in ("ATFCSH6A0", "ATFCSD300001", "ATFCSM1"):
+        assert say(elm, command) == "OK\r\r>"
+    assert say(elm, "222001") == f"{first}\r{rest}\r\r>"
+    assert say(elm, "222002") == "6B2037F2231AAAAAAAA\r\r>"
+    assert elm.asked[-1] == ("6A0", bytes.fromhex("222002"))
+
+
+def test_a_bus_before_can_is_kept_awake_unless_that_is_switched_off(
+    standing: StandingCar, clock: ManualClock
+) -> None:
+    elm = quiet(Elm327(standing, clock, protocol=5, timing=PROMPTLY))
+    assert elm.keeps_alive
+    say(elm, "ATSW00")
+    assert not elm.keeps_alive
 
 
 def test_what_nobody_knows_is_no_data(elm: Elm327) -> None:

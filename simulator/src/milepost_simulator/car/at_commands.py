@@ -32,7 +32,12 @@ class Settings:
     protocol: Protocol | None = None
     searches: bool = True
     request_header: str | None = None
+    priority: str = "18"
     receive_filter: str | None = None
+    own_flow: bool = False
+    flow_header: str = ""
+    flow_data: str = ""
+    keeps_alive: bool = True
     device_id: str = ""
 
     @property
@@ -50,10 +55,9 @@ _FLAGS = {"E": "echo", "L": "linefeeds", "S": "spaces", "H": "headers", "CAF": "
 
 # Settings of a real adapter that change nothing here: accepted, so that no reader has to know this one.
 _ACCEPTED = re.compile(
-    r"(AL|NL|AR|BI|BD|LP|SS|FE|M[01]|R[01]|V[01]|D[01]|CFC[01]|CSM[01]|KW[01]|JS|JE|JHF[01]|JTM[15]|"
-    r"CEA([0-9A-F]{2})?|CF[0-9A-F]{3,8}|CM[0-9A-F]{3,8}|CP[0-9A-F]{2}|CV[0-9A-F]{4}|"
-    r"FCSM[0-2]|FCSH[0-9A-F]{3,8}|FCSD[0-9A-F]{2,10}|IB(10|12|15|48|96)|IIA[0-9A-F]{2}|"
-    r"PP([0-9A-F]{2}|FF)(ON|OFF|SV[0-9A-F]{2})|SR[0-9A-F]{2}|SW[0-9A-F]{2}|TA[0-9A-F]{2}|WM[0-9A-F]+|"
+    r"(AL|NL|BI|BD|LP|SS|FE|M[01]|R[01]|V[01]|D[01]|CFC[01]|CSM[01]|KW[01]|JS|JE|JHF[01]|JTM[15]|"
+    r"CEA([0-9A-F]{2})?|CF[0-9A-F]{3,8}|CM[0-9A-F]{3,8}|CV[0-9A-F]{4}|IB(10|12|15|48|96)|IIA[0-9A-F]{2}|"
+    r"PP([0-9A-F]{2}|FF)(ON|OFF|SV[0-9A-F]{2})|SR[0-9A-F]{2}|TA[0-9A-F]{2}|WM[0-9A-F]+|"
     r"BRD[0-9A-F]{2}|BRT[0-9A-F]{2}|RTR|FI|SI)"
 )
 
@@ -85,6 +89,9 @@ class AtCommands:
             "IGN": lambda: "ON" if self._is_ignition_on() else "OFF",
             "PC": self._close_protocol,
             "CRA": lambda: self._set("receive_filter", None),
+            "AR": lambda: self._set("receive_filter", None),
+            "FCSM0": lambda: self._set("own_flow", False),
+            "FCSM1": self._own_flow,
             "CS": lambda: "T:00 R:00",
             "KW": lambda: "1:08 2:08",
             "PPS": lambda: "00:FF F  01:FF F  02:FF F  03:32 F",
@@ -96,6 +103,10 @@ class AtCommands:
             (re.compile(r"[ST]PA?[0-9A-C]|[ST]P[0-9A-C]A"), self._select_protocol),
             (re.compile(r"SH[0-9A-F]{3}([0-9A-F]{3}([0-9A-F]{2})?)?"), self._header),
             (re.compile(r"CRA[0-9A-F]{3}([0-9A-F]{5})?"), lambda c: self._set("receive_filter", c[3:])),
+            (re.compile(r"CP[0-9A-F]{2}"), lambda c: self._set("priority", c[2:])),
+            (re.compile(r"FCSH[0-9A-F]{3}([0-9A-F]{5})?"), lambda c: self._set("flow_header", c[4:])),
+            (re.compile(r"FCSD[0-9A-F]{2,10}"), lambda c: self._set("flow_data", c[4:])),
+            (re.compile(r"SW[0-9A-F]{2}"), lambda c: self._set("keeps_alive", c != "SW00")),
             (re.compile(r"@3\S{12}"), lambda c: self._set("device_id", c[2:])),
             (_ACCEPTED, lambda _: OK),
         )
@@ -140,6 +151,10 @@ class AtCommands:
 
     def _header(self, command: str) -> str:
         return self._set("request_header", command[2:])
+
+    def _own_flow(self) -> str:
+        known = self.settings.flow_header and self.settings.flow_data
+        return self._set("own_flow", True) if known else UNKNOWN
 
     def _close_protocol(self) -> str:
         if self.settings.searches:

@@ -48,7 +48,7 @@ def example_car(
     units = (
         CanUnit(ENGINE, Ecu(vehicle, ENGINE_UNIT), UdsUnit(UdsModel(codes=engine_codes))),
         CanUnit(TRANSMISSION, Ecu(vehicle, TRANSMISSION_UNIT), None),
-        CanUnit(CLUSTER, None, UdsUnit(_cluster(worn))),
+        CanUnit(CLUSTER, None, UdsUnit(cluster_model(worn))),
     )
     return CanCar(vehicle, clock, units, BROADCASTS, BusChaos(rng, BUS_CHAOS[chaos]).spoil)
 
@@ -73,8 +73,8 @@ def engine_codes(now: Snapshot) -> Sequence[StoredCode]:
     return [*codes, *(StoredCode(encode_code(code) + FAILURE_TYPE, PENDING) for code in new)]
 
 
-def _cluster(wear: Wear) -> UdsModel:
-    """The identifiers of the example profile; see there for bytes and scales."""
+def cluster_model(wear: Wear) -> UdsModel:
+    """The cluster's data, by the identifiers of the example profile; see there for bytes and scales."""
 
     def odometer(now: Snapshot) -> bytes:
         km = now.values.get(pids.ODOMETER)

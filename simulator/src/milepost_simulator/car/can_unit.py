@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from milepost_simulator.car.ecu import NEGATIVE, SERVICE_NOT_SUPPORTED, Ecu
-from milepost_simulator.car.framing import CAN_BYTES, can_frames
+from milepost_simulator.car.framing import can_frames
 from milepost_simulator.car.uds import READ_CODES, READ_DATA, UdsUnit
 
 if TYPE_CHECKING:
@@ -105,6 +105,5 @@ class CanUnit:
         return [TimedFrame(min(flow_control[2], 0x7F) / 1000, frame) for frame in now]
 
     def _frames(self, payload: bytes) -> list[CanFrame]:
-        cut = can_frames(self.model.response & 0x7FF, payload, is_extended=False, padding=PADDING)
-        assert all(len(part.data) == CAN_BYTES for part in cut)
+        cut = can_frames(self.model.response, payload, is_extended=self._is_extended, padding=PADDING)
         return [CanFrame(self.model.response, self._is_extended, part.data) for part in cut]

@@ -7,22 +7,32 @@ BUS INIT: ERROR, CAN ERROR, UNABLE TO CONNECT, STOPPED, and ISO-TP answers in li
 from __future__ import annotations
 
 import re
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from milepost_simulator.car.at_commands import UNKNOWN, AtCommands
 from milepost_simulator.car.ecu import ENGINE_UNIT, Ecu, EcuModel
-from milepost_simulator.car.framing import PROTOCOLS, Frame, Protocol, can_frames, k_line_frames
+from milepost_simulator.car.framing import (
+    PROTOCOLS,
+    Frame,
+    Protocol,
+    can_frames,
+    k_line_frames,
+    obd_identifier,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from milepost_simulator.car.snapshot import Snapshot, Vehicle
+    from milepost_simulator.car.uds import UdsUnit
     from milepost_simulator.clock import Clock
 
 COMMAND_CHARACTERS_MAX = 256
 REQUEST_BYTES_MAX = 7
 UNANSWERED_BEFORE_SEARCH = 3
+ASKED_MAX = 1_000
 FUNCTIONAL_HEADERS = ("7DF", "DB33F1", "18DB33F1", "686AF1", "C133F1")
 PROMPT = b">"
 
@@ -49,13 +59,22 @@ USUAL_TIMING = Timing()
 PROMPTLY = Timing(command_s=0.0, reset_s=0.0, answer_s=0.0, frame_s=0.0, search_s=0.0)
 
 
+class Addressed(NamedTuple):
+    """A control unit with identifiers of its own, which only who knows them can ask."""
+
+    request: int
+    response: int
+    unit: UdsUnit
+
+
 class Elm327:
-    """One adapter on one car.
+    """One adapter on one car. ``asked`` are the requests that it put on the bus, with the header of each.
 
     Args:
         vehicle: what the control units look at.
         clock: the time in the car's world.
         models: the control units on the bus, the engine's first.
+        others: units that speak UDS, on a CAN bus.
         protocol: the number of the bus's protocol (6: CAN, 11 bit, 500 kbit/s).
         version: what ATI says.
         padding: the byte that fills CAN frames, None for short frames.
@@ -68,6 +87,7 @@ class Elm327:
         clock: Clock,
         *,
         models: Sequence[EcuModel] = (ENGINE_UNIT,),
+        others: Sequence[Addressed] = (),
         protocol: int = 6,
         version: str = "ELM327 v1.5",
         padding: int | None = 0xAA,
@@ -76,6 +96,7 @@ class Elm327:
         self._vehicle = vehicle
         self._clock = clock
         self._ecus = [Ecu(vehicle, model) for model in models]
+        self._others = tuple(others)
         self._bus = PROTOCOLS[protocol]
         self._padding = padding
         self._timing = timing
@@ -91,7 +112,13 @@ class Elm327:
         self.refused_commands = 0
         self.bus_requests = 0
         """Requests that were put on the bus, or on a bus that is asleep."""
+        self.asked: deque[tuple[str, bytes]] = deque(maxlen=ASKED_MAX)
         self.is_low_power = False
+
+    @property
+    def keeps_alive(self) -> bool:
+        """Whether it sends something by itself now, so that a bus before CAN does not fall asleep."""
+        return self._is_connected and not self._bus.is_can and self._at.settings.keeps_alive
 
     def feed(self, data: bytes) -> list[Output]:
         """Take characters from the line; gives what the adapter sends because of them."""
@@ -151,6 +178,7 @@ class Elm327:
         if len(request) > REQUEST_BYTES_MAX:
             return self._say(UNKNOWN)
         self.bus_requests += 1
+        self.asked.append((self._at.settings.request_header or "", request))
         now = self._look()
         if not self._is_connected:
             return self._connect_and_ask(request, answers_max, now)
@@ -185,8 +213,12 @@ class Elm327:
             payload = ecu.respond(request, now, is_functional=not self._is_physical())
             if payload is None or (answers_max is not None and answered >= answers_max):
                 continue
-            lines += self._lines(ecu, payload)
+            address = ecu.model.address
+            lines += self._lines(obd_identifier(address, is_extended=self._bus.is_extended), payload)
             answered += 1
+        for other in self._others if now.is_ignition_on and self._bus.is_can else ():
+            if other.request == self._target():
+                lines += self._lines(other.response, other.unit.respond(request, now))
         if not lines:
             return self._no_data(now)
         self._unanswered = 0
@@ -212,16 +244,27 @@ class Elm327:
     def _addressed(self) -> list[Ecu]:
         if not self._is_physical():
             return self._ecus
-        header = int(self._at.settings.request_header or "0", 16)
-        wanted = 0x7E8 + (header >> 8 & 0x07) if header > 0x7FF else header + 8
-        return [ecu for ecu in self._ecus if ecu.model.address == wanted]
+        return [ecu for ecu in self._ecus if self._request_identifier(ecu.model.address) == self._target()]
 
-    def _lines(self, ecu: Ecu, payload: bytes) -> list[str]:
-        address = ecu.model.address
+    def _request_identifier(self, address: int) -> int:
+        """What a unit of OBD is asked on alone."""
+        if self._bus.is_extended:
+            return 0x18DA10F1 + ((address & 0x07) << 8)
+        return address - 8
+
+    def _target(self) -> int:
+        """The identifier that a request goes to: of 29 bits, ATCP has the first five."""
+        settings = self._at.settings
+        header = settings.request_header or "0"
+        return int(settings.priority + header if self._bus.is_extended else header, 16)
+
+    def _lines(self, identifier: int, payload: bytes) -> list[str]:
         if self._bus.is_can:
-            frames = can_frames(address, payload, is_extended=self._bus.is_extended, padding=self._padding)
+            extended = self._bus.is_extended
+            frames = can_frames(identifier, payload, is_extended=extended, padding=self._padding)
+            frames = frames if self._lets_come(identifier) else frames[:1]
         else:
-            frames = k_line_frames(address, payload)
+            frames = k_line_frames(identifier, payload)
         wanted = self._at.settings.receive_filter
         if wanted is not None:
             frames = [f for f in frames if f.header.hex().upper().lstrip("0") == wanted.lstrip("0")]
@@ -230,6 +273,13 @@ class Elm327:
         if self._bus.is_can and not self._at.settings.headers and self._at.settings.auto_format:
             return self._formatted(frames, len(payload))
         return [self._raw(frame, self._bus) for frame in frames]
+
+    def _lets_come(self, identifier: int) -> bool:
+        """Whether the flow control reaches who sends: by itself the adapter knows identifiers of OBD only."""
+        settings = self._at.settings
+        if not settings.own_flow:
+            return self._bus.is_extended or not self._is_physical() or self._target() == identifier - 8
+        return int(settings.flow_header, 16) == self._target() and settings.flow_data.startswith("30")
 
     def _formatted(self, frames: list[Frame], length: int) -> list[str]:
         if len(frames) == 1:

@@ -45,16 +45,21 @@ class Frame(NamedTuple):
     used: int
 
 
-def can_frames(address: int, payload: bytes, *, is_extended: bool, padding: int | None) -> list[Frame]:
+def obd_identifier(address: int, *, is_extended: bool) -> int:
+    """What a unit of OBD answers on, on either bus; ``address`` is that of 11 bits, such as 0x7E8."""
+    return 0x18DAF110 + (address & 0x07) if is_extended else address
+
+
+def can_frames(identifier: int, payload: bytes, *, is_extended: bool, padding: int | None) -> list[Frame]:
     """Cut a payload into ISO-TP frames.
 
     Args:
-        address: 11-bit identifier of the sender, such as 0x7E8; on a 29-bit bus it becomes 18 DA F1 xx.
+        identifier: of the sender, such as 0x7E8.
         payload: the answer, 1 to 4095 bytes.
-        is_extended: whether the bus uses 29-bit identifiers.
+        is_extended: whether the identifier has 29 bits.
         padding: the byte that fills frames up to eight, or None for frames as long as their data.
     """
-    header = bytes((0x18, 0xDA, 0xF1, 0x10 + (address & 0x07))) if is_extended else address.to_bytes(2, "big")
+    header = identifier.to_bytes(4 if is_extended else 2, "big")
     if len(payload) <= SINGLE_FRAME_MAX:
         parts = [bytes((len(payload),)) + payload]
     else:

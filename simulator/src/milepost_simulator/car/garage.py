@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING
 
+from milepost_simulator.car.can_garage import CLUSTER, cluster_model
 from milepost_simulator.car.chaos import CALM, MILD, WILD, Chaos, ChaosRates
 from milepost_simulator.car.ecu import ENGINE_UNIT, TRANSMISSION_UNIT, EcuModel
-from milepost_simulator.car.elm327 import USUAL_TIMING, Elm327, Timing
+from milepost_simulator.car.elm327 import USUAL_TIMING, Addressed, Elm327, Timing
+from milepost_simulator.car.framing import PROTOCOLS
 from milepost_simulator.car.models import MODELS, Powertrain
 from milepost_simulator.car.physics import CarStart, SimulatedCar
 from milepost_simulator.car.recorded import RecordedCar, load_drive
 from milepost_simulator.car.route import COMMUTER, ERRAND, SHUTTLE, Habits
 from milepost_simulator.car.trouble import Fault, encode_code
+from milepost_simulator.car.uds import UdsUnit
 from milepost_simulator.car.wear import USUAL_DURABILITY, Wear
 
 if TYPE_CHECKING:
@@ -95,10 +98,18 @@ def recorded_car(choice: CarChoice, drive: Path, now_s: float) -> RecordedCar:
 
 
 def adapter(vehicle: Vehicle, clock: Clock, choice: CarChoice, timing: Timing = USUAL_TIMING) -> Elm327:
-    """An adapter in the port of ``vehicle``."""
+    """An adapter in the port of ``vehicle``; on buses with 11 bits it reaches the example cluster, too."""
     engine = EcuModel(clears_codes=True) if choice.clears_codes else ENGINE_UNIT
     units = (engine, TRANSMISSION_UNIT) if choice.two_units else (engine,)
-    return Elm327(vehicle, clock, models=units, protocol=choice.protocol, timing=timing)
+    bus = PROTOCOLS[choice.protocol]
+    others = (cluster(vehicle),) if bus.is_can and not bus.is_extended else ()
+    return Elm327(vehicle, clock, models=units, others=others, protocol=choice.protocol, timing=timing)
+
+
+def cluster(vehicle: Vehicle) -> Addressed:
+    """The cluster of the agent's profile ``example-combustion``, for an adapter."""
+    wear = vehicle.wear if isinstance(vehicle, SimulatedCar) else Wear()
+    return Addressed(CLUSTER.request, CLUSTER.response, UdsUnit(cluster_model(wear)))
 
 
 def chaos(choice: CarChoice) -> Chaos:
