@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from milepost_agent.sources.obd.settings import FINE_INTERVAL, PROFILE
 from milepost_agent.sources.settings import SourceSetting
 
 CAN_SETTINGS: Final = (
@@ -24,22 +25,11 @@ CAN_SETTINGS: Final = (
     SourceSetting(
         "identifiers", "auto", '"11" or "29" bits of diagnostic identifiers; "auto" tries 11 first'
     ),
-    SourceSetting(
-        "profile",
-        "auto",
-        "vehicle profile: a shipped one by name, a file, or a folder to choose from by VIN;"
-        ' "auto": from the shipped ones by VIN',
-    ),
+    PROFILE,
     SourceSetting(
         "dbc", "none", 'DBC files of what the profile listens to, separated by commas; "none": its own'
     ),
-    SourceSetting(
-        "fine_interval_s",
-        0.0,
-        "seconds between readings that only a collection profile needs (load, manifold pressure); 0: never",
-        minimum=0.0,
-        maximum=3_600.0,
-    ),
+    FINE_INTERVAL,
     SourceSetting(
         "quiet_s",
         5.0,

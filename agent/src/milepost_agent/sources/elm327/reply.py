@@ -3,7 +3,7 @@
 Adapters are asked for headers on and spaces off, but copies do as they like, so the shape of a line decides:
 
 ==========================  ==================================================================
-``7E8064100BE3EB811``       CAN, 11-bit: three digits of id, then the frame
+``7E8064100BE3EB811``       CAN, 11-bit: three digits of id (600 to 7FF), then the frame
 ``18DAF110064100BE3EB811``  CAN, 29-bit: eight digits of id, then the frame
 ``486B104100BE3EB811FA``    J1850, ISO 9141, KWP: three bytes of header, message, checksum
 ``4100BE3EB811``            headers off, one line
@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import enum
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from milepost_agent.sources.elm327.checksum import is_sealed
@@ -84,6 +84,13 @@ class AdapterReply(Reply):
 
     notices: frozenset[Notice] = frozenset()
 
+    def of(self, ecu: str) -> AdapterReply:
+        """What ``ecu`` alone answered; who was not asked and answers counts as garbled."""
+        messages = tuple(one for one in self.messages if one.ecu in (ecu, NO_HEADER))
+        refusals = tuple(one for one in self.refusals if one.ecu in (ecu, NO_HEADER))
+        strays = len(self.messages) + len(self.refusals) - len(messages) - len(refusals)
+        return replace(self, messages=messages, refusals=refusals, garbled=self.garbled + strays)
+
 
 def text_lines(command: str, text: str) -> list[str]:
     """The lines of ``text`` without blanks and without the echo of ``command``, in capitals."""
@@ -129,7 +136,7 @@ class _Parser:
         if len(digits) == 3:
             self._close_pieces()
             self.pieces = _Pieces(int(digits, 16))
-        elif len(digits) % 2 and digits[0] == "7":
+        elif len(digits) % 2 and digits[0] in "67":
             self.can_frames.append((digits[:3], bytes.fromhex(digits[3:])))
         elif len(digits) % 2:
             self.garbled += 1

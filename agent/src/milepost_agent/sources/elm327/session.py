@@ -18,12 +18,14 @@ from milepost_agent.power.permit import alone
 from milepost_agent.pulse import Pulse
 from milepost_agent.readings import Reading
 from milepost_agent.sources.elm327.adapter import Adapter, AdapterTimes
+from milepost_agent.sources.elm327.commands import CommandGate
 from milepost_agent.sources.elm327.reply import RESETS, parse_reply
 from milepost_agent.sources.elm327.status import Status
 from milepost_agent.sources.obd.judging import judge
-from milepost_agent.sources.obd.pids import LAST_MASK, PIDS_PER_MASK, requests, supported_pids
+from milepost_agent.sources.obd.pids import LAST_MASK, PIDS_PER_MASK, Request, requests, supported_pids
 from milepost_agent.sources.obd.polling import PollPlan, wanted
 from milepost_agent.thresholds import RUNNING_RPM_MIN
+from milepost_agent.vehicles.profile import Read
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
@@ -32,10 +34,13 @@ if TYPE_CHECKING:
     from milepost_agent.power.permit import BusPermit
     from milepost_agent.sources.elm327.port import Port
     from milepost_agent.sources.elm327.reply import AdapterReply
-    from milepost_agent.sources.obd.pids import Request
+    from milepost_agent.vehicles import Library, VehicleProfile
+    from milepost_agent.vehicles.profile import Unit
     from milepost_protocol.signals import Value
 
 logger = logging.getLogger(__name__)
+
+Question = Request | Read
 
 DISCOVERY_TRIES_MAX: Final = 3
 SILENCES_MAX: Final = 5
@@ -47,12 +52,19 @@ TURN_S_MAX: Final = 300.0
 @dataclass(frozen=True, slots=True)
 class SessionOptions:
     """``protocol``: the ELM327's number, 0 to search; ``fine_interval_s``: for what only a collection profile
-    needs, 0 for never; ``voltage_offset_v``: what the adapter shows too little of the battery's voltage."""
+    needs, 0 for never; ``voltage_offset_v``: what the adapter shows too little of the battery's voltage;
+    ``library``: the vehicle profile, or those from which the VIN chooses, ``None`` for plain OBD."""
 
     protocol: str = "0"
     fine_interval_s: float = 0.0
     voltage_offset_v: float = 0.0
+    library: Library | None = None
     times: AdapterTimes = field(default_factory=AdapterTimes)
+
+    @property
+    def profile(self) -> VehicleProfile | None:
+        """The profile of a car whose VIN is not known yet."""
+        return None if self.library is None else self.library.chosen or self.library.generic
 
 
 class Elm327Source:
@@ -80,7 +92,8 @@ class Elm327Source:
         self._options = SessionOptions() if options is None else options
         self._clock = clock
         self._sleep = sleep
-        self._status = Status()
+        self._profile = self._options.profile
+        self._status = Status(profile=self._profile.name if self._profile else "")
         self._permit = alone(self.name, clock())
         self._is_told_off = False
         self._is_asleep = False
@@ -115,7 +128,7 @@ class Elm327Source:
         self._status.state = "connecting"
         port = await self._open_port()
         try:
-            adapter = Adapter(port, self._options.times)
+            adapter = Adapter(port, self._options.times, self._gate())
             self._status.adapter = adapter
             if self._is_asleep:
                 await adapter.wake()
@@ -127,6 +140,9 @@ class Elm327Source:
                     yield reading
         finally:
             await port.close()
+
+    def _gate(self) -> CommandGate:
+        return CommandGate(self._profile.units if self._profile else ())
 
     async def _car(self, adapter: Adapter) -> AsyncGenerator[Reading, None]:
         """Poll the car while it may be asked and answers, else watch its battery; until all is closed."""
@@ -202,41 +218,65 @@ class Elm327Source:
     async def _poll(self, adapter: Adapter, supported: frozenset[int]) -> AsyncGenerator[Reading, None]:
         """Ask what the plan says until nobody answers, or nobody may be asked."""
         self._status.state = "reading"
-        now_s = self._clock()
-        plan = PollPlan(wanted(requests(), supported, self._options.fine_interval_s), now_s)
+        is_extended = await adapter.has_extended_ids()
+        plan = self._plan(supported, is_extended=is_extended)
         standing = True
         silences = 0
         while silences < SILENCES_MAX and self._permit.may_ask:
             asked_s = self._clock()
-            request = plan.next(asked_s)
-            if request is None:
+            question = plan.next(asked_s)
+            if question is None:
                 wait_s = plan.wait_s(asked_s)
                 if wait_s is None:
                     return
                 with self.pulse.resting():
                     await self._sleep(wait_s)
                 continue
-            reply = await self._request(adapter, request.command)
-            silences = silences + 1 if reply.is_silence else 0
+            reply = await self._ask(adapter, question)
+            if not reply.is_silence:
+                silences = 0
+            elif isinstance(question, Request):  # a unit that nobody else misses may just be missing
+                silences += 1
             was_standing = standing
-            for reading in self._judge(plan, request, reply, asked_s, standing=was_standing):
+            for reading in self._judge(plan, question, reply, asked_s, standing=was_standing):
                 if reading.signal == paths.RPM:
                     standing = float(reading.value) < RUNNING_RPM_MIN
                 yield reading
+                if reading.signal == paths.VIN and self._choose(str(reading.value)):
+                    adapter.gate = self._gate()
+                    plan = self._plan(supported, is_extended=is_extended)
             if standing != was_standing:
                 plan.started(asked_s, standing=standing)
 
+    def _plan(self, supported: frozenset[int], *, is_extended: bool | None) -> PollPlan[Question]:
+        """What to ask: OBD, and on CAN those units of the profile whose identifiers are of its kind."""
+        reads = self._profile.reads if self._profile else ()
+        of_units = [read for read in reads if read.unit.request.is_extended is is_extended]
+        obd = wanted(requests(), supported, self._options.fine_interval_s)
+        return PollPlan([*obd, *of_units], self._clock())
+
+    def _choose(self, vin: str) -> bool:
+        """Whether the VIN chose another profile than the one at hand."""
+        library = self._options.library
+        profile = self._profile if library is None else library.of_vin(vin)
+        if profile is None or profile is self._profile:
+            return False
+        self._profile = profile
+        self._status.profile = profile.name
+        logger.info("the car is read by vehicle profile %s", profile.name)
+        return True
+
     def _judge(
         self,
-        plan: PollPlan[Request],
-        request: Request,
+        plan: PollPlan[Question],
+        question: Question,
         reply: AdapterReply,
         asked_s: float,
         *,
         standing: bool,
     ) -> list[Reading]:
         """The readings in ``reply``."""
-        judgement = judge(plan, request, reply, asked_s, standing=standing)
+        judgement = judge(plan, question, reply, asked_s, standing=standing)
         if judgement.error:
             self._status.garbled += 1
             self._status.last_error = judgement.error
@@ -260,8 +300,15 @@ class Elm327Source:
             if self._permit.may_ask:
                 return
 
-    async def _request(self, adapter: Adapter, command: str, *, search: bool = False) -> AdapterReply:
-        reply = parse_reply(command, await adapter.request(command, search=search))
+    async def _ask(self, adapter: Adapter, question: Question) -> AdapterReply:
+        unit = question.unit if isinstance(question, Read) else None
+        reply = await self._request(adapter, question.command, unit)
+        return reply if unit is None else reply.of(str(unit.response))
+
+    async def _request(
+        self, adapter: Adapter, command: str, unit: Unit | None = None, *, search: bool = False
+    ) -> AdapterReply:
+        reply = parse_reply(command, await adapter.request(command, unit, search=search))
         self.pulse.beat()
         self._status.count(reply)
         if reply.notices & RESETS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from milepost_agent.sources.obd.settings import FINE_INTERVAL, PROFILE
 from milepost_agent.sources.settings import SourceSetting
 
 BAUD_DEFAULT: Final = 38_400
@@ -13,13 +14,8 @@ ELM327_SETTINGS: Final = (
     SourceSetting("port", None, 'device path (such as "/dev/ttyUSB0"), or "tcp://host:port"'),
     SourceSetting("baud", BAUD_DEFAULT, "bits a second of a serial port", minimum=300, maximum=4_000_000),
     SourceSetting("protocol", "0", "ELM327 protocol number 0 to C; 0 searches for the car's own"),
-    SourceSetting(
-        "fine_interval_s",
-        0.0,
-        "seconds between readings that only a collection profile needs (load, manifold pressure); 0: never",
-        minimum=0.0,
-        maximum=3_600.0,
-    ),
+    PROFILE,
+    FINE_INTERVAL,
     SourceSetting(
         "voltage_offset_v",
         0.0,

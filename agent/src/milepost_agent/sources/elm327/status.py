@@ -20,6 +20,7 @@ class Status:
     failed."""
 
     state: str = "connecting"
+    profile: str = ""
     connects: int = 0
     failures: int = 0
     requests: int = 0
@@ -50,6 +51,7 @@ class Status:
         """All of it, flat."""
         counts: dict[str, Value] = {
             "state": self.state,
+            "profile": self.profile,
             "connects": self.connects,
             "failures": self.failures,
             "requests": self.requests,
@@ -62,5 +64,7 @@ class Status:
         if self.adapter is not None:
             counts["timeouts"] = self.adapter.timeouts
             counts["truncated"] = self.adapter.truncated
+            counts["mangled"] = self.adapter.mangled
+            counts["echoes"] = self.adapter.echoes
             counts["unknown_settings"] = " ".join(self.adapter.unknown_settings)
         return counts | {f"notice_{name}": count for name, count in sorted(self.notices.items())}

@@ -6,4 +6,5 @@
     polling    what to ask next                      judging    what a reply means for the plan
     messages   answers, refusals, silence            isotp      frames put together
     addresses  identifiers on CAN                    readonly   what may be asked at all
+    settings   what may be set of all that ask
 """
