@@ -63,7 +63,7 @@ def test_a_buffer_that_somebody_removed_is_accounted_for(path: Path) -> None:
     store.close()
 
 
-def test_after_a_kill_the_note_is_older_than_the_file_and_says_nothing(path: Path, tmp_path: Path) -> None:
+def test_after_a_kill_there_is_no_note_that_is_older_than_the_file(path: Path, tmp_path: Path) -> None:
     copied_and_gone_on(path)
     store = open_store(path)
     commit(store, readings(5, start=70))
@@ -71,6 +71,28 @@ def test_after_a_kill_the_note_is_older_than_the_file_and_says_nothing(path: Pat
     store.close()
     store = open_store(killed)
     assert (store.current.next_seq, store.facts().waiting_gaps) == (76, 0)
+    store.close()
+
+
+@pytest.mark.parametrize("is_renewed", [True, False])
+def test_streams_that_ended_well_before_a_kill_are_not_told_as_lost(
+    path: Path, tmp_path: Path, is_renewed: bool
+) -> None:
+    copied_and_gone_on(path)
+    store = open_store(path)
+    old = store.current
+    store.renew_epoch()
+    if not is_renewed:  # but drained, as an older epoch is after a salvage
+        store.remember([old])
+        store.close()
+        store = open_store(path)
+        store.receive(old.epoch, old.next_seq - 1)
+    commit(store, readings(5, start=70))
+    before = [stream.epoch for stream in store.streams]
+    killed = crash_image(path, tmp_path / "killed")
+    store.close()
+    store = open_store(killed)
+    assert ([stream.epoch for stream in store.streams], store.facts().waiting_gaps) == (before, 0)
     store.close()
 
 

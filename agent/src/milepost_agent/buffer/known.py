@@ -1,7 +1,7 @@
 """What a stop leaves beside the buffer: how far its streams went, so that an older file put there is noticed.
 
-Without it an older copy would give seqs out again, and what it lacks would be lost unsaid. After a kill or a
-power cut the note is older than the file, and says nothing.
+Without it an older copy would give seqs out again, and what it lacks would be lost unsaid. The next opening
+takes it away: after a kill it would name streams that have ended since, as if they were lost.
 """
 
 from __future__ import annotations
@@ -50,6 +50,17 @@ def find(files: Files, path: Path, device: str) -> list[Stream]:
         return [_stream(row) for row in content["streams"]] if content["device"] == device else []
     except (ValueError, KeyError, TypeError, ProtocolError):
         return []
+
+
+def forget(files: Files, path: Path) -> None:
+    """Take the note away for good, before the file goes on beyond it.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    if files.exists(note(path)):
+        files.remove(note(path))
+        files.sync_folder(path)
 
 
 def _stream(row: Any) -> Stream:

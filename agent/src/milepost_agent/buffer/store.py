@@ -120,6 +120,7 @@ class BufferStore:
             if store._device != device:
                 raise StoreDeviceError(str(path), store._device, device)
             store.remember(known.find(files, path, device))
+            known.forget(files, path)
             undo.pop_all()
             return store
 
