@@ -284,6 +284,7 @@ def test_an_old_epoch_goes_when_its_last_sample_is_receipted(path: Path, entropy
         "UPDATE stream SET epoch = 'no such epoch at'",
         "UPDATE stream SET receipted = next_seq",
         "UPDATE span SET counts = 'fault 100'",
+        "UPDATE span SET last = 'far' WHERE key = (SELECT max(key) FROM span)",
         "UPDATE span SET reason = 'mislaid', payload = NULL WHERE key % 2",
     ],
 )
