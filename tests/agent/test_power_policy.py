@@ -40,6 +40,32 @@ def test_a_running_engine_keeps_it_awake_and_a_silent_bus_ends_it_at_once() -> N
     assert parking.permit.is_open
 
 
+@pytest.mark.parametrize(("volts", "stance"), [(12.6, RESTING), (12.1, SAVING), (11.6, ASLEEP)])
+def test_under_other_limits_a_parked_car_is_left_where_it_was(volts: float, stance: Stance) -> None:
+    before = parked(volts, for_s=2 * HOUR_S)
+    assert before.stance is stance
+    after = Parking(replace(coarse(), standing_s_max=600.0), volts=volts, now_s=before.now_s)
+    standing = before.policy.standing()
+    after.permits.tell(after.now_s, lambda policy, at_s: policy.go_on(standing, at_s))
+    assert (after.stance, after.policy.reason) == (stance, before.policy.reason)
+    after.live(HOUR_S)
+    assert (after.stance, after.probes) == (stance, [])
+    after.volts = volts + 0.5
+    after.answers = True
+    after.live(HOUR_S)
+    assert after.changes[1][1] is AWAKE, "a step of the voltage is a hint as ever"
+
+
+def test_under_other_limits_a_car_in_use_is_in_use() -> None:
+    before = Parking()
+    before.drive(60.0)
+    after = Parking(now_s=before.now_s)
+    standing = before.policy.standing()
+    after.permits.tell(after.now_s, lambda policy, at_s: policy.go_on(standing, at_s))
+    assert after.stance is AWAKE
+    assert after.permit.may_ask
+
+
 @pytest.mark.parametrize("signal", [paths.RPM, paths.SPEED])
 def test_a_car_that_answers_but_stands_is_asked_no_longer_than_the_limit(signal: str) -> None:
     parking = Parking(volts=12.6)

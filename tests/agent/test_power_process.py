@@ -13,6 +13,7 @@ from milepost_simulator.car.port import serve_tcp
 from milepost_simulator.clock import ManualClock
 from support.agents import AgentProcess
 from support.cars import START_S, StandingCar
+from support.device_spy import DeviceSpy, desired
 from support.mosquitto import Mosquitto, mosquitto
 from support.receipts import ReceiptGiver
 from support.stores import DEVICE
@@ -127,5 +128,36 @@ async def test_after_a_start_the_first_sample_of_the_car_does_not_wait_for_the_c
         agent.start()
         try:
             await until(lambda: agent.status()["buffer"]["stored_seq"] > 0, "the first sample on disk")
+        finally:
+            agent.kill()
+
+
+async def test_a_parked_car_that_is_configured_from_afar_is_left_alone_and_says_what_is_in_force(
+    tmp_path: Path, mosquitto: Mosquitto
+) -> None:
+    car = QuietCar()
+    server, listener = ReceiptGiver(mosquitto.port), DeviceSpy(mosquitto.port, DEVICE)
+    async with adapter_in(car) as (adapter, port), server, listener as spy:
+        agent = AgentProcess(
+            tmp_path,
+            mosquitto.port,
+            {"source": [{"kind": "elm327", "port": port}], "power": {"rest_link": "keep"}},
+        )
+        agent.start()
+        try:
+            await until(lambda: agent.status()["power"]["reason"] == "the engine runs", "a drive")
+            car.turn_off(12.6)
+            await until(lambda: agent.status()["power"]["stance"] == "parked", "a parked car")
+            asked = adapter.bus_requests
+            await spy.desire(desired(7, {"power": {"rest_link": "close"}}))
+            await spy.online(revision=7)
+            await spy.offline("sleep")
+            power = agent.status()["power"]
+            assert (power["stance"], power["reason"], power["link"]) == ("parked", "nobody answers", "closed")
+            assert spy.reports[-1]["revision"] == 7
+            connects = agent.status()["sources"]["elm327"]["connects"]
+            await until(lambda: agent.status()["sources"]["elm327"]["readings"] > 0, "a look at the battery")
+            assert connects == 1
+            assert adapter.bus_requests == asked, "a parked car was asked"
         finally:
             agent.kill()

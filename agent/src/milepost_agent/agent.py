@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from milepost_agent.platform import Platform
+    from milepost_agent.power.depth import Standing
     from milepost_agent.readings import Reading, Source
     from milepost_agent.settings import Config
 
@@ -55,6 +56,7 @@ class Agent:
 
     It also returns when the server desires another configuration, which lies on the disk then: ``life.live``
     builds the next agent with it. ``in_force`` says where ``config`` comes from; by default from the file.
+    ``before`` is where the agent before this one stood towards the car's battery.
     """
 
     def __init__(
@@ -63,8 +65,10 @@ class Agent:
         sources: Sequence[Source],
         platform: Platform,
         in_force: InForce | None = None,
+        before: Standing | None = None,
     ) -> None:
         self._config = config
+        self._before = before
         self.sources = _named(sources)
         self.clock = platform.clock
         self.edge = Edge(parts.edge_config(config))
@@ -211,7 +215,7 @@ class Agent:
             self.edge_state_error = str(error)
             self.edge = Edge(parts.edge_config(self._config))
         self._watch_consent()
-        self.keeper.take_up(self.edge.last(paths.POWER_STATE))
+        self.keeper.take_up(self.edge.last(paths.POWER_STATE), self._before)
         self.recorder.add(self.edge.begin(self.clock().mono_s))
 
     async def _read(self, name: str, source: Source, rank: int) -> None:
@@ -245,9 +249,10 @@ class Agent:
 
     async def _unsent(self) -> int | None:
         try:
-            return self.recorder.pending + await self.recorder.ask(lambda store: store.facts().waiting)
+            waiting = await self.recorder.ask(lambda store: store.facts().waiting)
         except StoreError:
             return None
+        return self.recorder.pending + waiting + (not self.remote.is_reported)
 
     async def _tick(self) -> None:
         with self._pulse.turning():

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from milepost_agent.platform import Platform
+    from milepost_agent.power.depth import Standing
     from milepost_agent.settings import Config
 
 
@@ -33,8 +34,10 @@ async def live(
         StoreLockedError, StoreDeviceError, ExceptionGroup: see ``Agent.run``.
     """
     kept = Kept(platform.files, Path(local.buffer.path))
+    before: Standing | None = None
     while not stop.is_set():
         in_force = take_up(kept, local)
         on_config(in_force.config)
-        agent = Agent(in_force.config, open_sources(in_force.config), platform, in_force)
+        agent = Agent(in_force.config, open_sources(in_force.config), platform, in_force, before)
         await agent.run(stop)
+        before = agent.keeper.standing()

@@ -7,7 +7,7 @@ battery recovers a little when a load is taken from it. Both depths are left at 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from milepost_agent.power.stance import Stance
 
@@ -16,6 +16,18 @@ if TYPE_CHECKING:
 
 CRITICAL_S: Final = 60.0
 """No starter turns for so long; what is so low for that time gives out next."""
+
+
+class Standing(NamedTuple):
+    """How a car stood when one agent ended and the next began; times by the clock of both.
+
+    ``quiet_since_s`` is since when it has not been awake, ``parked_since_s`` since when not charged.
+    """
+
+    stance: Stance
+    reason: str
+    quiet_since_s: float
+    parked_since_s: float
 
 
 class Depth:
@@ -29,6 +41,15 @@ class Depth:
         self.stance = Stance.RESTING
         self.reason = ""
         self.is_critical = False
+
+    def standing(self, stance: Stance, reason: str) -> Standing:
+        """What a depth under other limits goes on from."""
+        return Standing(stance, reason, self._quiet_since_s, self._parked_since_s)
+
+    def go_on(self, before: Standing) -> None:
+        """Stand as before; whether that is still right shows at the next look."""
+        self._quiet_since_s, self._parked_since_s = before.quiet_since_s, before.parked_since_s
+        self._go(before.stance, before.reason)
 
     def loaded(self, at_s: float) -> None:
         """The car is awake: what the battery shows is no rest."""

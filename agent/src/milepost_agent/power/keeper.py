@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from milepost_agent.clock import ClockReading
+    from milepost_agent.power.depth import Standing
     from milepost_agent.power.limits import PowerLimits
     from milepost_agent.power.permit import BusPermit
     from milepost_protocol.signals import Value
@@ -71,7 +72,8 @@ class Hands:
         store: takes the event, as if a source had read it.
         flush: asks for a commit now.
         in_memory: how many samples wait for a commit.
-        unsent: how many samples the server does not have, in memory or stored; None where nobody knows.
+        unsent: how much the server has not been told: samples, in memory or stored, and which configuration
+            is in force; None where nobody knows.
     """
 
     clock: Callable[[], ClockReading]
@@ -124,9 +126,21 @@ class Keeper:
         """What holds now."""
         return self._permits.policy.stance
 
-    def take_up(self, told: Value | None) -> None:
-        """The stance that was told last, before the agent was started; None where none was."""
+    def take_up(self, told: Value | None, before: Standing | None = None) -> None:
+        """What was before the agent was started.
+
+        Args:
+            told: the stance that was told last, None where none was.
+            before: where the agent before this one stood, None where there was none in this process.
+        """
         self._announcing.take_up(str(told))
+        if before is not None:
+            mono_s = self._hands.clock().mono_s
+            self._permits.tell(mono_s, lambda policy, at_s: policy.go_on(before, at_s))
+
+    def standing(self) -> Standing:
+        """For the ``take_up`` of the next keeper."""
+        return self._permits.policy.standing()
 
     def permit(self, name: str) -> BusPermit:
         """The permit of a source that asks."""

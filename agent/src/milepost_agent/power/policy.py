@@ -16,6 +16,7 @@ from milepost_agent.power.stance import Stance
 from milepost_agent.power.use import Use
 
 if TYPE_CHECKING:
+    from milepost_agent.power.depth import Standing
     from milepost_agent.power.limits import PowerLimits
     from milepost_protocol.signals import Value
 
@@ -50,6 +51,20 @@ class PowerPolicy:
         """Whether something tells that the car is in use, and not only that nothing tells that it is not."""
         self.rest_v: float | None = None
         """The last voltage at rest."""
+
+    def standing(self) -> Standing:
+        """What a policy under other limits goes on from."""
+        return self._depth.standing(self.stance, self.reason)
+
+    def go_on(self, before: Standing, at_s: float) -> None:
+        """Begin as ``before`` ended: a parked car is not asked because its agent has new settings."""
+        if before.stance is Stance.AWAKE:
+            return
+        self._depth.go_on(before)
+        self._use.ended()
+        self.look(at_s)
+        if self.stance is Stance.RESTING:
+            self._rest_reason = before.reason
 
     # What was heard.
 

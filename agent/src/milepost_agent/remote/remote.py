@@ -127,6 +127,11 @@ class Remote:
         """Of the desired configuration in force."""
         return self.in_force.desired.revision if self.in_force.desired else None
 
+    @property
+    def is_reported(self) -> bool:
+        """Whether the broker has been told what is in force now."""
+        return self._reported == self.reported().payload()
+
     def channels(self) -> Channels:
         """What goes over the link beside batches."""
         return Channels(
