@@ -16,7 +16,7 @@ import pytest
 from support.ports import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 BINARY = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 PASSWORDS = shutil.which("mosquitto_passwd")
@@ -33,6 +33,8 @@ class Mosquitto:
         extra: further lines of configuration.
         persistence: whether messages survive a stop (a kill loses what was not saved).
         is_logging: whether it writes a log, which ``log`` reads.
+        host: where it listens.
+        within: a command that runs the one after it, such as that of a network of its own.
     """
 
     def __init__(
@@ -44,8 +46,11 @@ class Mosquitto:
         extra: str = "",
         persistence: bool = False,
         is_logging: bool = True,
+        host: str = "127.0.0.1",
+        within: Sequence[str] = (),
     ) -> None:
-        self.host = "127.0.0.1"
+        self.host = host
+        self._within = within
         self.port = free_port()
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
@@ -77,17 +82,21 @@ class Mosquitto:
         assert self._process is None, "it runs already"
         assert BINARY, "no mosquitto here; `make test` installs it (Debian package mosquitto)"
         self._process = subprocess.Popen(
-            [BINARY, "-c", self._folder / "mosquitto.conf"],
+            [*self._within, BINARY, "-c", self._folder / "mosquitto.conf"],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
         deadline_s = time.monotonic() + START_S_MAX
         while True:
-            with contextlib.suppress(OSError), socket.create_connection((self.host, self.port), timeout=1):
+            with contextlib.suppress(OSError):
+                self._knock()
                 return self
             assert self._process.poll() is None, f"mosquitto ended: {self.log()[-2000:]}"
             assert time.monotonic() < deadline_s, "mosquitto does not listen"
             time.sleep(0.02)
+
+    def _knock(self) -> None:
+        socket.create_connection((self.host, self.port), timeout=1).close()
 
     @property
     def pid(self) -> int:

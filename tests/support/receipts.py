@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import aiomqtt
 
@@ -15,6 +15,8 @@ from milepost_protocol.codec import decode_batch
 from milepost_protocol.receipt import Receipt, encode_receipt
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from milepost_protocol.batch import Batch
     from milepost_protocol.samples import Gap, Sample
 
@@ -59,8 +61,17 @@ class Committed:
 class ReceiptGiver:
     """Subscribes to all devices on a broker; reconnects by itself. ``is_mute``: commits without a receipt."""
 
-    def __init__(self, port: int, *, username: str | None = None, password: str | None = None) -> None:
-        self._port = port
+    def __init__(
+        self,
+        port: int,
+        *,
+        username: str | None = None,
+        password: str | None = None,
+        unix_socket: Path | None = None,
+    ) -> None:
+        self._where: dict[str, Any] = {"hostname": "127.0.0.1", "port": port}
+        if unix_socket:
+            self._where = {"hostname": str(unix_socket), "transport": "unix"}
         self._login = {"username": username, "password": password}
         self.epochs: dict[tuple[str, str], Committed] = {}
         self.batches: list[Batch] = []
@@ -78,14 +89,15 @@ class ReceiptGiver:
 
     async def __aexit__(self, *_: object) -> None:
         assert self._task is not None
-        self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
+        while not self._task.done():
+            # A client that is just answering may take a cancellation for trouble with its broker.
+            self._task.cancel()
+            await asyncio.wait([self._task], timeout=RECONNECT_S)
 
     async def _run(self) -> None:
         while True:
             with contextlib.suppress(aiomqtt.MqttError):
-                async with aiomqtt.Client("127.0.0.1", self._port, **self._login) as client:
+                async with aiomqtt.Client(**self._where, **self._login) as client:
                     await client.subscribe(topics.UP_FILTER, qos=topics.UP_QOS)
                     self._listens.set()
                     async for message in client.messages:
