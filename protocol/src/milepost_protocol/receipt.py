@@ -58,6 +58,11 @@ class Receipt:
         if not (in_order and apart):
             raise LimitError(f"receipt with ranges {self.above} above {self.seq}: not ascending and apart")
 
+    @property
+    def highest(self) -> int:
+        """The last seq that it speaks of, 0 for none."""
+        return self.above[-1][1] if self.above else self.seq
+
 
 def encode_receipt(receipt: Receipt) -> bytes:
     """The payload that says ``receipt``."""

@@ -17,7 +17,7 @@ import sqlite3
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from milepost_agent.buffer import blocks
-from milepost_agent.buffer.schema import ORDINAL_MAX, SEQ_MAX, create, prepare, split_key
+from milepost_agent.buffer.schema import NEXT_SEQ_MAX, ORDINAL_MAX, SEQ_MAX, create, prepare, split_key
 from milepost_agent.buffer.spans import Span, Spans
 from milepost_protocol.errors import ProtocolError
 from milepost_protocol.frame import read_header
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
 CORRUPT_FILES_MAX: Final = 4
 """Damaged files that are kept; beyond that the oldest goes, and the log says so."""
-NEXT_SEQ_MAX: Final = 2**42
-"""A stream that claims to be further (14 years of 10,000 samples a second) is not believed."""
 
 _LOG = logging.getLogger(__name__)
 _SPAN_QUERY: Final = "SELECT key, last, counts, reason, stored_ms, boot, offset_ms, payload FROM span "

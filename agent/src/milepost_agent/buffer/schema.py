@@ -33,6 +33,8 @@ MAGIC: Final = b"SQLite format 3\0"
 SEQ_BITS: Final = 48
 SEQ_MAX: Final = 2**SEQ_BITS - 1
 """Seqs of one stream: at 10,000 samples a second, 890 years."""
+NEXT_SEQ_MAX: Final = 2**42
+"""A stream that is said to be further (14 years of 10,000 samples a second) is not believed."""
 ORDINAL_MAX: Final = 2 ** (63 - SEQ_BITS) - 1
 PAGE_BYTES: Final = 4096
 WAL_PAGES_MAX: Final = 64

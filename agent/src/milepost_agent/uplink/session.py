@@ -89,7 +89,7 @@ class Verdict(enum.Enum):
     RESTORED = "restored"
     """The server has gone back in time: the store must report what it no longer has."""
     AHEAD = "ahead"
-    """The server knows seqs that this file never gave out: the store needs a new epoch."""
+    """The server knows seqs that this file never gave out: the store has to go past them."""
     OTHER_EPOCH = "other_epoch"
     """Of an epoch that is not being sent: ignored."""
 
@@ -271,8 +271,7 @@ class Session:
         """Take in the server's word; the verdict says what the store has to do."""
         if receipt.epoch != self.epoch:
             return Verdict.OTHER_EPOCH
-        highest = max((receipt.seq, *(last for _, last in receipt.above)))
-        if highest > self._stored:
+        if receipt.highest > self._stored:
             return Verdict.AHEAD
         is_news = receipt.seq > self.receipted or self._tells_more(receipt)
         if receipt.seq < self.receipted:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from milepost_agent.buffer.cutting import Size
+from milepost_agent.buffer.schema import NEXT_SEQ_MAX
 from milepost_agent.errors import LinkError, PublishRefusedError, StoreError
 from milepost_agent.pulse import BUFFER_S_MAX, Pulse
 from milepost_agent.uplink.budget import EVERYTHING, LOOK_AGAIN_S, Budget, BudgetLimits
@@ -20,7 +21,6 @@ from milepost_agent.uplink.schedule import Schedule, Search
 from milepost_agent.uplink.session import Kind, SessionLimits, Verdict
 from milepost_protocol import topics
 from milepost_protocol.errors import ProtocolError
-from milepost_protocol.limits import SEQ_MAX
 from milepost_protocol.receipt import decode_receipt
 from milepost_protocol.signals import SignalClass
 
@@ -285,9 +285,9 @@ class Uplink:
             _LOG.warning("the server went back to seq %d; sending again what is left", receipt.seq)
         elif verdict is Verdict.AHEAD:
             _LOG.warning(
-                "the server knows seq %d of epoch %s, this buffer does not", receipt.seq, receipt.epoch
+                "the server knows seq %d of epoch %s, not this buffer", receipt.highest, receipt.epoch
             )
-            await self._recorder.ask(lambda store: _go_past(store, receipt.epoch))
+            await self._recorder.ask(lambda store: _go_past(store, receipt))
         self._wake.set()
 
 
@@ -300,12 +300,7 @@ class _Seen(NamedTuple):
 
 def _look(store: BufferStore, words: Sequence[Word], searches: Mapping[str, Search]) -> _Seen:
     """Make the store agree with what the server says of each epoch, which may also have gone back."""
-    last_seqs = {stream.epoch: stream.next_seq - 1 for stream in store.streams}
     for word in words:
-        if word.seq > last_seqs.get(word.epoch, word.seq):
-            # The file went back behind the server: seqs that it gives out again would pass for received.
-            _go_past(store, word.epoch)
-            continue
         store.receive(*word)
         store.rewind(*word)
     faults = []
@@ -318,9 +313,14 @@ def _look(store: BufferStore, words: Sequence[Word], searches: Mapping[str, Sear
     return _Seen(store.streams, faults)
 
 
-def _go_past(store: BufferStore, epoch: str) -> None:
-    """The server is ahead of the file: an old epoch is done then, the current one has to be left."""
-    if epoch == store.current.epoch:
+def _go_past(store: BufferStore, receipt: Receipt) -> None:
+    """The server is ahead of the file: the current epoch has to be left; of an old one the end is lost.
+
+    What the current epoch gave out twice would pass for received. An old one gives nothing out, and what it
+    still holds is the server's word to keep or to delete.
+    """
+    if receipt.epoch == store.current.epoch:
         store.renew_epoch()
-    else:
-        store.receive(epoch, SEQ_MAX)
+    elif receipt.highest < NEXT_SEQ_MAX:
+        old = [row for row in store.streams if row.epoch == receipt.epoch]
+        store.remember([row._replace(next_seq=receipt.highest + 1) for row in old])
