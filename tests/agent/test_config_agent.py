@@ -74,7 +74,6 @@ def test_defaults_are_within_their_own_bounds() -> None:
         (with_setting("uplink", metered=True), "uplink.metered: is true, but there are no bytes to pace"),
         (with_setting("log", level="loud"), "log.level"),
         (LEAST | {"source": {"kind": "elm327"}}, "source: must be written as [[source]]"),
-        (LEAST | {"source": 2 * [{"kind": "elm327", "port": "/dev/ttyUSB0"}]}, "2 tables with port"),
         (LEAST | {"device": "gw"}, "device: must be a table"),
         (LEAST | {"profile": {"Vehicle.Sped": {}}}, "is no signal of the catalogue"),
         (LEAST | {"profile": {"Vehicle.Speed": {"interval_min_s": 1}}}, "did you mean"),

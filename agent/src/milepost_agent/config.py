@@ -7,7 +7,6 @@ import datetime
 import math
 import stat
 import tomllib
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -188,10 +187,6 @@ def _sources(document: Mapping[str, Any]) -> tuple[Mapping[str, Any], ...]:
         raise ConfigError("source", "must be written as [[source]], once for each source")
     if len(tables) > SOURCES_MAX:
         raise ConfigError("source", f"has {len(tables)} tables; at most {SOURCES_MAX}")
-    ports = Counter(str(table["port"]) for table in tables if "port" in table)
-    for port, count in ports.items():
-        if count > 1:
-            raise ConfigError("source", f"has {count} tables with port {port!r}; one adapter has one reader")
     return tuple(tables)
 
 

@@ -19,7 +19,7 @@ from milepost_agent.errors import ConfigError
 from milepost_agent.power.keeper import Keeper, KeeperLimits
 from milepost_agent.power.machine import line_reader
 from milepost_agent.power.settings import power_limits
-from milepost_agent.sources import open_source
+from milepost_agent.sources import open_sources as open_all
 from milepost_agent.uplink.budget import Budget, BudgetLimits, QuietHours
 from milepost_agent.uplink.link import Broker
 from milepost_agent.uplink.session import SessionLimits
@@ -66,9 +66,9 @@ def open_sources(config: Config) -> list[Source]:
     """The configured sources; none of them is connected yet.
 
     Raises:
-        SourceConfigError: a table that cannot be used.
+        SourceConfigError: a table that cannot be used, or two for one device.
     """
-    return [open_source(table) for table in config.source]
+    return open_all(config.source)
 
 
 def edge_config(config: Config) -> EdgeConfig:

@@ -1,4 +1,4 @@
-"""Sources: what reads a car. ``open_source`` makes one from its ``[[source]]`` table."""
+"""Sources: what reads a car. ``open_sources`` makes them from the ``[[source]]`` tables."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from milepost_agent.errors import SourceConfigError
 from milepost_agent.sources.can import open_can
 from milepost_agent.sources.can.settings import CAN_SETTINGS
+from milepost_agent.sources.devices import check_devices
 from milepost_agent.sources.elm327 import open_elm327
 from milepost_agent.sources.elm327.settings import ELM327_SETTINGS
 from milepost_agent.sources.kuksa import open_kuksa
@@ -18,11 +19,11 @@ from milepost_agent.sources.replay import REPLAY_SETTINGS, open_replay
 from milepost_agent.sources.settings import SettingValue, SourceSetting, parse_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from milepost_agent.readings import Source
 
-__all__ = ["KINDS", "SourceConfigError", "SourceKind", "open_source"]
+__all__ = ["KINDS", "SourceConfigError", "SourceKind", "open_source", "open_sources"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +54,24 @@ def open_source(config: Mapping[str, object], jitter: Callable[[], float] = rand
     Raises:
         SourceConfigError: unknown kind or setting, missing or bad value; the message says what to do.
     """
+    kind = _kind(config)
+    return kind.open(parse_settings(kind.settings, config), jitter)
+
+
+def open_sources(tables: Sequence[Mapping[str, object]]) -> list[Source]:
+    """The sources of all ``[[source]]`` tables; as ``open_source``.
+
+    Raises:
+        SourceConfigError: as ``open_source``, or two tables for one device.
+    """
+    sources = [open_source(table) for table in tables]
+    check_devices((_kind(table).settings, table) for table in tables)
+    return sources
+
+
+def _kind(config: Mapping[str, object]) -> SourceKind:
     name = config.get("kind")
     kind = KINDS.get(name) if isinstance(name, str) else None
     if kind is None:
         raise SourceConfigError("kind", f"{name!r} is none of {', '.join(sorted(KINDS))}")
-    return kind.open(parse_settings(kind.settings, config), jitter)
+    return kind

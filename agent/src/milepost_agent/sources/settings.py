@@ -16,13 +16,17 @@ SettingValue = str | int | float | bool
 
 @dataclass(frozen=True, slots=True)
 class SourceSetting:
-    """One key of a ``[[source]]`` table; without a default it must be given. Bounds are inclusive."""
+    """One key of a ``[[source]]`` table; without a default it must be given. Bounds are inclusive.
+
+    ``is_device``: it names the device or bus, which has one reader.
+    """
 
     name: str
     default: SettingValue | None
     help: str
     minimum: float = -math.inf
     maximum: float = math.inf
+    is_device: bool = False
 
     def parse(self, value: object) -> SettingValue:
         """``value`` as this setting's own type, that of its default (text where there is none).

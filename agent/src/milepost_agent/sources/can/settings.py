@@ -9,7 +9,9 @@ from milepost_agent.sources.settings import SourceSetting
 
 CAN_SETTINGS: Final = (
     SourceSetting("interface", None, 'as python-can names it: "socketcan", "slcan", and others'),
-    SourceSetting("channel", None, 'the bus, such as "can0", or "/dev/ttyACM0@115200" for slcan'),
+    SourceSetting(
+        "channel", None, 'the bus, such as "can0", or "/dev/ttyACM0@115200" for slcan', is_device=True
+    ),
     SourceSetting(
         "bitrate",
         500_000,

@@ -11,7 +11,7 @@ BAUD_DEFAULT: Final = 38_400
 """What an ELM327 speaks as it leaves the factory; many copies want 9600 or 115200."""
 
 ELM327_SETTINGS: Final = (
-    SourceSetting("port", None, 'device path (such as "/dev/ttyUSB0"), or "tcp://host:port"'),
+    SourceSetting("port", None, 'device path (such as "/dev/ttyUSB0"), or "tcp://host:port"', is_device=True),
     SourceSetting("baud", BAUD_DEFAULT, "bits a second of a serial port", minimum=300, maximum=4_000_000),
     SourceSetting("protocol", "0", "ELM327 protocol number 0 to C; 0 searches for the car's own"),
     PROFILE,
