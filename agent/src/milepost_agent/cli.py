@@ -44,6 +44,8 @@ def _parser() -> argparse.ArgumentParser:
     status = _add(commands, "status", "ask the running agent how it is", "status", _status)
     status.add_argument("--socket", help="ask there, instead of where the configuration says")
     status.add_argument("--json", action="store_true", help="print the whole document, for programs")
+    doctor = _add(commands, "doctor", "look at all that the agent needs, with advice", "doctor", _doctor)
+    doctor.add_argument("--json", action="store_true", help="print the findings for programs")
     enter_words = _words(ENTER_SUMMARY, "enter odometer 123456 --unit km")
     enter = commands.add_parser("enter", help="enter an odometer reading or a service", **enter_words)
     add_entries(enter.add_subparsers(required=True, metavar="what"), _add)
@@ -96,6 +98,23 @@ def _status(options: argparse.Namespace) -> int:
     status = ask(Path(options.socket or load(options.config).health.socket))
     print(json.dumps(status, indent=2) if options.json else as_text(status, time.time_ns() // 1_000_000))
     return 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    import json  # noqa: PLC0415
+
+    from milepost_agent.health.doctor import findings  # noqa: PLC0415
+    from milepost_agent.health.doctor.examination import examine  # noqa: PLC0415
+    from milepost_agent.platform import this_machine  # noqa: PLC0415
+
+    found = []
+    for finding in examine(options.config, this_machine()):
+        found.append(finding)
+        if not options.json:
+            print(findings.as_text([finding]), flush=True)
+    if options.json:
+        print(json.dumps(findings.as_document(found), indent=2))
+    return EXIT_ERROR if findings.is_bad(found) else 0
 
 
 def _check(options: argparse.Namespace) -> int:
