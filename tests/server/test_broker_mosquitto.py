@@ -44,12 +44,13 @@ class Site:
         self.transport: Transport
 
 
-def generate(folder: Path, port: int) -> Path:
+def generate(folder: Path, port: int, server_port: int) -> Path:
     """What ``milepost-server broker mosquitto`` writes."""
     out = folder / "mosquitto"
+    ports = ["--port", str(port), "--server-port", str(server_port)]
     done = CliRunner().invoke(
         main,
-        ["broker", "mosquitto", "--data-dir", str(folder), "--out", str(out), "--port", str(port)],
+        ["broker", "mosquitto", "--data-dir", str(folder), "--out", str(out), *ports],
         catch_exceptions=False,
     )
     assert done.exit_code == 0, done.output
@@ -80,8 +81,8 @@ async def site(tmp_path: Path, newest_sqlite_url: str) -> AsyncIterator[Site]:
         device_id: (await register(store, device_id, vin)).secret
         for device_id, vin in (("gw-1", "1M8GDM9AXKP042788"), ("gw-2", OTHER_VIN))
     }
-    port = free_port()
-    conf = await asyncio.to_thread(generate, tmp_path, port)
+    port, server_port = free_port(), free_port()
+    conf = await asyncio.to_thread(generate, tmp_path, port, server_port)
     process = await asyncio.create_subprocess_exec(
         str(mosquitto.BINARY), "-c", str(conf), stderr=asyncio.subprocess.DEVNULL
     )
@@ -94,7 +95,7 @@ async def site(tmp_path: Path, newest_sqlite_url: str) -> AsyncIterator[Site]:
 
     password = secret_files.read(tmp_path / "secrets" / secret_files.INGEST_PASSWORD)
     transport = Transport(
-        BrokerAddress.of_url(f"mqtt://127.0.0.1:{port}", rules.INGEST_USER, password),
+        BrokerAddress.of_url(f"mqtt://127.0.0.1:{server_port}", rules.INGEST_USER, password),
         taker.queue,
         on_document=site.documents.append,
         share_group="",
@@ -142,6 +143,16 @@ async def test_a_device_reaches_its_own_topics_only(site: Site) -> None:
         assert await one.receipt(1) == Receipt(EPOCH, 1)
         assert one.receipts == [Receipt(EPOCH, 1)]  # nothing of the other's
     assert len(site.taker.outcomes) == 2
+
+
+async def test_no_device_takes_the_connection_of_another_by_its_client_id(site: Site) -> None:
+    thief = aiomqtt.Client(
+        "127.0.0.1", site.port, identifier="gw-1", username="gw-2", password=site.secrets["gw-2"]
+    )
+    async with connected(site.port, "gw-1", site.secrets["gw-1"]) as device, thief:
+        await thief.subscribe(topics.ack("gw-2"))
+        await device.send(batch(sample(1), device="gw-1"))
+        assert await device.receipt(1) == Receipt(EPOCH, 1)
 
 
 async def test_a_device_says_what_it_is_and_is_told_what_is_desired(site: Site) -> None:

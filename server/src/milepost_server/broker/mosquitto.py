@@ -36,15 +36,23 @@ def acl_file() -> str:
     return "\n".join([*lines, ""])
 
 
-def conf_file(folder: Path, host: str, port: int) -> str:
-    """A configuration that works as it is, on one machine."""
+def conf_file(folder: Path, host: str, port: int, server_port: int) -> str:
+    """A configuration that works as it is, on one machine.
+
+    Devices have a listener of their own: there a connection goes by the user's name, so that no device can
+    take another's connection away by its client id. Several servers of one name need each a connection.
+    """
     return f"""\
 # Milepost: Mosquitto as the broker. Written by `milepost-server broker mosquitto`.
 # Run that command again and send mosquitto a SIGHUP after devices were added or revoked.
 
 per_listener_settings false
+# For devices; on a network: listener 8883, and certfile, keyfile of the broker's certificate.
 listener {port} {host}
-# For devices on a network: listener 8883, and certfile, keyfile of the broker's certificate.
+use_username_as_clientid true
+
+# For the server.
+listener {server_port} 127.0.0.1
 
 allow_anonymous false
 password_file {folder / PASSWORDS_FILE}

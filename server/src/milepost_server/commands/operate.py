@@ -115,24 +115,29 @@ def broker() -> None:
 @click.option(
     "--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Where to write."
 )
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address that Mosquitto listens on.")
-@click.option("--port", default=1883, show_default=True, help="Port that Mosquitto listens on.")
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="Address that Mosquitto listens on for devices."
+)
+@click.option("--port", default=1883, show_default=True, help="Port for devices.")
+@click.option("--server-port", default=1884, show_default=True, help="Port on 127.0.0.1 for the server.")
 @command
-async def broker_mosquitto(data_dir: Path, out: Path, host: str, port: int) -> None:
+async def broker_mosquitto(data_dir: Path, out: Path, host: str, port: int, server_port: int) -> None:
     """Write Mosquitto's password file, ACL and a configuration; again whenever devices change."""
     async with opened(data_dir) as (settings, store), store.read() as connection:
         stored = list(await devices.credentials(connection))
     password = secret_files.read(settings.secrets_dir / secret_files.INGEST_PASSWORD)
     users = [(rules.INGEST_USER, credentials.credential(password)), *stored]
-    _write_mosquitto(out, users, host, port)
+    _write_mosquitto(out, users, host, port, server_port)
     click.echo(f"wrote {len(stored)} devices to {out}; the server uses it with")
-    click.echo(f'  broker = "external"\n  broker_url = "mqtt://{host}:{port}"')
+    click.echo(f'  broker = "external"\n  broker_url = "mqtt://127.0.0.1:{server_port}"')
     click.echo("Mosquitto must be able to read the files: chown them to its user.")
 
 
-def _write_mosquitto(folder: Path, users: list[tuple[str, str]], host: str, port: int) -> None:
+def _write_mosquitto(
+    folder: Path, users: list[tuple[str, str]], host: str, port: int, server_port: int
+) -> None:
     folder.mkdir(mode=0o755, parents=True, exist_ok=True)
     secret_files.write_private(folder / mosquitto.PASSWORDS_FILE, mosquitto.password_file(users))
     secret_files.write_private(folder / mosquitto.ACL_FILE, mosquitto.acl_file())
-    conf = mosquitto.conf_file(folder.absolute(), host, port)
+    conf = mosquitto.conf_file(folder.absolute(), host, port, server_port)
     (folder / mosquitto.CONF_FILE).write_text(conf, encoding="utf-8")
