@@ -91,11 +91,16 @@ def test_details_are_wanted_once_for_each_status_and_are_bounded() -> None:
     assert details.next() is None
     details.heard(UNIT, [MISFIRE._replace(status=0x08)])
     assert details.next().trouble.status == 0x08
+    details.heard(UNIT, [MISFIRE._replace(status=0x08 | 0x50)])
+    assert details.next() is None, "bits that change with every start say nothing of the fault"
+    details.heard(UNIT, [])
+    details.heard(UNIT, [MISFIRE._replace(status=0x08)])
+    assert details.next() is not None, "it was gone, and is back"
     details.heard(UNIT, [Trouble(n.to_bytes(3, "big"), 0x08) for n in range(10 * DETAILS_MAX)])
     waiting = 0
     while details.next() is not None:
         waiting += 1
-    assert waiting < DETAILS_MAX
+    assert waiting == DETAILS_MAX
     details.refused(UNIT)
     details.heard(UNIT, [MISFIRE])
     assert details.next().counters == ()

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from milepost_agent import paths
-from milepost_agent.derive.faults import Faults
+from milepost_agent.derive.faults import DETAILS_MAX, Faults
 from milepost_agent.errors import EdgeStateError
 from milepost_agent.readings import Reading
 
@@ -51,6 +51,39 @@ def test_a_unit_that_missed_one_request_still_has_its_codes() -> None:
     read(faults, (paths.DTC_CONFIRMED, "P0301 P0700"))
     assert read(faults, (paths.DTC_CONFIRMED, "P0301")) == []
     assert read(faults, *[(paths.DTC_CONFIRMED, "P0301 P0700")] * 3) == []
+
+
+MISFIRE = "P0301-13 unit engine status 2F occurrences 3"
+
+
+def test_what_a_unit_tells_of_a_code_is_news_once_also_after_a_restart() -> None:
+    faults = Faults()
+    assert read(faults, (paths.DTC_DETAIL, MISFIRE)) == [MISFIRE]
+    again = Faults()
+    again.restore(json.loads(json.dumps(faults.state())))
+    for known in (faults, again):
+        assert read(known, (paths.DTC_DETAIL, MISFIRE)) == []
+        other_unit, other_status = MISFIRE.replace("engine", "gears"), MISFIRE.replace("2F", "2E")
+        assert read(known, (paths.DTC_DETAIL, other_unit)) == [other_unit]
+        assert read(known, (paths.DTC_DETAIL, other_status)) == [other_status]
+        assert read(known, (paths.DTC_DETAIL, MISFIRE)) == [MISFIRE]
+
+
+def test_a_code_that_was_cleared_and_comes_back_is_told_in_detail_again() -> None:
+    faults = Faults()
+    other = "U0100-87 unit cluster status 08"
+    read(faults, (paths.DTC_CONFIRMED, "P0301 U0100"), (paths.DTC_DETAIL, MISFIRE), (paths.DTC_DETAIL, other))
+    assert read(faults, *[(paths.DTC_CONFIRMED, "U0100")] * 2) == ["P0301 cleared"]
+    read(faults, (paths.DTC_CONFIRMED, "P0301 U0100"))
+    assert read(faults, (paths.DTC_DETAIL, MISFIRE), (paths.DTC_DETAIL, other)) == [MISFIRE]
+
+
+def test_no_more_details_are_remembered_than_a_state_may_hold() -> None:
+    faults = Faults()
+    for n in range(2 * DETAILS_MAX):
+        read(faults, (paths.DTC_DETAIL, f"P{n:04X}-00 unit engine status 08"))
+    Faults().restore(faults.state())
+    assert read(faults, (paths.DTC_DETAIL, "P0000-00 unit engine status 08")) != []
 
 
 def test_what_was_known_is_no_news_after_a_restart() -> None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 STATE_VERSION: Final = 1
 CARS_MAX: Final = 4
 """Cars whose counters are kept: the one that is driven, and those that the device sat in before."""
-DERIVED_FROM_OWN_NAME: Final = frozenset({paths.ODOMETER})
+DERIVED_FROM_OWN_NAME: Final = frozenset({paths.ODOMETER, paths.DTC_DETAIL})
 """Read signals that an accumulator gives out again under the same name; only its word is sampled."""
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from milepost_agent import paths
 from milepost_agent.sources.can.exchange import Route
-from milepost_agent.sources.can.trouble import CodeBook, CodesRead, Trouble
+from milepost_agent.sources.can.trouble import STATUS_MASK, CodeBook, CodesRead, Trouble
 from milepost_agent.sources.obd.addresses import (
     FUNCTIONAL,
     FUNCTIONAL_EXTENDED,
@@ -97,14 +97,18 @@ def code_book(questions: Iterable[Question]) -> CodeBook:
 
 @dataclass(slots=True)
 class Details:
-    """Which codes' extended data are to be asked for: each once for each status that it shows."""
+    """Which codes' extended data are to be asked for: once when a code comes, and when its status changes."""
 
     _known: dict[tuple[str, bytes], int] = field(default_factory=dict)
     _waiting: deque[Detail] = field(default_factory=deque)
     _refused: set[str] = field(default_factory=set)
 
     def heard(self, unit: Unit, troubles: Iterable[Trouble]) -> None:
-        """Note the codes that a unit tells now."""
+        """Note the codes that a unit tells now, and forget those that it tells no more."""
+        troubles = tuple(troubles)
+        told = {trouble.raw for trouble in troubles}
+        for name, raw in [key for key in self._known if key[0] == unit.name and key[1] not in told]:
+            del self._known[name, raw]
         named = (("occurrences", unit.occurrences), ("ageing", unit.ageing))
         counters = tuple((name, record) for name, record in named if record is not None)
         for trouble in troubles:
@@ -112,9 +116,10 @@ class Details:
             is_full = len(self._waiting) >= DETAILS_MAX or (
                 key not in self._known and len(self._known) >= DETAILS_MAX
             )
-            if is_full or self._known.get(key) == trouble.status:
+            status = trouble.status & STATUS_MASK
+            if is_full or self._known.get(key) == status:
                 continue
-            self._known[key] = trouble.status
+            self._known[key] = status
             self._waiting.append(Detail(unit, trouble, () if unit.name in self._refused else counters))
 
     def next(self) -> Detail | None:
