@@ -134,6 +134,19 @@ def test_a_value_that_changes_on_its_way_is_caught(monkeypatch: pytest.MonkeyPat
     assert "at the server, was stored as" in first_told()
 
 
+def test_a_commit_that_is_stored_twice_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    original = BufferStore.commit
+
+    def commit(self: BufferStore, readings: Sequence[Any], *args: Any, **kwargs: Any) -> int:
+        last = original(self, readings, *args, **kwargs)
+        return original(self, readings, *args, **kwargs) if len(readings) > 3 else last
+
+    monkeypatch.setattr(BufferStore, "commit", commit)
+    found = first_told()
+    assert "is stored twice, or was never read" in found
+    assert "are at the server twice" in found
+
+
 def test_a_wrong_repair_of_times_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     def repair_ms(boot: str, offset_ms: int, now: ClockReading) -> int | None:
         return 5_000 if now.trust is not TimeTrust.UNTRUSTED else None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from milepost_agent.buffer.policy import signal_class
 from milepost_protocol.codec import decode_batch
 from milepost_protocol.samples import UNKNOWN_CLASS, GapReason
-from milepost_simulator.world.car import BELIEVED
+from milepost_simulator.world.car import BELIEVED, is_unique
 from milepost_simulator.world.life import DEVICE
 from milepost_simulator.world.server import Archive, Stream
 
@@ -64,10 +64,27 @@ class _Audit:
         for reason, _ in self._world.ingest.archive.quarantine:
             if not self._is_copy:
                 self._ledger.violate(f"a payload of the agent went to quarantine: {reason}")
+        self._count_doubles()
         if self._nowhere:
             self._counts["lost"] += len(self._nowhere)
             some = ", ".join(self._nowhere[:NOWHERE_MAX])
             self._ledger.violate(f"{len(self._nowhere)} stored samples are nowhere: {some}")
+
+    def _count_doubles(self) -> None:
+        """Find readings that the server has under two seqs."""
+        arrived = Counter(
+            (sample.signal, sample.value)
+            for stream in self._streams.values()
+            for sample in stream.samples.values()
+            if is_unique(sample)
+        )
+        doubled = [content for content, times in arrived.items() if times > 1]
+        if not doubled:
+            return
+        self._counts["doubled_by_copies" if self._is_copy else "doubled"] += len(doubled)
+        if not self._is_copy:
+            some = ", ".join(f"{signal} = {value!r:.20}" for signal, value in doubled[:NOWHERE_MAX])
+            self._ledger.violate(f"{len(doubled)} readings are at the server twice: {some}")
 
     def _find(self, epoch: str, stream: Stream, seq: int, stored: Stored) -> None:
         sample = stream.samples.get(seq)

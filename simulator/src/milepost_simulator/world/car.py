@@ -45,6 +45,7 @@ CARRIERS: Final[Mapping[str, Carrier]] = {
     "fault": Carrier("Vehicle.Milepost.Diagnostics.Dtc"),
 }
 """One signal of each class, such that the shipped sampling rules let each new value through."""
+COUNTER: Final = CARRIERS["counter"].signal
 SERIES: Final = CARRIERS["series"].signal
 """The one that needs a profile, and its owner's consent: while that is closed, its readings are withheld."""
 PROFILE: Final[Mapping[str, Rule]] = {SERIES: Rule(every=True)}
@@ -64,6 +65,11 @@ def is_scripted(sample: Sample) -> bool:
     if isinstance(sample.value, str):
         return sample.value[:1].isdigit()
     return carrier.low <= sample.value * carrier.per_unit <= carrier.high
+
+
+def is_unique(sample: Sample) -> bool:
+    """Whether no other scripted reading has the same signal and value."""
+    return is_scripted(sample) and (isinstance(sample.value, str) or sample.signal == COUNTER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +155,7 @@ class Clocks:
         self._booted_s = 0.0
         self._set_s = self._start_s
         self._drift = 0.0
+        self._last: tuple[float, ClockReading] | None = None
         self.error_ms = 0.0
         self.is_synced = False
         self.boot()
@@ -158,17 +165,19 @@ class Clocks:
         self._boots += 1
         self._booted_s = self._now_s()
         self.is_synced = False
+        self._last = None
         if not self._has_rtc:
             self.set(float(-self.true_ms()))
 
     def set(self, error_ms: float, drift: float = 0.0) -> None:
         """Set the wall clock so that it is wrong by ``error_ms`` and gains ``drift`` seconds a second."""
         self.error_ms, self._drift, self._set_s = error_ms, drift, self._now_s()
+        self._last = None
 
     def sync(self) -> None:
         """A time service sets the wall clock right, and keeps it."""
-        self.set(0.0)
         self.is_synced = True
+        self.set(0.0)
 
     def unsync(self, error_ms: float, drift: float = 0.0) -> None:
         """The time service is gone, and somebody sets the clock."""
@@ -181,6 +190,11 @@ class Clocks:
 
     def __call__(self) -> ClockReading:
         now_s = self._now_s()
+        if self._last is None or self._last[0] != now_s:
+            self._last = now_s, self._read(now_s)
+        return self._last[1]
+
+    def _read(self, now_s: float) -> ClockReading:
         mono_s = now_s - self._booted_s + 5.0
         drifted_ms = (now_s - self._set_s) * self._drift * 1000
         wall_ms = max(0, self.true_ms() + round(self.error_ms + drifted_ms))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,7 +33,12 @@ UNWIND_S_MAX: Final = 120.0
 
 def agent_config(settings: Mapping[str, Mapping[str, Any]], bytes_max: int) -> Config:
     """The agent's configuration with the ``settings`` of a scenario."""
-    document = {section: dict(table) for section, table in settings.items()}
+    return _parsed(json.dumps(settings, sort_keys=True), bytes_max)
+
+
+@functools.lru_cache(64)
+def _parsed(settings: str, bytes_max: int) -> Config:
+    document = json.loads(settings)
     document["device"] = {"id": DEVICE}
     document["consent"] = dict(CONSENT)
     document["uplink"] = {"host": "broker", **document.get("uplink", {})}
