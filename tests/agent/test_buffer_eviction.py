@@ -161,3 +161,17 @@ def test_after_a_step_back_of_the_clock_age_is_looked_at_again(path: Path) -> No
     commit(store, readings(1), clock=CLOCK.later(30 * 86_400))
     assert store.facts().dropped == {"series": 5}
     store.close()
+
+
+def test_after_a_new_epoch_the_oldest_still_goes_first(path: Path) -> None:
+    store, random = open_store(path, SMALL), Random(5)
+    while not store.facts().dropped:
+        commit(store, codes(100, random))
+    store.receive(store.current.epoch, store.current.next_seq // 2)
+    store.renew_epoch()
+    for _ in range(30):
+        commit(store, codes(100, random))
+    batches = all_batches(store, store.current.epoch)
+    oldest = min(row.seq for batch in batches for row in batch.samples())
+    assert all(gap.last < oldest for batch in batches for gap in batch.gaps)
+    store.close()

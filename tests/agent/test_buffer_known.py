@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from milepost_agent.buffer import known
+from milepost_agent.buffer.files import POSIX
+from milepost_agent.buffer.streams import Stream
 from milepost_protocol.samples import Gap, GapReason
-from support.stores import Entropy, all_batches, commit, crash_image, open_store, readings
+from support.stores import DEVICE, Entropy, all_batches, commit, crash_image, open_store, readings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -93,6 +95,29 @@ def test_streams_that_ended_well_before_a_kill_are_not_told_as_lost(
     store.close()
     store = open_store(killed)
     assert ([stream.epoch for stream in store.streams], store.facts().waiting_gaps) == (before, 0)
+    store.close()
+
+
+@pytest.mark.parametrize("ordinal", [1, 2, 3, 9])
+def test_a_note_of_another_line_of_copies_finds_room_for_what_is_lost(path: Path, ordinal: int) -> None:
+    old, lost = Stream(1, "a" * 16, 11, 0), Stream(ordinal, "b" * 16, 8, 2)
+    store = open_store(path)
+    store.remember([old])
+    commit(store, readings(5))
+    current = store.current
+    store.close()
+    known.leave(POSIX, path, DEVICE, [lost])
+    store = open_store(path)
+    assert {stream.epoch: stream.waiting for stream in store.streams} == {
+        old.epoch: 10,
+        lost.epoch: 5,
+        current.epoch: 5,
+    }
+    assert store.current.epoch == current.epoch
+    assert [gap.first for batch in all_batches(store, lost.epoch) for gap in batch.gaps] == [3]
+    assert [row.value for batch in all_batches(store, current.epoch) for row in batch.samples()] == [
+        *range(5)
+    ]
     store.close()
 
 

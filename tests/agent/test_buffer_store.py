@@ -167,6 +167,15 @@ def test_a_server_that_is_ahead_makes_a_new_epoch(store: BufferStore, path: Path
     assert commit(store, readings(1)) == 21
 
 
+def test_however_often_the_server_is_ahead_there_is_room_for_another_epoch(store: BufferStore) -> None:
+    before = store.current
+    for _ in range(3):
+        commit(store, readings(2))
+        store.renew_epoch()
+    assert store.current.ordinal == before.ordinal
+    assert store.current.next_seq == 7
+
+
 def test_within_a_commit_seqs_go_by_class_and_then_by_time(store: BufferStore) -> None:
     mixed = [
         reading

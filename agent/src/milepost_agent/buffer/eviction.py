@@ -60,6 +60,10 @@ class Evictor:
         names = ("page_count", "freelist_count", "page_size")
         return policy.FileFacts(*(self._db.execute(f"PRAGMA {name}").fetchone()[0] for name in names))
 
+    def begin_anew(self) -> None:
+        """Pass over nothing any more: blocks have moved to lower keys."""
+        self.progress = self.progress._replace(swept={}, age_key=0)
+
     def is_filling(self) -> bool:
         """Whether what is stored now may have to be thinned later."""
         return policy.is_filling(self._limits, self.file())

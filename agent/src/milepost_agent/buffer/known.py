@@ -66,7 +66,7 @@ def forget(files: Files, path: Path) -> None:
 def _stream(row: Any) -> Stream:
     stream = Stream(*row)
     check_epoch(stream.epoch)
-    is_sound = 0 < stream.ordinal <= ORDINAL_MAX // 2 and 0 <= stream.receipted < stream.next_seq <= SEQ_MAX
+    is_sound = 0 < stream.ordinal <= ORDINAL_MAX and 0 <= stream.receipted < stream.next_seq <= SEQ_MAX
     if not is_sound:
         raise ValueError(f"no stream: {row}")
     return stream

@@ -284,8 +284,9 @@ class BufferStore:
             state = self._streams.state()
             held = next(self._spans.covering(old.ordinal, 1), None)
             base = held.first - 1 if held else old.next_seq - 1
-            new = Stream(old.ordinal + 1, self._new_epoch(), old.next_seq - base, 0)
+            new = Stream(old.ordinal, self._new_epoch(), old.next_seq - base, 0)
             self._spans.move(old.ordinal, base, new.ordinal)
+            self._evictor.begin_anew()
             self._streams.delete(old)
             self._streams.insert(new, state)
 
@@ -310,11 +311,18 @@ class BufferStore:
                 self._spans.insert_lost(found.ordinal, found.next_seq, row.next_seq)
                 self._streams.save(found._replace(next_seq=row.next_seq))
             for row in gone:
-                if row.ordinal >= self.current.ordinal:
-                    self._spans.move(self.current.ordinal, 0, row.ordinal + 1)
-                    self._streams.renumber(row.ordinal + 1)
-                self._spans.insert_lost(row.ordinal, row.receipted + 1, row.next_seq)
-                self._streams.insert(row, None)
+                lost = row._replace(ordinal=self._place_for(row.ordinal))
+                self._spans.insert_lost(lost.ordinal, lost.receipted + 1, lost.next_seq)
+                self._streams.insert(lost, None)
+
+    def _place_for(self, ordinal: int) -> int:
+        """An ordinal before the current stream's: this one if it is free there."""
+        current = self.current.ordinal
+        if ordinal < current and ordinal not in self._streams.ordinals:
+            return ordinal
+        self._spans.move(current, 0, current + 1)
+        self._streams.renumber(current + 1)
+        return current
 
     def ranges_with(
         self, epoch: str, signal_class: SignalClass, after_seq: int, limit: int
