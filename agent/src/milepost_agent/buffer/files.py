@@ -56,7 +56,7 @@ class Files(Protocol):
     def beside(self, path: Path, prefix: str) -> list[Path]:
         """The files in the folder of ``path`` whose names begin with ``prefix``, in no order.
 
-        None where there is no folder.
+        Empty where there is no folder.
         """
 
     def sync_folder(self, path: Path) -> None:

@@ -69,15 +69,14 @@ async def newest(connection: AsyncConnection, dealer_id: int, device_id: str) ->
 
 async def newest_of(connection: AsyncConnection, device_ids: Collection[str]) -> dict[str, ConfigRow]:
     """What is desired of these devices, of whichever dealer; those of which nothing is are left out."""
-    query = (
-        select(
-            device_configs.c.device_id,
-            device_configs.c.revision,
-            device_configs.c.document,
-            device_configs.c.created_at,
-        )
-        .where(device_configs.c.device_id.in_(device_ids))
-        .order_by(device_configs.c.device_id, device_configs.c.revision)
+    c = device_configs.c
+    newest_first = func.row_number().over(partition_by=c.device_id, order_by=c.revision.desc()).label("place")
+    ranked = (
+        select(c.device_id, c.revision, c.document, c.created_at, newest_first)
+        .where(c.device_id.in_(device_ids))
+        .subquery()
     )
+    query = select(ranked.c.device_id, ranked.c.revision, ranked.c.document, ranked.c.created_at)
+    query = query.where(ranked.c.place == 1)
     query = query.execution_options(across_dealers="each device is told what its own dealer desires")
     return {row.device_id: ConfigRow(*row[1:]) for row in await connection.execute(query)}
