@@ -16,9 +16,11 @@ from milepost_agent.readings import Reading
 from milepost_simulator.car.broadcast import BROADCASTS
 from milepost_simulator.car.bus_chaos import WILD_BUS, BusChaos, BusRates
 from milepost_simulator.car.can_car import CanCar
+from milepost_simulator.car.can_unit import CanFrame
 from milepost_simulator.clock import ManualClock
 from support.can_cars import ODOMETER_M, VIN, direct_source, on_can, standing_car
 from support.cars import START_S, StandingCar
+from support.waiting import until
 
 HOUR_S = 3_600.0
 OIL_LIFE = "Vehicle.Milepost.Engine.OilLife"
@@ -127,3 +129,32 @@ async def test_a_lost_counter_is_asked_for_again() -> None:
         "P0420-00 unit engine status 04 occurrences 1 ageing 0",
         "U0100-87 unit cluster status 08",
     ]
+
+
+@pytest.mark.parametrize("answered", range(45))
+async def test_a_bus_that_falls_silent_is_sent_one_frame_more_and_no_other(answered: int) -> None:
+    """Wherever the silence begins: among masks, questions, lists of codes, or the counters of a code."""
+    clock, standing = ManualClock(START_S), standing_car()
+    car = quiet_car(standing, clock)
+
+    def spoil(frame: CanFrame) -> list[CanFrame]:
+        return [] if len(car.heard) > answered else [frame]
+
+    car._spoil = spoil
+    await read_for_at_most(direct_source(car, clock), clock, 60.0)
+    assert len(car.heard) == answered + 1
+
+
+async def read_for_at_most(source: object, clock: ManualClock, seconds: float) -> None:
+    """Read until then, whether something is read or not."""
+
+    async def read() -> None:
+        async with contextlib.aclosing(source.readings()) as readings:
+            async for _ in readings:
+                pass
+
+    task, ends_s = asyncio.create_task(read()), clock.now_s() + seconds
+    await until(lambda: clock.now_s() >= ends_s, "the end of the time")
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task

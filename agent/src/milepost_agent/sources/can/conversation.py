@@ -157,7 +157,8 @@ class Conversation:
         self._overheard += readings[: OVERHEARD_MAX - len(self._overheard)]
 
     def _note(self, exchange: Exchange) -> None:
-        self._silences = self._silences + 1 if exchange.reply().is_silence else 0
+        """Note whether the bus is still there: half an answer may be the last that it said."""
+        self._silences = 0 if exchange.responders else self._silences + 1
         if not self._silences:
             self._line.narrow()
 
@@ -168,7 +169,7 @@ class Conversation:
             PortError: the bus is gone.
         """
         self.begin(profile)
-        self._is_standing, self._silences = True, 0
+        self._is_standing = True
         while self._silences < SILENCES_MAX and permit.may_ask and await self._is_awake():
             asked_s, was_standing = self._clock(), self._is_standing
             async for reading in self._turn(asked_s):
@@ -236,6 +237,7 @@ class Conversation:
             exchange = Exchange(request, route_to(detail.unit), self._limits.times, self._clock())
             async for reading in self._line.ask(exchange):
                 yield reading
+            self._note(exchange)
             reply = exchange.reply()
             if reply.refusals and reply.refusals[0].code in NOT_SUPPORTED:
                 self._details.refused(detail.unit)
@@ -245,6 +247,8 @@ class Conversation:
                 counters[name] = count
             elif self._details.in_vain(detail):
                 return
+            elif self._silences:
+                break
         text = detail_text(detail.unit.name, detail.trouble, counters)
         yield Reading(paths.DTC_DETAIL, text, self._clock())
 
