@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from milepost_agent import paths
+from milepost_agent.readings import Reading
 from milepost_agent.sources.can.bus import BusChoice
 from milepost_simulator.car.can_garage import extended_car
 from milepost_simulator.clock import ManualClock
@@ -106,8 +107,14 @@ async def test_what_reached_the_car_only_reads(serve: object) -> None:
 async def test_a_listener_sends_nothing(serve: object) -> None:
     car = on_can(standing_car())
     async with serve(car) as choice:
-        source = listening_source(choice)
-        readings = await collect_until(source.readings(), has(*BY_LISTENING))
+        source, passive = listening_source(choice), set()
+
+        def enough(readings: list[Reading]) -> bool:
+            passive.add(source.status()["passive"])
+            return has(*BY_LISTENING)(readings)
+
+        readings = await collect_until(source.readings(), enough)
+    assert passive == {choice.interface == "slcan"}, "what can be told not to send was told"
     found = latest(readings)
     assert {signal: found[signal] for signal in BY_LISTENING} == BY_LISTENING
     assert car.heard == []

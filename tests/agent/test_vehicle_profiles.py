@@ -121,6 +121,11 @@ def test_any_answer_gives_values_that_the_catalogue_takes(name: str, data: st.Da
         (WHOLE + UNIT.replace("0x7E8", "0x7E9"), "u: is there twice"),
         (WHOLE + READ + FIELD + EXAMPLE, "u:222001: is there twice"),
         (
+            WHOLE + '[[unit]]\nname = "v"\nrequest = 0x720\nresponse = 0x728\n'
+            '[[unit]]\nname = "w"\nrequest = 0x728\nresponse = 0x730\n',
+            "w: is asked on 728, on which v answers",
+        ),
+        (
             WHOLE.replace("Vehicle.Milepost.Engine.OilLife", "Vehicle.Service.DistanceToService"),
             "has no bounds of its own",
         ),

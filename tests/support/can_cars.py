@@ -154,6 +154,7 @@ class DirectBus:
 
     def __init__(self, car: CanCar, clock: ManualClock, gate: Gate) -> None:
         self.gate = gate
+        self.is_passive = False
         self._car = car
         self._clock = clock
         self._ids: frozenset[CanId] | None = None

@@ -32,6 +32,11 @@ def check_profile(profile: VehicleProfile) -> None:
         for one in what:
             if what.count(one) > 1:
                 raise ProfileError(profile.name, one, "is there twice")
+    answers_on = {unit.response: unit.name for unit in profile.units}
+    for unit in profile.units:
+        if unit.request in answers_on:
+            why = f"is asked on {unit.request}, on which {answers_on[unit.request]} answers"
+            raise ProfileError(profile.name, unit.name, why)
     for read in profile.reads:
         check_request(bytes.fromhex(read.command))
         _check_examples(profile.name, read)

@@ -63,7 +63,7 @@ class CanUnit:
     def hear(self, frame: CanFrame, now: Snapshot) -> list[TimedFrame]:
         """What the unit sends because of a frame."""
         is_to_all = self.model.answers_all and frame.number in FUNCTIONAL
-        if frame.number != self.model.request and not is_to_all:
+        if frame.is_extended != self._is_extended or not (is_to_all or frame.number == self.model.request):
             return []
         kind = frame.data[0] >> 4 if frame.data else -1
         if kind == FLOW_CONTROL:

@@ -57,6 +57,8 @@ class Bus(Protocol):
     """An open bus, as the rest of this room sees it."""
 
     gate: Gate
+    is_passive: bool
+    """Whether the hardware itself was told not to send."""
 
     async def frames(self, wait_s: float) -> list[Heard]:
         """All frames that were heard since, waiting at most ``wait_s`` for the first; none where none came.
@@ -113,7 +115,7 @@ class _Counts:
 
 
 class CanBus:
-    """A bus of python-can. ``is_passive`` where the hardware itself was told not to send."""
+    """A bus of python-can."""
 
     def __init__(self, choice: BusChoice, gate: Gate, clock: Callable[[], float]) -> None:
         self.gate = gate

@@ -74,6 +74,7 @@ class Status:
             "state": self.state,
             "bus": "quiet" if self.is_quiet else "awake",
             "profile": self.profile,
+            "passive": self.bus is not None and self.bus.is_passive,
             "connects": self.connects,
             "failures": self.failures,
             "requests": self.requests,
