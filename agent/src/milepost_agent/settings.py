@@ -124,7 +124,7 @@ class Uplink:
     )
     keepalive_s: int = _setting(
         "a broker that was not heard for so long is asked, and given up after half as long again; a broker "
-        "of MQTT 5 may set another time",
+        "of MQTT 5 may set a shorter time",
         30,
         "s",
         5,

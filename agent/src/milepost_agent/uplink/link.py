@@ -1,6 +1,6 @@
 """What the uplink needs of a connection to a broker: all of MQTT that the rest of the agent knows.
 
-``uplink/mqtt.py`` is one over a network; a simulator brings one of its own, and one suite of tests holds all
+``uplink/mqtt`` is one over a network; a simulator brings one of its own, and one suite of tests holds all
 of them to what stands here.
 """
 

@@ -58,10 +58,12 @@ class MqttLink:
         said = {name: value for name, value in answer.properties.items() if isinstance(value, int)}
         if said.get("maximum_qos", 1) < 1:
             raise self._error("the broker offers QoS 0 only, which acknowledges nothing: use another one")
-        self.granted = Granted(said.get("receive_maximum"), said.get("maximum_packet_bytes"))
+        # Nought is against the protocol, and would let nothing pass.
+        self.granted = Granted(said.get("receive_maximum") or None, said.get("maximum_packet_bytes") or None)
         self._slots = asyncio.Semaphore(min(IN_FLIGHT_MAX, self.granted.in_flight_max or IN_FLIGHT_MAX))
         self._is_retain_available = bool(said.get("is_retain_available", 1))
-        self.channel.watch(said.get("keepalive_s") or login.keepalive_s)
+        # A broker may ask for more signs of life; for fewer it may ask, too, but not let a dead link live.
+        self.channel.watch(min(said.get("keepalive_s") or login.keepalive_s, login.keepalive_s))
 
     async def subscribe(self, subscriptions: Sequence[Subscription]) -> Sequence[Subscription]:
         """Ask for all of them; those that the broker refuses.
