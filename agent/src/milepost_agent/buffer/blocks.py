@@ -136,6 +136,8 @@ def unpack(payload: bytes, first: int) -> list[Sample]:
 
 def numbered(batch: Batch, first: int) -> list[Sample]:
     """The samples of a stored batch without gaps, with seqs from ``first`` on."""
+    if first == batch.first:
+        return list(batch.samples())  # as all that did not move to a new epoch: copies would cost a fifth
     return [row._replace(seq=seq) for seq, row in enumerate(batch.samples(), first)]
 
 
