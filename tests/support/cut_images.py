@@ -57,7 +57,7 @@ class Recording:
 
     def replay(self, image: Image) -> str:
         """The command that opens this image again."""
-        return f"python -m tests.crash power-cut --kind {self.kind} --seed {self.seed} --image {image}"
+        return f"python tests/crash power-cut --kind {self.kind} --seed {self.seed} --image {image}"
 
 
 @dataclass

@@ -5,12 +5,11 @@ from __future__ import annotations
 import mmap
 import os
 import struct
-import subprocess
-import tempfile
 from enum import IntFlag
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
+
+from support.shims import built
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,19 +45,6 @@ class Event(NamedTuple):
     data: bytes
 
 
-@cache
-def library() -> Path:
-    """The compiled shim; it lies in a temporary folder until this process ends."""
-    folder = tempfile.TemporaryDirectory(prefix="milepost-shim-")
-    built = Path(folder.name) / "faulty_disk.so"
-    _FOLDERS.append(folder)
-    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", built, SOURCE, "-lpthread"], check=True)
-    return built
-
-
-_FOLDERS: list[tempfile.TemporaryDirectory[str]] = []
-
-
 class FaultyDisk:
     """The disk below one folder, for processes that are started with its ``environment``.
 
@@ -78,7 +64,7 @@ class FaultyDisk:
     def environment(self) -> dict[str, str]:
         """What a process on this disk needs in its environment."""
         found = {
-            "LD_PRELOAD": str(library()),
+            "LD_PRELOAD": built(SOURCE),
             "FAULTY_DISK_BELOW": str(self._below),
             "FAULTY_DISK_CONTROL": f"/proc/{os.getpid()}/fd/{self._shared}",
         }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from support.road import BUSY_PROFILE, chosen_forever, write_busy_drive
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from support.road import Road, Verdict
 
@@ -18,12 +18,12 @@ PAUSE_S = (0.2, 1.0)
 
 
 class Killer:
-    """Kills one part at a time and starts it again."""
+    """Kills one part at a time and starts it again; ``others`` are ways to kill other parts than the road's."""
 
-    def __init__(self, road: Road, kill_broker: Callable[[], None], seed: int) -> None:
+    def __init__(self, road: Road, others: Mapping[str, Callable[[], None]], seed: int) -> None:
         self._road = road
         self._rng = random.Random(seed)
-        self._ways = {"agent": self._agent, "broker": kill_broker, "server": self._server}
+        self._ways = {"agent": self._agent, "server": self._server} | dict(others)
         self._turns: Iterator[str] = chosen_forever(self._rng, list(self._ways))
 
     def kill(self, times: int) -> None:
@@ -42,7 +42,14 @@ class Killer:
         self._road.server.start()
 
 
-def drive_through(road: Road, kill_broker: Callable[[], None], *, kills: int, seed: int) -> Verdict:
+def drive_through(
+    road: Road,
+    kill_broker: Callable[[], None],
+    *,
+    kills: int,
+    seed: int,
+    kill_database: Callable[[], None] | None = None,
+) -> Verdict:
     """Run agents through ``kills`` kills, drain, and compare what was stored with what was committed."""
     drive = road.folder / "drive.csv"
     write_busy_drive(drive, DRIVE_S, seed)
@@ -52,6 +59,7 @@ def drive_through(road: Road, kill_broker: Callable[[], None], *, kills: int, se
     road.configure()
     for agent in road.agents:
         agent.start()
-    Killer(road, kill_broker, seed).kill(kills)
+    others = {"broker": kill_broker} | ({"database": kill_database} if kill_database else {})
+    Killer(road, others, seed).kill(kills)
     road.drain()
     return road.verdict()

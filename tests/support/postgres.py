@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -31,11 +32,51 @@ class PostgresMissingError(Exception):
         super().__init__("PostgreSQL is not installed; `make test` installs it, or says what to install")
 
 
+class _Process:
+    """``command`` as a process group of its own, so that a kill reaches every backend."""
+
+    def __init__(self, command: list[str], folder: Path) -> None:
+        self._command = command
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, server: Postgres) -> None:
+        """Start it, and wait until it answers."""
+        log = self._folder / "log"
+        with log.open("ab") as file:
+            self._process = subprocess.Popen(
+                self._command, stdout=file, stderr=file, cwd=self._folder, start_new_session=True
+            )
+        _wait(server, self._process, log)
+
+    def kill(self) -> None:
+        """SIGKILL, and wait until nothing of it is left."""
+        assert self._process, "started before"
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def stop(self) -> None:
+        """SIGTERM; SIGKILL where that does not help."""
+        if self._process is None or self._process.poll() is not None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(START_S_MAX)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+
 @dataclass(frozen=True)
 class Postgres:
     """A running cluster."""
 
     port: int
+    process: _Process
+
+    def kill_and_start(self) -> None:
+        """SIGKILL of all its processes at once, then it recovers from its log."""
+        self.process.kill()
+        self.process.start(self)
 
     def url(self, database: str = "postgres") -> str:
         """Where ``database`` is, for the server's ``database_url`` and for psycopg alike."""
@@ -107,24 +148,13 @@ def _running(folder: Path, *, is_durable: bool) -> Iterator[Postgres]:
         "shared_buffers": "32MB",
     }
     options = [f"--{key}={value}" for key, value in settings.items()]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [*prefix, str(bin_dir / "postgres"), "-D", str(data), *options],
-            stdout=log,
-            stderr=log,
-            cwd=folder,
-        )
+    process = _Process([*prefix, str(bin_dir / "postgres"), "-D", str(data), *options], folder)
+    server = Postgres(port, process)
     try:
-        server = Postgres(port)
-        _wait(server, process, folder / "log")
+        process.start(server)
         yield server
     finally:
-        process.terminate()
-        try:
-            process.wait(START_S_MAX)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        process.stop()
 
 
 def _run(command: list[str]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from support.cut_images import judge, record, some_images
-from support.long_runs import times
+from support.long_runs import tally, times
 from support.recorded_life import KINDS
 
 SEED = 20261122
@@ -19,6 +19,7 @@ IMAGES = times(100, 2000)
 def test_a_power_cut_takes_nothing_that_was_stored(kind: str) -> None:
     recording = record(kind, SEED)
     verdict = judge(recording, some_images(recording, IMAGES))
+    tally(f"power cuts, {kind}", verdict.images, verdict.lost, verdict.doubled)
     assert verdict.images == IMAGES
     assert verdict.failures == [], "\n".join(verdict.failures)
     assert (verdict.lost, verdict.doubled) == (0, 0)
