@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import subprocess
 import sys
 import tempfile
@@ -53,10 +52,9 @@ def measure() -> dict[str, Any]:
     table.append({"loaded": what, PLAIN: plain_mb, AS_UNIT: unit_mb})
     for row in table:
         print(f"{row['loaded']:50} {row[PLAIN]:5.1f} MB  {row[AS_UNIT]:5.1f} MB")
-    set_to = ", ".join(f"{name}={value}" for name, value in environment.items())
     return {
-        "what": "Resident memory of a process after the imports, each row with those above it (the last: "
-        f"with all of the agent's); the unit starts Python with `{shlex.join(flags)}` and {set_to}.",
+        "what": "Resident memory of a process after the imports, each row with those above it (the last ones "
+        "with the agent's); by the unit: with the flags and variables of `deploy/systemd`.",
         "rss_mb_as_unit": unit_mb,
         "rss_mb_plain": plain_mb,
         "table": table,

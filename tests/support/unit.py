@@ -7,7 +7,10 @@ import shlex
 import sys
 from pathlib import Path
 
-UNIT = Path(__file__).resolve().parents[2] / "deploy" / "systemd" / "milepost-agent.service"
+ROOT = Path(__file__).resolve().parents[2]
+UNIT = ROOT / "deploy" / "systemd" / "milepost-agent.service"
+CACHE = "pycache_prefix"
+CACHE_FOLDER = ROOT / "build" / "pycache"
 
 
 def settings() -> dict[str, str]:
@@ -17,9 +20,10 @@ def settings() -> dict[str, str]:
 
 
 def flags() -> list[str]:
-    """What the unit tells the interpreter."""
+    """What the unit tells the interpreter, with a cache of this checkout instead of the machine's."""
     words = shlex.split(settings()["ExecStart"])
-    return words[1 : next(index for index, word in enumerate(words) if word.endswith("/serve"))]
+    told = words[1 : next(index for index, word in enumerate(words) if word.endswith("/serve"))]
+    return [f"{CACHE}={CACHE_FOLDER}" if word.startswith(CACHE) else word for word in told]
 
 
 def command(config: Path) -> list[str]:
