@@ -18,7 +18,7 @@ PAUSE_S = (0.2, 1.0)
 
 
 class Killer:
-    """Kills one part at a time and starts it again; ``others`` are ways to kill other parts than the road's."""
+    """Kills one part at a time and starts it again; ``others`` kill what is not the road's own."""
 
     def __init__(self, road: Road, others: Mapping[str, Callable[[], None]], seed: int) -> None:
         self._road = road
