@@ -127,5 +127,6 @@ class MilepostRun:
 
 
 def made(folder: Path, port: int, sources: list[dict[str, object]]) -> AgentProcess:
-    """An agent with a device's settings that lets all of the job become samples; not started."""
-    return AgentProcess(folder, port, {**DEFAULTS, "source": sources, "profile": job.profile()}, DEVICE)
+    """An agent with a device's settings that lets all of the job become samples; started as by its unit."""
+    sections = {**DEFAULTS, "source": sources, "profile": job.profile()}
+    return AgentProcess(folder, port, sections, DEVICE, as_unit=True)
