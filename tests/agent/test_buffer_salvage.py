@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from milepost_agent.buffer import checks, salvage, schema
+from milepost_agent.buffer import checks, known, salvage, schema
 from milepost_agent.buffer.files import POSIX
 from milepost_agent.errors import StoreDamagedError, StoreForeignError
 from milepost_protocol.samples import Gap, GapReason
@@ -273,6 +273,26 @@ def test_an_old_epoch_goes_when_its_last_sample_is_receipted(path: Path, entropy
     store.receive(old, 5000)
     assert [stream.epoch for stream in store.streams] == [store.current.epoch]
     assert store.facts().waiting == 5
+    store.close()
+
+
+def test_what_moved_to_a_new_epoch_never_goes_back_under_its_old_name(path: Path, entropy: Entropy) -> None:
+    # There its seqs are others' by now: the server would take the samples for resends, and drop them.
+    store = open_store(path, entropy=entropy)
+    for start in (0, 10, 20):
+        commit(store, readings(10, DTC, start=start))
+    old = store.current.epoch
+    store.receive(old, 10)
+    store.renew_epoch()
+    store.close()
+    known.note(path).unlink()
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("UPDATE stream SET epoch = 'lost'")
+    store = open_store(path, entropy=entropy)
+    assert old not in {stream.epoch for stream in store.streams}
+    samples, gaps = waiting(store, store.streams[0].epoch)
+    assert [*samples.values()] == [f"P{n:04d} pending" for n in range(10, 30)]
+    assert not gaps
     store.close()
 
 

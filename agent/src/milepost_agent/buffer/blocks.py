@@ -131,11 +131,7 @@ def unpack(payload: bytes, first: int) -> list[Sample]:
     Raises:
         ProtocolError: the stored bytes are damaged, or of a version that this code does not read.
     """
-    return numbered(unpack_batch(payload), first)
-
-
-def numbered(batch: Batch, first: int) -> list[Sample]:
-    """The samples of a stored batch without gaps, with seqs from ``first`` on."""
+    batch = unpack_batch(payload)
     if first == batch.first:
         return list(batch.samples())  # as all that did not move to a new epoch: copies would cost a fifth
     return [row._replace(seq=seq) for seq, row in enumerate(batch.samples(), first)]

@@ -162,16 +162,21 @@ def _without(span: Span, tiers: Collection[str], reason: GapReason) -> list[Span
         return [span]
     try:
         batch = unpack_batch(span.payload)
-        rows = blocks.graded(blocks.numbered(batch, span.first), span.counts)
+        rows = blocks.graded(list(batch.samples()), span.counts)
     except ProtocolError:
         return [_gap(span, span.first, span.last, span.counts, GapReason.CORRUPT)]
+    # A block keeps the epoch and the seqs that it was stored under, also where it has moved to a new epoch.
+    moved = span.first - batch.first
     parts: list[Span] = []
     for run in blocks.split(rows, tiers):
         if run.kept:
-            made = blocks.pack(batch.device, batch.epoch, run.rows, batch.sent_ms)
-            parts += [span._replace(**block._asdict()) for block in made]
+            for block in blocks.pack(batch.device, batch.epoch, run.rows, batch.sent_ms):
+                first, last = block.first + moved, block.last + moved
+                parts.append(
+                    span._replace(first=first, last=last, counts=block.counts, payload=block.payload)
+                )
         else:
-            first, last = run.rows[0].sample.seq, run.rows[-1].sample.seq
+            first, last = run.rows[0].sample.seq + moved, run.rows[-1].sample.seq + moved
             parts.append(_gap(span, first, last, run.counts, reason))
     return parts
 

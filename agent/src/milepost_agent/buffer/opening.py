@@ -62,7 +62,7 @@ def open_file(files: Files, path: Path, device: str, new_epoch: Callable[[], str
         except StoreDamagedError as damage:
             salvage.set_aside(files, path, str(damage))
     if not files.exists(path):
-        salvage.take_over(files, path, new_epoch(), device)
+        salvage.take_over(files, path, new_epoch, device)
     if files.exists(waiting):
         salvage.put_away(files, path)
     return _connect(files, path)

@@ -24,10 +24,11 @@ from milepost_protocol.frame import read_header
 from milepost_protocol.samples import UNKNOWN_CLASS, GapReason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from milepost_agent.buffer.files import Files
+    from milepost_protocol.frame import Header
     from milepost_protocol.samples import Sample
 
 CORRUPT_FILES_MAX: Final = 4
@@ -68,8 +69,8 @@ def set_aside(files: Files, path: Path, why: str) -> None:
     files.sync_folder(path)
 
 
-def take_over(files: Files, path: Path, epoch: str, device: str) -> None:
-    """Make a buffer at ``path`` of the new ``epoch``, with all that a waiting file still tells.
+def take_over(files: Files, path: Path, new_epoch: Callable[[], str], device: str) -> None:
+    """Make a buffer at ``path`` of a new epoch, with all that a waiting file still tells.
 
     Raises:
         sqlite3.Error, OSError: the disk refuses.
@@ -79,14 +80,16 @@ def take_over(files: Files, path: Path, epoch: str, device: str) -> None:
     # Without a waiting file this log has lost its buffer; with one, a kill came between its two renames.
     _move_log(files, path, waiting if is_waiting else _next_corrupt_name(files, path))
 
+    fresh = OldStream(1, new_epoch(), device, 1, 0, None)
+
     def fill(new: sqlite3.Connection) -> None:
         if not is_waiting:
-            _insert_stream(new, OldStream(1, epoch, device, 1, 0, None))
+            _insert_stream(new, fresh)
             return
         with contextlib.closing(files.connect(waiting)) as old:
             with contextlib.suppress(sqlite3.Error):  # it may not even have a sound first page
                 prepare(old)
-            _copy(old, new, OldStream(1, epoch, device, 1, 0, None))
+            _copy(old, new, fresh, new_epoch)
 
     create(files, path, fill)
 
@@ -140,7 +143,9 @@ def _move_log(files: Files, path: Path, to: Path) -> None:
         files.rename(path.with_name(f"{path.name}-wal"), to.with_name(f"{to.name}-wal"))
 
 
-def _copy(old: sqlite3.Connection, new: sqlite3.Connection, fresh: OldStream) -> None:
+def _copy(
+    old: sqlite3.Connection, new: sqlite3.Connection, fresh: OldStream, new_epoch: Callable[[], str]
+) -> None:
     """Take over all streams of ``old``, and begin the ``fresh`` one behind them."""
     streams = _streams(old)
     spans = Spans(new)
@@ -149,10 +154,14 @@ def _copy(old: sqlite3.Connection, new: sqlite3.Connection, fresh: OldStream) ->
     }
     for span in _readable(old):
         if span.ordinal not in streams:
-            header = _header_epoch(span)
-            if header is None or any(header == stream.epoch for stream in streams.values()):
+            if not (header := _header(span)):
                 continue
-            streams[span.ordinal] = OldStream(span.ordinal, header, fresh.device, 0, span.first - 1, None)
+            # What moved to a new epoch bears the old name with other seqs, of which the server has its own.
+            is_its_own = header.first == span.first and header.epoch not in {
+                row.epoch for row in streams.values()
+            }
+            epoch = header.epoch if is_its_own else new_epoch()
+            streams[span.ordinal] = OldStream(span.ordinal, epoch, fresh.device, 0, span.first - 1, None)
             tilers[span.ordinal] = _Tiler(spans, span.ordinal, span.first)
         tilers[span.ordinal].add(span)
     for ordinal, stream in streams.items():
@@ -292,8 +301,8 @@ def _samples(span: Span) -> list[Sample]:
     return samples if len(samples) == span.seqs else []
 
 
-def _header_epoch(span: Span) -> str | None:
+def _header(span: Span) -> Header | None:
     try:
-        return read_header(span.payload).epoch if span.payload else None
+        return read_header(span.payload) if span.payload else None
     except ProtocolError:
         return None
