@@ -25,8 +25,9 @@ from milepost_agent.errors import (
 from milepost_agent.health.flash import FlashMeter
 from milepost_agent.health.room import STATUS_TASK, Health
 from milepost_agent.power.keeper import Hands
+from milepost_agent.power.permit import AskingSource
 from milepost_agent.pulse import Pulse
-from milepost_agent.readings import AskingSource, PulsingSource
+from milepost_agent.readings import PulsingSource
 from milepost_agent.remote.kept import Kept
 from milepost_agent.remote.remote import Around, InForce, Remote
 from milepost_agent.tasks import OnFailure, Task, run_all

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
 
-    from milepost_agent.power.permit import BusPermit
     from milepost_agent.pulse import Pulse
     from milepost_protocol.signals import Value
 
@@ -37,15 +36,6 @@ class Source(Protocol):
 
     def status(self) -> Mapping[str, Value]:
         """What ``milepost-agent status`` shows of this source."""
-        ...
-
-
-@runtime_checkable
-class AskingSource(Source, Protocol):
-    """A source that puts requests on a bus, and obeys its permit to do so (see ``power.permit``)."""
-
-    def obey(self, permit: BusPermit) -> None:
-        """Take the permit up, before any reading is asked for."""
         ...
 
 

@@ -73,8 +73,3 @@ def service_manager(environment: Mapping[str, str], pid: int | None = None) -> S
     is_meant = environment.get("WATCHDOG_PID") in (None, str(os.getpid() if pid is None else pid))
     watchdog_s = int(period_us) / 1e6 if period_us.isdecimal() and is_meant else 0.0
     return ServiceManager(address, watchdog_s or None)
-
-
-def notify(message: str) -> None:
-    """Send ``message`` as it is."""
-    service_manager(os.environ)._send(message)

@@ -1,6 +1,6 @@
 """What one source may do now, and where it says what it met: the line between sources and the power policy.
 
-A source that asks a bus is handed its permit (``readings.AskingSource``) and obeys: it asks while ``may_ask``
+A source that asks a bus is handed its permit (``AskingSource``) and obeys: it asks while ``may_ask``
 holds, else it looks at the battery every ``look_interval_s``, and its port is open only while ``is_open``. It
 tells each reading, and whether the bus answers. All other sources know nothing of permits.
 """
@@ -8,11 +8,12 @@ tells each reading, and whether the bus answers. All other sources know nothing 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from milepost_agent import paths
 from milepost_agent.power.limits import PowerLimits
 from milepost_agent.power.policy import PowerPolicy
+from milepost_agent.readings import Source
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -22,6 +23,15 @@ if TYPE_CHECKING:
 
 NOT_USE = frozenset({paths.SYSTEM_STATE, paths.VOLTAGE})
 """What a source may tell of a car that is left alone."""
+
+
+@runtime_checkable
+class AskingSource(Source, Protocol):
+    """A source that puts requests on a bus, and obeys its permit to do so."""
+
+    def obey(self, permit: BusPermit) -> None:
+        """Take the permit up, before any reading is asked for."""
+        ...
 
 
 class BusPermit:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable
 
+    from milepost_agent.pulse import Pulse
     from milepost_agent.readings import Reading
     from milepost_agent.sources.can.bus import Bus, Heard
     from milepost_agent.sources.can.exchange import Exchange
@@ -23,10 +24,16 @@ LIFE_S_MAX: Final = 1.0
 
 
 class Line:
-    """Speaks and listens on one bus. ``watch`` is told of each frame while there is one."""
+    """Speaks and listens on one bus. ``watch`` is told of each frame while there is one.
 
-    def __init__(self, bus: Bus, listener: Listener, status: Status, clock: Callable[[], float]) -> None:
+    ``pulse`` beats once in each wait for frames, which takes ``LISTEN_S_MAX`` at most.
+    """
+
+    def __init__(
+        self, bus: Bus, listener: Listener, status: Status, clock: Callable[[], float], pulse: Pulse
+    ) -> None:
         self.listener = listener
+        self._pulse = pulse
         self.watch: BusWatch | None = None
         self._bus = bus
         self._status = status
@@ -71,6 +78,7 @@ class Line:
             PortError: the bus is gone.
         """
         heard = await self._bus.frames(min(wait_s, LISTEN_S_MAX))
+        self._pulse.beat()
         return [reading for one in heard for reading in self._take(one)]
 
     async def ask(self, exchange: Exchange) -> AsyncGenerator[Reading, None]:
@@ -81,6 +89,7 @@ class Line:
         """
         await self._bus.send(exchange.frame)
         while not exchange.is_over(now_s := self._clock()):
+            self._pulse.beat()
             for heard in await self._bus.frames(min(exchange.wait_s(now_s), LISTEN_S_MAX)):
                 flow_control = exchange.feed(heard.frame, heard.mono_s)
                 if flow_control is not None:

@@ -8,11 +8,12 @@ import time
 from abc import ABC, abstractmethod
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from milepost_agent import paths
 from milepost_agent.errors import PortError, SourceConfigError
 from milepost_agent.power.permit import alone
+from milepost_agent.pulse import Pulse
 from milepost_agent.readings import Reading
 from milepost_agent.sources.can.gate import Gate
 from milepost_agent.sources.can.line import LISTEN_S_MAX, Line
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from milepost_protocol.signals import Value
 
 logger = logging.getLogger(__name__)
+
+TURN_S_MAX: Final = 300.0
+"""From one wait for frames, or rest, to the next; opening a bus takes the longest of what lies between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,7 @@ class BusReader(ABC):
         self._profile = library.chosen or library.generic
         self._listener = surroundings.open_listener(self._profile)
         self._status = Status(profile=self._profile.name, listener=self._listener)
+        self.pulse = Pulse(TURN_S_MAX)
 
     @abstractmethod
     def _gate(self) -> Gate:
@@ -85,25 +90,28 @@ class BusReader(ABC):
 
     async def readings(self) -> AsyncGenerator[Reading, None]:
         """All readings from now on; ``Vehicle.LowVoltageSystemState`` tells when the car is awake."""
-        while True:
-            await self._permit.opened()
-            try:
-                async with aclosing(self._connected()) as readings:
-                    async for reading in readings:
-                        self._status.readings += 1
-                        self._permit.feed(reading)
-                        yield reading
-            except PortError as error:
-                self._status.failed(error)
-                logger.warning("%s", error)
-                await self._permit.wait(self._backoff.next_s(), self._surroundings.sleep)
+        with self.pulse.turning():
+            while True:
+                with self.pulse.resting():
+                    await self._permit.opened()
+                try:
+                    async with aclosing(self._connected()) as readings:
+                        async for reading in readings:
+                            self._status.readings += 1
+                            self._permit.feed(reading)
+                            yield reading
+                except PortError as error:
+                    self._status.failed(error)
+                    logger.warning("%s", error)
+                    with self.pulse.resting():
+                        await self._permit.wait(self._backoff.next_s(), self._surroundings.sleep)
 
     async def _connected(self) -> AsyncGenerator[Reading, None]:
         self._status.state = "connecting"
         bus = await self._surroundings.open_bus(self._gate())
         self._status.opened(bus)
         try:
-            line = Line(bus, self._listener, self._status, self._clock)
+            line = Line(bus, self._listener, self._status, self._clock, self.pulse)
             async with aclosing(self._visit(line)) as readings:
                 async for reading in readings:
                     yield reading
