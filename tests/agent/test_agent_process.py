@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import socket
 import stat
 import subprocess
@@ -211,6 +212,15 @@ async def test_the_service_manager_is_told_when_the_buffer_is_open(
         assert agent.stop() == 0
         while (said := manager.recv(500)) != b"STOPPING=1":
             assert said.startswith((b"WATCHDOG=", b"STATUS="))
+
+
+async def test_an_agent_that_the_watchdog_ends_says_where_it_was(agent: AgentProcess) -> None:
+    agent.start()
+    agent.status()
+    os.kill(agent.pid, signal.SIGABRT)
+    assert agent.wait() == -signal.SIGABRT
+    assert "Fatal Python error: Aborted" in agent.log()
+    assert "service.py" in agent.log()
 
 
 async def test_a_damaged_buffer_is_salvaged_at_the_start(agent: AgentProcess, mosquitto: Mosquitto) -> None:

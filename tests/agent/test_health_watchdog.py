@@ -12,9 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from milepost_agent.agent import Agent
+from milepost_agent.config import parse
 from milepost_agent.errors import AgentError, StoreFullError
 from milepost_agent.health.sdnotify import service_manager
 from milepost_agent.health.watchdog import LOOKS_A_PERIOD, Stillness, Watchdog
+from milepost_agent.parts import open_sources
+from milepost_agent.platform import this_machine
 from milepost_agent.pulse import Pulse
 from milepost_agent.tasks import OnFailure, Task, run_all
 from support.waiting import until
@@ -265,3 +269,19 @@ def test_an_abstract_address_is_reached() -> None:
         listening.settimeout(10)
         service_manager({"NOTIFY_SOCKET": f"@milepost-test-{id(listening)}"}).ready()
         assert listening.recv(100) == b"READY=1"
+
+
+def test_every_loop_that_has_to_turn_is_watched(tmp_path: Path) -> None:
+    source = {"kind": "elm327", "port": "tcp://127.0.0.1:1"}
+    config = parse(
+        {
+            "device": {"id": "gw-1"},
+            "uplink": {"host": "127.0.0.1"},
+            "buffer": {"path": str(tmp_path / "buffer.db")},
+            "health": {"socket": str(tmp_path / "s")},
+            "source": [source],
+        }
+    )
+    agent = Agent(config, open_sources(config), this_machine())
+    watched = {task.name for task in agent.tasks if task.pulse}
+    assert watched == {"commit", "edge", "uplink", "power", "source elm327"}
