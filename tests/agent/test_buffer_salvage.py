@@ -294,31 +294,3 @@ def test_what_moved_to_a_new_epoch_never_goes_back_under_its_old_name(path: Path
     assert [*samples.values()] == [f"P{n:04d} pending" for n in range(10, 30)]
     assert not gaps
     store.close()
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        "UPDATE stream SET state = '[1'",
-        "UPDATE stream SET state = '[1]'",
-        "UPDATE stream SET epoch = 'no such epoch at'",
-        "UPDATE stream SET receipted = next_seq",
-        "UPDATE span SET counts = 'fault 100'",
-        "UPDATE span SET last = 'far' WHERE key = (SELECT max(key) FROM span)",
-        "UPDATE span SET reason = 'mislaid', payload = NULL WHERE key % 2",
-    ],
-)
-def test_rows_that_make_no_sense_are_salvaged_instead_of_raising_for_ever(
-    path: Path, entropy: Entropy, damage: str
-) -> None:
-    filled(path, entropy)
-    with closing(sqlite3.connect(path)) as db, db:
-        db.execute(damage)
-    store = open_store(path, entropy=entropy)
-    assert len(salvage.corrupt_files(POSIX, path)) == 1
-    assert store.state() in (None, {})
-    for stream in store.streams:
-        all_batches(store, stream.epoch)
-    store.facts()
-    commit(store, readings(10, DTC))
-    store.close()

@@ -11,6 +11,7 @@ import pytest
 from milepost_agent.buffer.cutting import Size
 from milepost_agent.buffer.files import PosixFiles
 from milepost_agent.buffer.policy import DiskFacts
+from milepost_agent.buffer.spans import GAP_RUN_MAX
 from milepost_agent.buffer.store import BufferStore
 from milepost_agent.errors import StoreDeviceError, StoreFullError, StoreLockedError
 from milepost_agent.readings import Reading
@@ -296,3 +297,17 @@ def test_what_an_earlier_life_left_in_the_log_is_brought_to_the_disk(
     assert image in files.synced
     assert again.facts().stored_seq == 5
     again.close()
+
+
+def test_a_server_that_begins_from_nothing_after_years_gets_gaps_that_a_batch_can_carry(path: Path) -> None:
+    store = open_store(path)
+    years = 10 * GAP_RUN_MAX // 4  # 40 samples a second for four years
+    store.remember([store.current._replace(next_seq=years)])
+    commit(store, readings(5))
+    epoch = store.current.epoch
+    store.receive(epoch, years + 2)
+    store.rewind(epoch, 0)
+    batches = all_batches(store, epoch)
+    assert sum(gap.samples for batch in batches for gap in batch.gaps) == years - 1
+    assert [row.value for batch in batches for row in batch.samples()] == [*range(5)]
+    store.close()

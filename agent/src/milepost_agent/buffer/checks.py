@@ -13,8 +13,8 @@ from milepost_agent.buffer.schema import (
     SEQ_MAX,
     span_key,
 )
+from milepost_agent.buffer.spans import Spans
 from milepost_agent.errors import StoreDamagedError
-from milepost_protocol.samples import GapReason
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,11 +24,10 @@ CHECK_BYTES_AT_OPEN: Final = 4 * 1024 * 1024
 
 _STREAMS_SOUND: Final = """
     SELECT count(*) FROM stream WHERE length(epoch) = 16 AND epoch NOT GLOB '*[^0-9a-f]*'
+    AND length(device) BETWEEN 1 AND 64 AND device NOT GLOB '*[^A-Za-z0-9_-]*'
+    AND typeof(receipted) = 'integer' AND typeof(next_seq) = 'integer'
     AND ordinal BETWEEN 1 AND ? AND receipted BETWEEN 0 AND next_seq - 1 AND next_seq <= ?
     AND (state IS NULL OR (json_valid(state) AND state LIKE '{%'))"""
-_REASONS: Final = "SELECT DISTINCT reason FROM span INDEXED BY span_gap WHERE reason IS NOT NULL"
-_SPANS_UNSOUND: Final = """
-    SELECT count(*) FROM span WHERE NOT (json_valid(counts) AND counts LIKE '{%')"""
 _HOLES: Final = """
     SELECT count(*) FROM (
         SELECT key, lag(last) OVER (PARTITION BY key >> ?1 ORDER BY key) AS before FROM span
@@ -75,8 +74,6 @@ def check_outline(path: Path, db: sqlite3.Connection) -> None:
     # What is well-formed for SQLite may still be nonsense; not seen here, it would raise again and again.
     if db.execute(_STREAMS_SOUND, (ORDINAL_MAX, SEQ_MAX)).fetchone()[0] != len(streams):
         raise StoreDamagedError(str(path), "holds epochs that make no sense")
-    if not {reason for (reason,) in db.execute(_REASONS)} <= set(GapReason):
-        raise StoreDamagedError(str(path), "holds gaps of unknown reasons")
     for ordinal, next_seq, receipted in streams:
         bounds = (span_key(ordinal, 0), span_key(ordinal, SEQ_MAX), SEQ_MAX)
         first, last = db.execute(_OUTER_SEQS, bounds).fetchone()
@@ -111,7 +108,6 @@ def _check_all(path: Path, db: sqlite3.Connection) -> None:
     verdict = db.execute("PRAGMA quick_check(1)").fetchone()[0]
     if verdict != "ok":
         raise StoreDamagedError(str(path), f"fails its check: {verdict}")
-    if db.execute(_SPANS_UNSOUND).fetchone()[0]:
-        raise StoreDamagedError(str(path), "holds rows that make no sense")
+    Spans(db).read_all()
     if db.execute(_HOLES, (SEQ_BITS, SEQ_MAX)).fetchone()[0]:
         raise StoreDamagedError(str(path), "has lost rows")

@@ -123,18 +123,26 @@ class Evictor:
         is_early = abs(now_ms - self.progress.age_checked_ms) < AGE_CHECK_INTERVAL_MS
         if is_early and not self.progress.age_key:
             return
-        seen = self._spans.ages(self.progress.age_key, AGE_SPANS_MAX)
-        for age in seen:
-            aged = {tier for tier, _ in age.counts if self._is_aged(tier, age.stored_ms, now_ms)}
-            if aged and (span := self._spans.at(age.key)):
+        seen = self._spans.lightly(self.progress.age_key, AGE_SPANS_MAX)
+        for light in seen:
+            aged = self._aged_tiers(light, now_ms)
+            if aged and (span := self._spans.at(light.key)):
                 self._drop(span, aged, GapReason.AGE)
         if len(seen) == AGE_SPANS_MAX:
             self.progress = self.progress._replace(age_key=seen[-1].key)
         else:
             self.progress = self.progress._replace(age_key=0, age_checked_ms=now_ms)
 
-    def _is_aged(self, tier: str, stored_ms: int, now_ms: int) -> bool:
-        return stored_ms < policy.oldest_kept_ms(self._limits, policy.tier_class(tier), now_ms)
+    def _aged_tiers(self, span: Span, now_ms: int) -> set[str]:
+        """What of a block is too old; nothing of a gap, and of a block of unknown time."""
+        if span.reason is not None or span.stored_ms is None:
+            return set()
+        classes = {tier: policy.tier_class(tier) for tier, _ in span.counts}
+        return {
+            tier
+            for tier, name in classes.items()
+            if span.stored_ms < policy.oldest_kept_ms(self._limits, name, now_ms)
+        }
 
     def drop_damaged(self, span: Span) -> None:
         """Put a gap in the place of a block that cannot be read."""

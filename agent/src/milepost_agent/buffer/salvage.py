@@ -13,14 +13,16 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import re
 import sqlite3
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from milepost_agent.buffer import blocks
-from milepost_agent.buffer.schema import NEXT_SEQ_MAX, ORDINAL_MAX, SEQ_MAX, create, prepare, split_key
-from milepost_agent.buffer.spans import Span, Spans
+from milepost_agent.buffer.schema import NEXT_SEQ_MAX, ORDINAL_MAX, create, prepare, split_key
+from milepost_agent.buffer.spans import GAP_RUN_MAX, Span, Spans, counts_of
 from milepost_protocol.errors import ProtocolError
 from milepost_protocol.frame import read_header
+from milepost_protocol.identity import DEVICE_ID_PATTERN, EPOCH_PATTERN
 from milepost_protocol.samples import UNKNOWN_CLASS, GapReason
 
 if TYPE_CHECKING:
@@ -214,10 +216,9 @@ def _streams(db: sqlite3.Connection) -> dict[int, OldStream]:
 def _is_sound(row: OldStream) -> bool:
     return (
         all(isinstance(number, int) for number in (row.ordinal, row.next_seq, row.receipted))
-        and isinstance(row.device, str)
-        and isinstance(row.epoch, str)
-        and len(row.epoch) == 16
-        and set(row.epoch) <= set("0123456789abcdef")
+        and all(isinstance(name, str) for name in (row.device, row.epoch))
+        and re.fullmatch(DEVICE_ID_PATTERN, row.device) is not None
+        and re.fullmatch(EPOCH_PATTERN, row.epoch) is not None
         and 1 <= row.ordinal <= ORDINAL_MAX
         and 0 <= row.receipted < row.next_seq <= NEXT_SEQ_MAX
     )
@@ -259,8 +260,14 @@ def _sound_span(row: tuple[Any, ...] | None) -> Iterator[Span]:
     if not (isinstance(key, int) and isinstance(last, int) and key > 0):
         return
     ordinal, first = split_key(key)
-    if not 1 <= first <= last <= SEQ_MAX:
+    if not 1 <= first <= last < min(NEXT_SEQ_MAX, first + GAP_RUN_MAX):
         return
+    if not (
+        isinstance(stored_ms, int | None)
+        and isinstance(boot, str | None)
+        and isinstance(offset_ms, int | None)
+    ):
+        stored_ms = boot = offset_ms = None  # nobody knows by which clock
     known = _sound_counts(counts, last - first + 1)
     span = Span(
         ordinal, first, last, known, _reason(reason), stored_ms, boot or "", offset_ms or 0, payload or b""
@@ -280,10 +287,9 @@ def _unknown(seqs: int) -> blocks.Counts:
 
 def _sound_counts(counts: Any, seqs: int) -> blocks.Counts:
     try:
-        known = blocks.merge_counts((str(name), int(count)) for name, count in json.loads(counts).items())
-    except (TypeError, ValueError, AttributeError):
-        known = ()
-    return known if sum(count for _, count in known) == seqs else _unknown(seqs)
+        return counts_of(counts, seqs)
+    except sqlite3.DataError:
+        return _unknown(seqs)
 
 
 def _reason(reason: Any) -> GapReason | None:

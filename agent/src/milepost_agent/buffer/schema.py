@@ -108,6 +108,8 @@ def prepare(db: sqlite3.Connection) -> None:
     Raises:
         sqlite3.Error: it does not open.
     """
+    # A text with a rotten byte is read as one that makes less sense, or it could never be salvaged.
+    db.text_factory = lambda data: data.decode(errors="replace")
     for pragma in (
         # Exclusive before the log is first touched: its index then lives in this process's own memory.
         "locking_mode = EXCLUSIVE",

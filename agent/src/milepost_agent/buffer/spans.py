@@ -20,6 +20,7 @@ GAP_RUN_MAX: Final = 2**31
 """Seqs in one gap row; a batch must be able to cover it."""
 
 KEY_MAX: Final = 2**63 - 1
+_REASONS: Final = frozenset(GapReason)
 
 _GAPS: Final = """
     SELECT count(*), total(last - (key & ?) + 1) FROM span INDEXED BY span_gap WHERE reason IS NOT NULL"""
@@ -30,6 +31,9 @@ _FAULT_RANGES: Final = """
     SELECT key, last FROM span INDEXED BY span_fault WHERE reason IS NULL AND instr(counts, '"fault"') > 0
     AND key BETWEEN ?1 AND ?2 AND last > ?3 ORDER BY key LIMIT ?4"""
 _SELECT: Final = "SELECT key, last, counts, reason, stored_ms, boot, offset_ms, payload FROM span "
+_SELECT_LIGHT: Final = """
+    SELECT key, last, counts, reason, stored_ms, boot, offset_ms,
+    CASE WHEN payload IS NULL THEN NULL ELSE x'' END FROM span """
 
 
 class Span(NamedTuple):
@@ -50,6 +54,10 @@ class Span(NamedTuple):
     payload: bytes = b""
 
     @property
+    def key(self) -> int:
+        return span_key(self.ordinal, self.first)
+
+    @property
     def seqs(self) -> int:
         return self.last - self.first + 1
 
@@ -57,14 +65,6 @@ class Span(NamedTuple):
         """This span, which must be one, as a gap."""
         assert self.reason is not None
         return Gap(self.first, self.last, self.reason, self.counts)
-
-
-class Age(NamedTuple):
-    """When a block was committed, and what it holds."""
-
-    key: int
-    stored_ms: int
-    counts: Counts
 
 
 class Totals(NamedTuple):
@@ -90,7 +90,7 @@ class Spans:
         self._db.execute(
             "INSERT INTO span VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                span_key(span.ordinal, span.first),
+                span.key,
                 span.last,
                 json.dumps(dict(span.counts), separators=(",", ":")),
                 span.reason,
@@ -104,15 +104,16 @@ class Spans:
 
     def delete(self, span: Span) -> None:
         """Take a span out."""
-        self._db.execute("DELETE FROM span WHERE key = ?", (span_key(span.ordinal, span.first),))
+        self._db.execute("DELETE FROM span WHERE key = ?", (span.key,))
         self._add(span, -1)
 
-    def insert_lost(self, ordinal: int, first: int, until: int) -> None:
+    def insert_lost(
+        self, ordinal: int, first: int, until: int, reason: GapReason = GapReason.CORRUPT
+    ) -> None:
         """Tell that all from ``first`` to before ``until`` is lost, nobody knows what of it."""
         while first < until:
             last = min(until, first + GAP_RUN_MAX) - 1
-            counts = ((UNKNOWN_CLASS, last - first + 1),)
-            self.insert_gap(Span(ordinal, first, last, counts, GapReason.CORRUPT))
+            self.insert_gap(Span(ordinal, first, last, ((UNKNOWN_CLASS, last - first + 1),), reason))
             first = last + 1
 
     def insert_gap(self, gap: Span) -> None:
@@ -147,7 +148,7 @@ class Spans:
         """The gaps of a stream that end at ``seq`` or before (their payload is empty)."""
         where = "WHERE key BETWEEN ? AND ? AND last <= ? AND reason IS NOT NULL"
         bounds = (span_key(ordinal, 0), span_key(ordinal, seq), seq)
-        return [_span(row) for row in self._db.execute(_SELECT + where, bounds)]
+        return [span_of(row) for row in self._db.execute(_SELECT + where, bounds)]
 
     def delete_up_to(self, ordinal: int, seq: int) -> None:
         """Take out all spans of a stream that end at ``seq`` or before."""
@@ -161,7 +162,7 @@ class Spans:
     def blocks_with(self, tier: str, after_key: int, limit: int) -> list[Span]:
         """The oldest blocks behind ``after_key`` that hold samples of ``tier``."""
         where = "WHERE reason IS NULL AND key > ? AND instr(counts, ?) > 0 ORDER BY key LIMIT ?"
-        return [_span(row) for row in self._db.execute(_SELECT + where, (after_key, f'"{tier}"', limit))]
+        return [span_of(row) for row in self._db.execute(_SELECT + where, (after_key, f'"{tier}"', limit))]
 
     def ranges_with(
         self, ordinal: int, name: SignalClass, after_seq: int, limit: int
@@ -176,15 +177,21 @@ class Spans:
         else:
             # Without the closing quote: the parts of a class that is dropped in parts count, too.
             rows = self._db.execute(_RANGES, (*bounds, f'"{name}'))
-        return [(split_key(key)[1], last) for key, last in rows]
+        return [(split_key(key)[1], _whole(last)) for key, last in rows]
 
-    def ages(self, after_key: int, limit: int) -> list[Age]:
-        """The next spans behind ``after_key``; gaps, and blocks of unknown time, have no counts."""
-        query = "SELECT key, reason IS NULL, stored_ms, counts FROM span WHERE key > ? ORDER BY key LIMIT ?"
-        return [
-            Age(key, stored_ms, _counts(counts)) if is_block and stored_ms is not None else Age(key, 0, ())
-            for key, is_block, stored_ms, counts in self._db.execute(query, (after_key, limit))
-        ]
+    def lightly(self, after_key: int, limit: int) -> list[Span]:
+        """The next spans behind ``after_key``, without their payloads."""
+        where = "WHERE key > ? ORDER BY key LIMIT ?"
+        return [span_of(row) for row in self._db.execute(_SELECT_LIGHT + where, (after_key, limit))]
+
+    def read_all(self) -> None:
+        """Read each row once.
+
+        Raises:
+            sqlite3.DataError: one makes no sense.
+        """
+        for row in self._db.execute(_SELECT_LIGHT):
+            span_of(row)
 
     def oldest(self) -> Span | None:
         """The first span of the oldest stream."""
@@ -199,16 +206,16 @@ class Spans:
         """The span of the stream with the greatest first seq up to ``first``."""
         query = _SELECT + "WHERE key BETWEEN ? AND ? ORDER BY key DESC LIMIT 1"
         row = self._db.execute(query, (span_key(ordinal, 0), span_key(ordinal, first))).fetchone()
-        return _span(row) if row else None
+        return span_of(row) if row else None
 
     def at(self, key: int) -> Span | None:
         """The span with this key."""
         row = self._db.execute(_SELECT + "WHERE key = ?", (key,)).fetchone()
-        return _span(row) if row else None
+        return span_of(row) if row else None
 
     def _rows(self, first_key: int, last_key: int) -> Iterator[Span]:
         query = _SELECT + "WHERE key BETWEEN ? AND ? ORDER BY key"
-        return map(_span, self._db.execute(query, (first_key, last_key)))
+        return map(span_of, self._db.execute(query, (first_key, last_key)))
 
     def _add(self, span: Span, sign: int) -> None:
         if span.reason is not None:
@@ -221,33 +228,51 @@ def _may_join(gap: Span, other: Span) -> bool:
     return touches and other.reason is gap.reason and other.seqs + gap.seqs <= GAP_RUN_MAX
 
 
-def _span(row: tuple[Any, ...]) -> Span:
+def span_of(row: tuple[Any, ...]) -> Span:
     """A row of the table.
 
     Raises:
         sqlite3.DataError: it makes no sense.
     """
-    key, last, counts, reason, stored_ms, boot, offset_ms, payload = row
+    key, last, text, reason, stored_ms, boot, offset_ms, payload = row
     ordinal, first = split_key(key)
-    try:
-        known = GapReason(reason) if reason else None
-    except ValueError as error:
-        raise sqlite3.DataError(f"span {first} of stream {ordinal}: {error}") from error
+    if not (
+        0 <= _whole(last) - first < GAP_RUN_MAX
+        and isinstance(stored_ms, int | None)
+        and isinstance(boot, str | None)
+        and isinstance(offset_ms, int | None)
+        and (reason is None or (reason in _REASONS and payload is None))
+    ):
+        raise sqlite3.DataError(f"span {first} of stream {ordinal} makes no sense")
     return Span(
         ordinal=ordinal,
         first=first,
         last=last,
-        counts=_counts(counts),
-        reason=known,
+        counts=counts_of(text, last - first + 1),
+        reason=GapReason(reason) if reason else None,
         stored_ms=stored_ms,
         boot=boot or "",
         offset_ms=offset_ms or 0,
-        payload=payload or b"",
+        payload=payload if isinstance(payload, bytes) else b"",
     )
 
 
-def _counts(text: str) -> Counts:
+def counts_of(text: Any, seqs: int) -> Counts:
+    """The counts of a row that has so many seqs.
+
+    Raises:
+        sqlite3.DataError: they make no sense.
+    """
     try:
-        return merge_counts(json.loads(text).items())
+        pairs = [*json.loads(text).items()]
     except (ValueError, TypeError, AttributeError) as error:
         raise sqlite3.DataError(f"counts {text!r}: {error}") from error
+    if sum(_whole(count) for _, count in pairs) != seqs or any(count < 1 for _, count in pairs):
+        raise sqlite3.DataError(f"counts {text!r} of {seqs} samples")
+    return merge_counts(pairs)
+
+
+def _whole(value: Any) -> int:
+    if not isinstance(value, int):
+        raise sqlite3.DataError(f"{value!r} where a whole number was stored")
+    return value

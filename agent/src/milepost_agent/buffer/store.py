@@ -23,7 +23,7 @@ from milepost_agent.buffer.streams import Stream, Streams
 from milepost_agent.errors import StoreDamagedError, StoreDeviceError, StoreFullError, StoreIoError
 from milepost_protocol.identity import EPOCH_BYTES, format_epoch
 from milepost_protocol.limits import SEQ_MAX
-from milepost_protocol.samples import UNKNOWN_CLASS, GapReason, TimeTrust
+from milepost_protocol.samples import GapReason, TimeTrust
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -263,10 +263,8 @@ class BufferStore:
             return
         with self._transaction(durable=False):
             held = next(self._spans.covering(stream.ordinal, 1), None)
-            last = held.first - 1 if held else stream.next_seq - 1
-            if last > seq:
-                counts = ((UNKNOWN_CLASS, last - seq),)
-                self._spans.insert_gap(Span(stream.ordinal, seq + 1, last, counts, GapReason.RESTORED))
+            until = held.first if held else stream.next_seq
+            self._spans.insert_lost(stream.ordinal, seq + 1, until, GapReason.RESTORED)
             self._streams.save(stream._replace(receipted=seq))
 
     def renew_epoch(self) -> None:
