@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from milepost_agent.health.sdnotify import ServiceManager
 
-PERIOD_S = 0.2
+PERIOD_S = 0.12
 
 
 class _Manager:
