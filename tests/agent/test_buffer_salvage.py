@@ -294,3 +294,21 @@ def test_what_moved_to_a_new_epoch_never_goes_back_under_its_old_name(path: Path
     assert [*samples.values()] == [f"P{n:04d} pending" for n in range(10, 30)]
     assert not gaps
     store.close()
+
+
+def test_what_a_nameless_stream_lost_at_its_beginning_is_told_by_who_knows_how_far_it_went(
+    path: Path, entropy: Entropy
+) -> None:
+    old = filled(path, entropy)
+    store = open_store(path, entropy=entropy)
+    streams = store.streams
+    store.close()
+    known.note(path).unlink()
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("DELETE FROM span WHERE last <= 2000")
+        db.execute("UPDATE stream SET epoch = 'lost'")
+    store = open_store(path, entropy=entropy)
+    assert store.streams[0].receipted == 2000
+    store.remember(streams)
+    assert check_whole_account(store, old) == 3000
+    store.close()

@@ -120,14 +120,15 @@ class Recorder:
         if self._store is None:
             self._store = self._open_store()
             self._catch_up(self._store)
+        store = self._store
         try:
-            answer = question(self._store)
-            self._known = self._store.streams
-            self.epoch = self._store.current.epoch
-            return answer
+            return question(store)
         except (StoreIoError, StoreDamagedError):
             self._drop_store()
             raise
+        finally:
+            self._known = store.streams
+            self.epoch = store.current.epoch
 
     def _catch_up(self, store: BufferStore) -> None:
         """Before all else with a store that was opened again: what has it lost, has it what failed?"""

@@ -14,7 +14,7 @@ import contextlib
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from milepost_agent.buffer import blocks, checks, cutting, known, opening, policy, salvage
+from milepost_agent.buffer import blocks, checks, cutting, known, opening, policy, recovery, salvage
 from milepost_agent.buffer.eviction import Evictor
 from milepost_agent.buffer.files import POSIX
 from milepost_agent.buffer.place import Finding, Place
@@ -262,10 +262,7 @@ class BufferStore:
         if stream is None or seq >= stream.receipted:
             return
         with self._transaction(durable=False):
-            held = next(self._spans.covering(stream.ordinal, 1), None)
-            until = held.first if held else stream.next_seq
-            self._spans.insert_lost(stream.ordinal, seq + 1, until, GapReason.RESTORED)
-            self._streams.save(stream._replace(receipted=seq))
+            recovery.go_back(self._spans, self._streams, stream, seq, GapReason.RESTORED)
 
     def renew_epoch(self) -> None:
         """Go on under a new epoch, because the server knows seqs of this one that the file never gave out.
@@ -277,16 +274,9 @@ class BufferStore:
         Raises:
             StoreError: the disk refuses.
         """
-        old = self.current
         with self._transaction():
-            state = self._streams.state()
-            held = next(self._spans.covering(old.ordinal, 1), None)
-            base = held.first - 1 if held else old.next_seq - 1
-            new = Stream(old.ordinal, self._new_epoch(), old.next_seq - base, 0)
-            self._spans.move(old.ordinal, base, new.ordinal)
+            recovery.renew(self._spans, self._streams, format_epoch(self._entropy(EPOCH_BYTES)))
             self._evictor.begin_anew()
-            self._streams.delete(old)
-            self._streams.insert(new, state)
 
     def remember(self, streams: Sequence[Stream]) -> None:
         """Tell as lost what an earlier opening of the file had, up to ``streams``, and this one has not.
@@ -298,29 +288,12 @@ class BufferStore:
         Raises:
             StoreError: the disk refuses; remember once it is open again.
         """
-        rows = self._streams.rows
-        short = [row for row in streams if row.epoch in rows and rows[row.epoch].next_seq < row.next_seq]
-        gone = [row for row in streams if row.epoch not in rows and row.waiting]
-        if not short and not gone:
+        lacking = recovery.lacking(self._streams, streams)
+        if not lacking:
             return
         with self._transaction():
-            for row in short:
-                found = rows[row.epoch]
-                self._spans.insert_lost(found.ordinal, found.next_seq, row.next_seq)
-                self._streams.save(found._replace(next_seq=row.next_seq))
-            for row in gone:
-                lost = row._replace(ordinal=self._place_for(row.ordinal))
-                self._spans.insert_lost(lost.ordinal, lost.receipted + 1, lost.next_seq)
-                self._streams.insert(lost, None)
-
-    def _place_for(self, ordinal: int) -> int:
-        """An ordinal before the current stream's: this one if it is free there."""
-        current = self.current.ordinal
-        if ordinal < current and ordinal not in self._streams.ordinals:
-            return ordinal
-        self._spans.move(current, 0, current + 1)
-        self._streams.renumber(current + 1)
-        return current
+            for row in lacking:
+                recovery.tell_lost(self._spans, self._streams, row)
 
     def ranges_with(
         self, epoch: str, signal_class: SignalClass, after_seq: int, limit: int
@@ -440,6 +413,3 @@ class BufferStore:
         if finding is Finding.OVERWRITTEN:
             salvage.start_over(self._files, self._path, self._db)
             raise StoreDamagedError(str(self._path), "was written to by another program while in use")
-
-    def _new_epoch(self) -> str:
-        return format_epoch(self._entropy(EPOCH_BYTES))

@@ -38,10 +38,6 @@ class Streams:
         """The epoch that new samples belong to."""
         return next(reversed(self.rows.values()))
 
-    @property
-    def ordinals(self) -> set[int]:
-        return {stream.ordinal for stream in self.rows.values()}
-
     def state(self) -> str | None:
         """The edge's counters as they were saved last."""
         text: str | None = self._db.execute(
