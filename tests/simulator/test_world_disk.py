@@ -114,6 +114,23 @@ def test_a_rename_that_was_not_synced_lasts_as_a_whole_or_not_at_all() -> None:
     assert seen == {(b"1", b"2"), (b"2", None)}
 
 
+def test_a_file_is_cut_as_a_whole_or_not_at_all() -> None:
+    seen = set()
+    for seed in range(SEEDS):
+        box = Box(seed)
+        inode = box.mount.create("a")
+        box.mount.write(inode, 0, b"o" * 3 * BLOCK_BYTES)
+        box.mount.sync(inode)
+        box.mount.sync_folder("a")
+        box.mount.resize(inode, 0)
+        if seed % 2:
+            box.mount.write(inode, 0, b"n" * BLOCK_BYTES)
+        box.mount.end(End.POWER_CUT)
+        left = content(box, "a") or b""
+        seen.add((len(left), frozenset(left) <= frozenset(b"n\0")))
+    assert seen == {(3 * BLOCK_BYTES, False), (0, True), (BLOCK_BYTES, True)}
+
+
 def test_a_sync_that_failed_is_not_made_up_for_by_the_next_one() -> None:
     lost = 0
     for seed in range(SEEDS):

@@ -53,6 +53,8 @@ class Inode:
     doomed: dict[int, list[bytes]] = field(default_factory=dict)
     """Blocks whose sync failed: the kernel calls them clean, and a later sync does not write them again."""
 
+    before_cuts: list[Inode] = field(default_factory=list)
+    """What it was before each cut since the last sync: to be cut shorter happens as a whole or not at all."""
     writes: int = 0
     """How often it was changed: what a time of modification tells."""
 
@@ -68,11 +70,26 @@ class Inode:
 
     def resize(self, size: int) -> None:
         """Cut, or extend with zeros."""
-        self._remember(min(size, len(self.data)), max(size, len(self.data)))
-        if size < len(self.data):
-            del self.data[size:]
-        else:
+        if size >= len(self.data):
+            self._remember(len(self.data), size)
             self.data.extend(bytes(size - len(self.data)))
+            return
+        self.before_cuts.append(self._copy())
+        self.writes += 1
+        del self.data[size:]
+        for contents in (self.earlier, self.doomed):
+            for number in [number for number in contents if number * BLOCK_BYTES >= size]:
+                del contents[number]
+        self.sizes = [size]
+
+    def _copy(self) -> Inode:
+        return Inode(
+            self.number,
+            bytearray(self.data),
+            {number: list(contents) for number, contents in self.earlier.items()},
+            list(self.sizes),
+            {number: list(contents) for number, contents in self.doomed.items()},
+        )
 
     def _remember(self, start: int, end: int) -> None:
         self.writes += 1
@@ -85,6 +102,7 @@ class Inode:
         """Make all that was written last."""
         self.earlier.clear()
         self.sizes.clear()
+        self.before_cuts.clear()
 
     def fail_sync(self) -> None:
         """A sync that failed: what is in the cache stays there, and may never reach the disk."""
@@ -93,6 +111,15 @@ class Inode:
 
     def lose_power(self, random: Random) -> None:
         """Become what the disk has of this file, and forget what it might have had."""
+        states = [*self.before_cuts, self]
+        if (state := random.choice(states)) is not self:
+            self.data, self.earlier, self.sizes, self.doomed = (
+                state.data,
+                state.earlier,
+                state.sizes,
+                state.doomed,
+            )
+        self.before_cuts.clear()
         weights = random.choice(MIXTURES)
         sizes = [*self.sizes, len(self.data)]
         size = random.choice(sizes)

@@ -64,12 +64,14 @@ def draw(seed: int) -> Scenario:
         for group in enabled
         for _ in range(random.randint(1, group.most))
     ]
+    if is_small:
+        times.append((random.uniform(0.0, 5.0), "outage"))  # else it seldom gets full
     faults = [fault for at_s, kind in times for fault in _faults(random, at_s, kind, duration_s)]
     return Scenario(
         seed=seed,
         duration_s=duration_s,
         settings=_settings(random),
-        buffer_bytes_max=random.choice((640, 768)) * KIBIBYTE if is_small else 0,
+        buffer_bytes_max=random.choice((580, 640)) * KIBIBYTE if is_small else 0,
         script=_script(random, is_small=is_small),
         pace=_pace(random),
         manners=_manners(random),

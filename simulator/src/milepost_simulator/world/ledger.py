@@ -77,6 +77,7 @@ class Ledger:
         """What waited when an earlier life ended: nobody was told that it is stored, but it may be."""
         self.epochs: dict[str, Epoch] = {}
         self.overwritten: list[tuple[str, Sample]] = []
+        """(epoch, sample) under a seq that had another sample before."""
         self.violations: list[str] = []
         self.counts: Counter[str] = Counter()
 
@@ -161,6 +162,7 @@ class Ledger:
         """What was stored of an epoch is lost by what was done to the file from outside."""
         books = self.epoch(epoch)
         books.excused = max(books.excused, books.last)
+        self.overwritten = [(name, sample) for name, sample in self.overwritten if name != epoch]
 
     def deliver(self, receipt: Receipt) -> None:
         """A receipt reaches the agent, which may delete what it covers from now on."""
