@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +13,19 @@ from milepost_agent.buffer import checks, known, salvage, schema
 from milepost_agent.buffer.files import POSIX
 from milepost_agent.errors import StoreDamagedError, StoreForeignError
 from milepost_protocol.samples import Gap, GapReason
-from support.stores import DTC, Entropy, all_batches, commit, crash_image, open_store, readings
+from support.stores import (
+    CLOCK,
+    DAY_MS,
+    DTC,
+    LIMITS,
+    SPEED,
+    Entropy,
+    all_batches,
+    commit,
+    crash_image,
+    open_store,
+    readings,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -276,23 +289,33 @@ def test_an_old_epoch_goes_when_its_last_sample_is_receipted(path: Path, entropy
     store.close()
 
 
-def test_what_moved_to_a_new_epoch_never_goes_back_under_its_old_name(path: Path, entropy: Entropy) -> None:
+@pytest.mark.parametrize("is_thinned", [False, True])
+def test_what_moved_to_a_new_epoch_never_goes_back_under_its_old_name(
+    path: Path, entropy: Entropy, is_thinned: bool
+) -> None:
     # There its seqs are others' by now: the server would take the samples for resends, and drop them.
-    store = open_store(path, entropy=entropy)
+    store = open_store(path, replace(LIMITS, age_ms_max=4 * DAY_MS), entropy=entropy)
     for start in (0, 10, 20):
-        commit(store, readings(10, DTC, start=start))
+        commit(store, readings(10, DTC, start=start), readings(10, SPEED))
     old = store.current.epoch
-    store.receive(old, 10)
+    store.receive(old, 20)
     store.renew_epoch()
+    if is_thinned:
+        commit(store, [], clock=CLOCK.later(2 * DAY_MS / 1000))
+        assert store.facts().dropped == {"series": 20}
     store.close()
     known.note(path).unlink()
     with closing(sqlite3.connect(path)) as db, db:
         db.execute("UPDATE stream SET epoch = 'lost'")
     store = open_store(path, entropy=entropy)
     assert old not in {stream.epoch for stream in store.streams}
-    samples, gaps = waiting(store, store.streams[0].epoch)
-    assert [*samples.values()] == [f"P{n:04d} pending" for n in range(10, 30)]
-    assert not gaps
+    values = {
+        row.value
+        for stream in store.streams
+        for batch in all_batches(store, stream.epoch)
+        for row in batch.samples()
+    }
+    assert {f"P{n:04d} pending" for n in range(10, 30)} <= values
     store.close()
 
 
