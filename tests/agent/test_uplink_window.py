@@ -66,6 +66,7 @@ def test_a_link_that_becomes_slow_gets_less_at_once() -> None:
     link.waits_s.clear()
     link.run(for_s=30.0)
     assert max(link.waits_s) <= QUEUE_S
+    assert link.window.rate_bytes_s == pytest.approx(8_000.0, rel=0.1)
 
 
 def test_a_fast_link_is_held_by_the_configured_bytes_alone() -> None:
