@@ -121,7 +121,8 @@ def _summarise(tally: Tally) -> None:
     click.echo(
         f"samples: {counts['stored']} stored, {counts['arrived']} arrived, {counts['in_gaps']} in gaps, "
         f"{counts['lost']} lost, {counts['doubled']} doubled; "
-        f"{counts['lost_to_damage']} gone with files that were damaged or replaced from outside"
+        f"{counts['lost_to_damage']} gone with files that were damaged or replaced from outside, "
+        f"{counts['lost_to_copies']} stored under seqs that an older copy gave out again"
     )
     gaps = {name: count for name, count in sorted(counts.items()) if name.startswith("gap_")}
     faults = {name: count for name, count in sorted(counts.items()) if name.startswith("fault_")}

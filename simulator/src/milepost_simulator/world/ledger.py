@@ -136,6 +136,9 @@ class Ledger:
             return
         if self._forgives():
             self.overwritten.append((epoch, sample))
+            # What had this seq before is gone from the file.
+            books = self.epoch(epoch)
+            books.excused = max(books.excused, sample.seq)
             return
         self.violate(
             f"seq {sample.seq} of {epoch} was stored as {known.signal} = {known.value!r:.40}, "
