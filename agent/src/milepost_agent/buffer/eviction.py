@@ -84,7 +84,9 @@ class Evictor:
                 return incoming
             if short.is_disk and tier not in policy.YIELDS_TO_DISK:
                 break
-            self._evict(tier, self.file().free_pages + short.should)
+            # Gaps and what is left of blocks take room, too: so much may have to go more than once.
+            while short.must and self._evict(tier, self.file().free_pages + short.should):
+                short = self._shortfall(incoming, disk)
             if self._shortfall(incoming, disk).must and not short.is_disk:
                 incoming = [
                     part for span in incoming for part in _without(span, {tier}, GapReason.DISK_BUDGET)
@@ -103,7 +105,8 @@ class Evictor:
         )
         return policy.shortfall(self._limits, disk, self.file(), incoming_bytes)
 
-    def _evict(self, tier: str, free_pages_goal: int) -> None:
+    def _evict(self, tier: str, free_pages_goal: int) -> bool:
+        """Drop stored samples of ``tier`` until the goal is reached; False where there were not enough."""
         key = self.progress.swept.get(tier, 0)
         is_enough = False
         while not is_enough and (found := self._spans.blocks_with(tier, key, CHUNK_BLOCKS)):
@@ -115,6 +118,7 @@ class Evictor:
         if not is_enough:
             key = self._spans.last_key()
         self.progress = self.progress._replace(swept={**self.progress.swept, tier: key})
+        return is_enough
 
     def drop_aged(self, now_ms: int | None) -> None:
         """Drop what is over the age cap, as far as the block's clock is trusted and ``now_ms`` is synced."""
