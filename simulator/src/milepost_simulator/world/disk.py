@@ -206,6 +206,11 @@ class Disk:
         self._change((path, inode))
         return inode
 
+    def put(self, path: str, content: bytes) -> None:
+        """Somebody puts a file of this content there, whatever was there and however full the disk is."""
+        self._numbers += 1
+        self._change((path, Inode(self._numbers, bytearray(content))))
+
     def rename(self, path: str, to: str) -> None:
         """Give a file another name; what had it loses it."""
         self._change((to, self.inode(path)), (path, None))

@@ -157,8 +157,7 @@ def replace(world: World, args: Mapping[str, Any]) -> None:
     """Somebody puts a file of other content in the place of the buffer."""
     if str(BUFFER) in world.disk.names:
         world.excuses.add("removed" if world.is_alive else "damaged")
-        world.disk.remove(str(BUFFER))
-        world.disk.create(str(BUFFER)).data += bytes(args["bytes"])
+        world.disk.put(str(BUFFER), bytes(args["bytes"]))
         world.disk.sync_folder()
 
 

@@ -10,7 +10,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from milepost_simulator.errors import WorldError
 from milepost_simulator.world.draw import draw
 from milepost_simulator.world.history import play
 
@@ -90,9 +89,9 @@ def play_all(seeds: Sequence[int]) -> Tally:
 def _play_into(tally: Tally, seed: int) -> None:
     try:
         verdict = play(draw(seed))
-    except WorldError as error:
+    except Exception as error:  # noqa: BLE001  (whatever ends a history: its seed is told, the others go on)
         tally.runs += 1
-        tally.failures.append(Failure(seed, (str(error),)))
+        tally.failures.append(Failure(seed, (f"the history ended with {type(error).__name__}: {error}",)))
         return
     tally.add(Tally(1, verdict.virtual_s, counts=verdict.counts))
     if verdict.violations:

@@ -187,10 +187,10 @@ class World:
         self.excuses.add("older_copy")
         for suffix in ("", "-wal"):
             name = f"{BUFFER}{suffix}"
-            if name in self.disk.names:
-                self.disk.remove(name)
             if suffix in self.kept_copy:
-                self.disk.create(name).data += self.kept_copy[suffix]
+                self.disk.put(name, self.kept_copy[suffix])
+            elif name in self.disk.names:
+                self.disk.remove(name)
         self.disk.settle()
 
     def set_car(self, *, is_on: bool) -> None:
