@@ -8,8 +8,8 @@ import sqlite3
 import stat
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -21,9 +21,6 @@ from milepost_server.store import devices, staff
 from milepost_server.store.engine import open_store
 from support.batches import DEVICE, batch, sample
 from support.taking import Taker, arrival
-
-if TYPE_CHECKING:
-    import click
 
 PASSWORD_MARK = "password"
 
@@ -58,9 +55,11 @@ def stored_hash(site: Installation) -> str:
 
 def leaves(group: click.Group, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
     found: list[tuple[str, ...]] = []
-    for name, command in group.commands.items():
-        if hasattr(command, "commands"):
-            found += leaves(command, (*path, name))  # type: ignore[arg-type]
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if isinstance(command, click.Group):
+            found += leaves(command, (*path, name))
         else:
             found.append((*path, name))
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from milepost_server.commands import device_config, install, operate, quarantine, registry
+from milepost_server.commands import device_config, evaluate, install, operate, quarantine, registry
 
 
 @click.group(epilog="Example: milepost-server init --dealer 'Nord Motors' --email ada@nord.example")
@@ -25,6 +25,7 @@ for part in (
     operate.derive,
     operate.broker,
     operate.config,
+    evaluate.evaluate,
 ):
     main.add_command(part)
 registry.device.add_command(device_config.configure)

@@ -1,0 +1,107 @@
+"""Bootstrap intervals (percentiles) that draw whole clusters, such as vehicles, again: reproducible by seed.
+
+Rows of one vehicle resemble each other, so drawing single rows would make intervals too narrow. Two methods
+on the same rows are compared within each draw (paired).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from milepost_server.signals.flat import Floats, Ints
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+DRAWS = 2_000
+LEVEL = 0.95
+_DRAWS_AT_ONCE = 64  # bounds the memory: draws by clusters
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A figure and its interval. NaN where there is nothing to say; never an error."""
+
+    value: float
+    low: float
+    high: float
+
+    def as_figures(self, key: str) -> dict[str, float]:
+        """As entries of a figures file: ``key``, ``key_low``, ``key_high``."""
+        return {key: self.value, f"{key}_low": self.low, f"{key}_high": self.high}
+
+
+def ratio_of_sums(
+    numerator: Floats,
+    denominator: Floats,
+    cluster: Ints,
+    *,
+    seed: int,
+    draws: int = DRAWS,
+    level: float = LEVEL,
+) -> Interval:
+    """The interval of the sum of ``numerator`` (N) over that of ``denominator`` (N), by ``cluster`` (N).
+
+    A paired ratio of two methods' errors; with ones below, a mean or the mean of a difference.
+    """
+    _, place = np.unique(cluster, return_inverse=True)
+    clusters = int(place.max(initial=-1)) + 1
+    sums = np.stack([np.bincount(place, each, minlength=clusters) for each in (numerator, denominator)])
+    rng = np.random.default_rng(seed)
+    drawn = []
+    for start in range(0, draws if clusters else 0, _DRAWS_AT_ONCE):
+        size = min(_DRAWS_AT_ONCE, draws - start)
+        times = rng.multinomial(clusters, np.full(clusters, 1 / clusters), size=size)
+        drawn.append(times @ sums.T)
+    totals = np.concatenate(drawn) if drawn else np.zeros((0, 2))
+    return _interval(_over(sums.sum(axis=1)[None])[0], _over(totals), level)
+
+
+def mean(values: Floats, cluster: Ints, *, seed: int, draws: int = DRAWS, level: float = LEVEL) -> Interval:
+    """The interval of the mean of ``values`` (N), drawing ``cluster`` (N) again."""
+    return ratio_of_sums(values, np.ones(len(values)), cluster, seed=seed, draws=draws, level=level)
+
+
+def of_statistic(
+    statistic: Callable[[Ints], float],
+    cluster: Ints,
+    *,
+    seed: int,
+    draws: int = DRAWS,
+    level: float = LEVEL,
+) -> Interval:
+    """The interval of any ``statistic`` of rows, given as indices into N rows that may repeat.
+
+    ``cluster`` (N) says which rows are drawn together; ``np.arange(N)`` draws each for itself. Draws of which
+    the statistic is not finite (no event among them, say) are left out.
+    """
+    order = np.argsort(cluster, kind="stable")
+    _, first, size = np.unique(cluster[order], return_index=True, return_counts=True)
+    if not len(first):
+        return Interval(np.nan, np.nan, np.nan)
+    rng = np.random.default_rng(seed)
+    found = np.empty(draws)
+    for draw in range(draws):
+        chosen = rng.integers(0, len(first), len(first))
+        ends = np.cumsum(size[chosen])
+        within = np.arange(ends[-1]) - np.repeat(ends - size[chosen], size[chosen])
+        found[draw] = statistic(order[np.repeat(first[chosen], size[chosen]) + within])
+    return _interval(statistic(np.arange(len(cluster))), found, level)
+
+
+def _over(sums: Floats) -> Floats:
+    """First over second column (D); NaN where the second is 0."""
+    ratio = np.full(len(sums), np.nan)
+    np.divide(sums[:, 0], sums[:, 1], out=ratio, where=sums[:, 1] != 0)
+    return ratio
+
+
+def _interval(value: float, drawn: Floats, level: float) -> Interval:
+    drawn = drawn[np.isfinite(drawn)]
+    if not len(drawn):
+        return Interval(float(value), np.nan, np.nan)
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(float(value), float(low), float(high))
