@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import inspect
+from sqlalchemy import inspect, select, text
 
 from milepost_server.errors import StoreVersionError
 from milepost_server.store import migrations
-from milepost_server.store.schema import TENANT_TABLES, metadata
+from milepost_server.store.schema import TENANT_TABLES, dealers, metadata, service_due
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -43,6 +44,57 @@ async def test_migrations_lead_to_the_declared_tables(store: Store) -> None:
 async def test_upgrading_twice_changes_nothing(store: Store) -> None:
     await migrations.upgrade(store)
     await migrations.check(store)
+
+
+BEFORE_SIGNALS = "0004"
+# One dealer with a car and two of its items, as version 1 of the server left them.
+ROWS_BEFORE = (
+    "INSERT INTO dealers (id, name, timezone, created_at) VALUES (1, 'North', 'UTC', '2026-03-03')",
+    "INSERT INTO vehicles (id, dealer_id, vin, make, model, model_year, powertrain, created_at)"
+    " VALUES (7, 1, 'WVWZZZ1JZXW000001', 'Seat', 'Leon', 2020, 'combustion', '2026-03-03')",
+    *(
+        "INSERT INTO service_due (dealer_id, vehicle_id, item, as_of, state, p50_on, basis, rests_on,"
+        " limit_text, limit_short, evidence, config_version, derived_at)"
+        f" VALUES (1, 7, '{item}', '2026-03-03', '{state}', '2026-03-20', 'time', 'record',"
+        " 'x', 'x', '{}', '2', '2026-03-03')"
+        for item, state in (("engine-oil", "due"), ("coolant", "ok"))
+    ),
+)
+
+
+async def test_what_was_derived_before_signals_survives_the_upgrade(empty_store: Store) -> None:
+    await migrations.upgrade(empty_store, BEFORE_SIGNALS)
+    async with empty_store.write() as connection:
+        for statement in ROWS_BEFORE:
+            await connection.execute(text(statement))
+    await migrations.upgrade(empty_store)
+    async with empty_store.read() as connection:
+        assert await connection.run_sync(differences) == []
+        columns = [
+            service_due.c[name] for name in ("item", "state_raw", "state_since", "life_cycle", "p50_on")
+        ]
+        query = select(*columns, service_due.c.limits).where(service_due.c.dealer_id == 1).order_by("item")
+        day, due = dt.date(2026, 3, 3), dt.date(2026, 3, 20)
+        assert [tuple(row) for row in await connection.execute(query)] == [
+            ("coolant", "ok", day, "none", due, []),
+            ("engine-oil", "due", day, "open", due, []),
+        ]
+        assert (await connection.execute(select(dealers.c.currency))).scalars().all() == ["EUR"]
+
+
+async def test_an_upgrade_can_be_taken_back(empty_store: Store) -> None:
+    await migrations.upgrade(empty_store, BEFORE_SIGNALS)
+    async with empty_store.write() as connection:
+        before = await connection.run_sync(lambda sync: set(inspect(sync).get_table_names()))
+        for statement in ROWS_BEFORE:
+            await connection.execute(text(statement))
+    await migrations.upgrade(empty_store)
+    await migrations.downgrade(empty_store, BEFORE_SIGNALS)
+    async with empty_store.read() as connection:
+        found = await connection.run_sync(lambda sync: set(inspect(sync).get_table_names()))
+    assert found == before
+    await migrations.upgrade(empty_store)
+    await migrations.check(empty_store)
 
 
 async def test_a_database_of_another_revision_is_refused(empty_store: Store) -> None:

@@ -142,4 +142,4 @@ class Garage:
 async def open_garage(store: Store, timezone: str = "UTC") -> Garage:
     async with store.write() as connection:
         dealer_id = await dealers.add(connection, name="North", timezone=timezone, now=NOW)
-    return Garage(store, DealerRow(dealer_id, "North", timezone))
+    return Garage(store, DealerRow(dealer_id, "North", timezone, dealers.CURRENCY))

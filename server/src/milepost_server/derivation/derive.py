@@ -148,6 +148,6 @@ class Derivation:
         return writing.Prepared(
             [vehicle.id for vehicle in chunk.vehicles],
             list(rows.usage_rows(chunk, derived, as_of)),
-            list(rows.due_rows(chunk, derived)),
+            list(rows.due_rows(chunk, derived, as_of)),
             list(rows.judgement_rows(chunk, derived)),
         )

@@ -12,6 +12,7 @@ from milepost_server.derivation.wording import limit_short, limit_text, rests_on
 from milepost_server.signals.due import FirstLimit, State
 from milepost_server.signals.flat import owners_of
 from milepost_server.signals.odometer import Verdict
+from milepost_server.store.schema import LifeCycle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,7 +63,7 @@ def judgement_rows(chunk: Chunk, derived: Derived) -> Iterator[Row]:
         }
 
 
-def due_rows(chunk: Chunk, derived: Derived) -> Iterator[Row]:
+def due_rows(chunk: Chunk, derived: Derived, as_of: AsOf) -> Iterator[Row]:
     """Rows of ``service_due``, without dealer, date and version."""
     odometer = _odometer_evidence(chunk, derived)
     for result in derived.items:
@@ -72,6 +73,7 @@ def due_rows(chunk: Chunk, derived: Derived) -> Iterator[Row]:
                 "vehicle_id": vehicle.id,
                 "item": result.item.key,
                 **_numbers(result, row),
+                **_standing(result, row, as_of),
                 "rests_on": rests_on(result, row).value,
                 "limit_text": limit_text(result, row, vehicle.first_registered_on),
                 "limit_short": limit_short(result, row, vehicle.first_registered_on),
@@ -94,6 +96,22 @@ def _numbers(result: ItemResult, row: int) -> Row:
     numbers["p_90d"] = _or_none(due.p_90d[row])
     numbers["worn"] = None if result.wear is None else _or_none(result.wear.limit.worn[row])
     return numbers
+
+
+def _standing(result: ItemResult, row: int, as_of: AsOf) -> Row:
+    state = State(int(result.due.state[row]))
+    needs = state in (State.UPCOMING, State.DUE, State.OVERDUE)
+    return {
+        "position": None,
+        "state_raw": state.name.lower(),
+        "state_since": as_of.date,
+        "life_cycle": (LifeCycle.OPEN if needs else LifeCycle.NONE).value,
+        "life_cycle_since": as_of.date,
+        "reminders": 0,
+        "remind_on": None,
+        "limits": [],
+        "wear": [],
+    }
 
 
 def _or_none(value: float) -> float | None:

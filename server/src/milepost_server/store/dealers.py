@@ -20,19 +20,30 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class DealerRow:
-    """One tenant; ``timezone`` is a name of the IANA database, by which its days begin."""
+    """One tenant; ``timezone`` is a name of the IANA database, by which its days begin.
+
+    All of its money is in ``currency``, three letters of ISO 4217.
+    """
 
     id: int
     name: str
     timezone: str
+    currency: str
 
 
-_COLUMNS = (dealers.c.id, dealers.c.name, dealers.c.timezone)
+_COLUMNS = (dealers.c.id, dealers.c.name, dealers.c.timezone, dealers.c.currency)
 
 
-async def add(connection: AsyncConnection, *, name: str, timezone: str, now: dt.datetime) -> int:
+CURRENCY = "EUR"
+"""Where nothing else is said."""
+
+
+async def add(
+    connection: AsyncConnection, *, name: str, timezone: str, now: dt.datetime, currency: str = CURRENCY
+) -> int:
     """Add a dealer and return the id."""
-    result = await connection.execute(insert(dealers).values(name=name, timezone=timezone, created_at=now))
+    values = {"name": name, "timezone": timezone, "currency": currency, "created_at": now}
+    result = await connection.execute(insert(dealers).values(**values))
     return inserted_id(result)
 
 

@@ -40,10 +40,16 @@ def _revision(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
-async def upgrade(store: Store) -> None:
-    """Bring the database to ``head`` in one transaction; an empty one gets all tables."""
+async def upgrade(store: Store, revision: str = "head") -> None:
+    """Bring the database to ``revision`` in one transaction; an empty one gets all of its tables."""
     async with store.write() as connection:
-        await connection.run_sync(lambda sync: command.upgrade(_config(sync), "head"))
+        await connection.run_sync(lambda sync: command.upgrade(_config(sync), revision))
+
+
+async def downgrade(store: Store, revision: str) -> None:
+    """Take the database back to an earlier ``revision``; what only later ones hold is lost."""
+    async with store.write() as connection:
+        await connection.run_sync(lambda sync: command.downgrade(_config(sync), revision))
 
 
 async def check(store: Store) -> None:

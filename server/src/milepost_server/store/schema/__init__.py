@@ -16,13 +16,17 @@ from milepost_server.store.schema.arrivals import (
     streams,
 )
 from milepost_server.store.schema.columns import metadata
+from milepost_server.store.schema.customers import contracts, outcomes
+from milepost_server.store.schema.decisions import dealer_schedules, item_actions, reading_overrules
 from milepost_server.store.schema.derived import (
     dirty_vehicles,
+    due_calibrations,
     odometer_judgements,
     service_due,
     service_records,
     usage_priors,
     vehicle_usage,
+    wear_priors,
 )
 from milepost_server.store.schema.fleet import (
     device_configs,
@@ -33,13 +37,22 @@ from milepost_server.store.schema.fleet import (
     vehicles,
     vin_conflicts,
 )
+from milepost_server.store.schema.health import vehicle_faults, vehicle_health
 from milepost_server.store.schema.people import dealers, owners, sessions, staff
+from milepost_server.store.schema.scores import owner_signals, readiness, readiness_models
 from milepost_server.store.schema.words import (
+    ContractKind,
     DueState,
+    Fitted,
+    HealthState,
+    ItemActionKind,
+    LifeCycle,
+    OutcomeKind,
     Powertrain,
     QuarantineState,
     RestsOn,
     Role,
+    Urgency,
 )
 
 GLOBAL_TABLES = frozenset({dealers.name})
@@ -48,24 +61,40 @@ TENANT_TABLES = tuple(table for table in metadata.sorted_tables if table.name no
 __all__ = [
     "GLOBAL_TABLES",
     "TENANT_TABLES",
+    "ContractKind",
     "DueState",
+    "Fitted",
+    "HealthState",
+    "ItemActionKind",
+    "LifeCycle",
+    "OutcomeKind",
     "Powertrain",
     "QuarantineState",
     "RestsOn",
     "Role",
+    "Urgency",
     "batches",
+    "contracts",
+    "dealer_schedules",
     "dealers",
     "device_configs",
     "device_states",
     "devices",
     "dirty_vehicles",
+    "due_calibrations",
     "gaps",
     "installations",
+    "item_actions",
     "metadata",
     "odometer_judgements",
+    "outcomes",
+    "owner_signals",
     "owners",
     "ownerships",
     "quarantine",
+    "readiness",
+    "readiness_models",
+    "reading_overrules",
     "readings",
     "refusals",
     "service_due",
@@ -75,7 +104,10 @@ __all__ = [
     "stream_ranges",
     "streams",
     "usage_priors",
+    "vehicle_faults",
+    "vehicle_health",
     "vehicle_usage",
     "vehicles",
     "vin_conflicts",
+    "wear_priors",
 ]

@@ -31,6 +31,9 @@ def dealer_column(*, root: bool = False) -> Column[int]:
     return Column("dealer_id", BigId, nullable=False)
 
 
-def same_dealer(column: str, parent: str) -> ForeignKeyConstraint:
-    """``column`` refers to a row of ``parent`` that belongs to the same dealer."""
-    return ForeignKeyConstraint(["dealer_id", column], [f"{parent}.dealer_id", f"{parent}.id"])
+def same_dealer(column: str, parent: str, name: str | None = None) -> ForeignKeyConstraint:
+    """``column`` refers to a row of ``parent`` that belongs to the same dealer.
+
+    A table that refers twice to one parent gives the second key a ``name``.
+    """
+    return ForeignKeyConstraint(["dealer_id", column], [f"{parent}.dealer_id", f"{parent}.id"], name=name)

@@ -1,4 +1,26 @@
-"""Tables of service records, and of what is derived from them and from readings."""
+"""Tables of service records, and of what is derived from them and from readings.
+
+Shapes of the JSON columns:
+
+``service_due.evidence``
+    ``{"readings": [{"role", "signal", "stream", "seq"}], "service_records": [{"role", "id"}]}``
+``service_due.limits``
+    every limit of the item, the one that comes first at the front:
+    ``[{"limit": "distance", "p10_on", "p50_on", "p90_on", "at": 59000000.0, "unit": "m"}]``. ``limit`` is a
+    word of ``service_due.basis``; ``at`` is the value that it is reached at, in ``unit`` (``m``, ``d`` for
+    days since 1970, ``h``, ``rev``, ``share``), null where only its day is known; dates are ISO texts or
+    null.
+``service_due.wear``
+    each measured or usual position, the most worn first:
+    ``[{"signal", "worn", "p50_on", "per_1000_km", "measured": true}]``; ``worn`` is 0 new, 1 at the limit, or
+    null where it is not measured.
+``due_calibrations.document``
+    what `milepost_server.signals.calibration` reads and writes.
+``due_calibrations.coverage``
+    ``[{"horizon_d": 90, "n": 412, "covered": 0.79, "low": 0.75, "high": 0.83, "width_d": 31.0}]``: of ``n``
+    due dates that were foretold about ``horizon_d`` days before they came, the share inside of P10 to P90,
+    its 95 % interval, and the median width of the interval in days. Empty where too few have come.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +39,7 @@ from sqlalchemy import (
 )
 
 from milepost_server.store.schema.columns import dealer_column, metadata, one_of, same_dealer
-from milepost_server.store.schema.words import DueState, RestsOn
+from milepost_server.store.schema.words import DueState, LifeCycle, RestsOn
 from milepost_server.store.types import BigId, Json, UtcDateTime
 
 service_records = Table(
@@ -71,6 +93,16 @@ service_due = Table(
     Column("p_30d", Double),
     Column("p_90d", Double),
     Column("worn", Double),  # measured wear: 0 new, 1 at its limit
+    Column("position", String(128)),  # the signal of the position whose wear decides
+    # The state before hysteresis, from which the next day's goes on, and the first day of the one shown.
+    Column("state_raw", String(16), nullable=False),
+    Column("state_since", Date, nullable=False),
+    Column("life_cycle", String(16), nullable=False),
+    Column("life_cycle_since", Date, nullable=False),
+    Column("reminders", Integer, nullable=False),  # how many this need has had
+    Column("remind_on", Date),  # the day of the next one
+    Column("limits", Json, nullable=False),
+    Column("wear", Json, nullable=False),
     Column("basis", String(32), nullable=False),  # which limit comes first: distance, time, wear, ...
     Column("rests_on", String(16), nullable=False),
     Column("limit_text", Text, nullable=False),  # all limits, and what they are counted from
@@ -80,6 +112,8 @@ service_due = Table(
     Column("derived_at", UtcDateTime, nullable=False),
     PrimaryKeyConstraint("vehicle_id", "item", "as_of"),
     one_of("state", DueState),
+    one_of("state_raw", DueState),
+    one_of("life_cycle", LifeCycle),
     one_of("rests_on", RestsOn),
     same_dealer("vehicle_id", "vehicles"),
     Index(None, "dealer_id", "as_of", "p50_on"),
@@ -112,11 +146,44 @@ vehicle_usage = Table(  # how far each vehicle goes in a day, and from where tha
     Column("weight_months", Double, nullable=False),
     Column("last_time_ms", BigInteger),  # of the last odometer reading that was kept
     Column("last_odometer_m", Double),
+    # The last time that the car began to be used another way: since when, how (new rate over old), and what
+    # it looks like: the same owner with another life, or another owner, or another car at the plug.
+    Column("usage_changed_on", Date),
+    Column("usage_change", Double),
+    Column("usage_change_reason", String(32)),
     Column("config_version", String(64), nullable=False),
     Column("derived_at", UtcDateTime, nullable=False),
     PrimaryKeyConstraint("vehicle_id", "as_of"),
     same_dealer("vehicle_id", "vehicles"),
     Index(None, "dealer_id", "as_of"),
+)
+
+wear_priors = Table(  # how fast a part wears on a dealer's vehicles of one model
+    "wear_priors",
+    metadata,
+    dealer_column(root=True),
+    Column("as_of", Date, nullable=False),
+    Column("item", String(64), nullable=False),
+    Column("signal", String(128), nullable=False),  # the position; empty: all of the item's
+    Column("make", String(64), nullable=False),  # empty make and model: the whole fleet
+    Column("model", String(64), nullable=False),
+    Column("lives_per_m", Double, nullable=False),  # of the way from new (0) to the limit (1)
+    Column("variance", Double, nullable=False),  # relative, between vehicles
+    Column("parts", Integer, nullable=False),  # how many measured ones stand behind it
+    Column("config_version", String(64), nullable=False),
+    PrimaryKeyConstraint("dealer_id", "as_of", "item", "signal", "make", "model"),
+)
+
+due_calibrations = Table(  # how often past due intervals held, and what that makes of the next ones
+    "due_calibrations",
+    metadata,
+    dealer_column(root=True),
+    Column("as_of", Date, nullable=False),
+    Column("document", Json, nullable=False),
+    Column("coverage", Json, nullable=False),
+    Column("config_version", String(64), nullable=False),
+    Column("derived_at", UtcDateTime, nullable=False),
+    PrimaryKeyConstraint("dealer_id", "as_of"),
 )
 
 dirty_vehicles = Table(  # whose derivations are older than their readings or records

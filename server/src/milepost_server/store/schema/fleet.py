@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
@@ -31,6 +32,9 @@ vehicles = Table(
     Column("model", String(64), nullable=False),
     Column("model_year", Integer, nullable=False),
     Column("powertrain", String(16), nullable=False),
+    Column("engine", String(64)),  # as the maker calls it, where schedules differ by it
+    Column("duty", String(32)),  # a word that schedules know, for example severe; null: ordinary
+    Column("list_price", BigInteger),  # when it was new, in minor units of the dealer's currency
     Column("first_registered_on", Date),
     Column("created_at", UtcDateTime, nullable=False),
     one_of("powertrain", Powertrain),

@@ -14,6 +14,7 @@ dealers = Table(
     Column("id", BigId, primary_key=True),
     Column("name", String(200), nullable=False),
     Column("timezone", String(64), nullable=False),
+    Column("currency", String(3), nullable=False, server_default="EUR"),  # of all of its money
     Column("created_at", UtcDateTime, nullable=False),
 )
 

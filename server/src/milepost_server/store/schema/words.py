@@ -48,3 +48,70 @@ class DueState(enum.StrEnum):
     UPCOMING = "upcoming"
     DUE = "due"
     OVERDUE = "overdue"
+
+
+class ContractKind(enum.StrEnum):
+    """What binds an owner to a car, or a maker to an owner."""
+
+    LEASE = "lease"
+    FINANCE = "finance"
+    WARRANTY = "warranty"
+    SUBSCRIPTION = "subscription"
+
+
+class OutcomeKind(enum.StrEnum):
+    """What an owner did in the end; the first four say that a car was replaced, or another came."""
+
+    REPLACED = "replaced"  # by what, and where, is not known
+    SALE = "sale"
+    LEASE = "lease"
+    SUBSCRIPTION = "subscription"
+    SERVICE = "service"
+
+
+class ItemActionKind(enum.StrEnum):
+    """What staff did about an item."""
+
+    ACKNOWLEDGED = "acknowledged"
+    BOOKED = "booked"
+    DONE = "done"
+    SNOOZED = "snoozed"
+    REOPENED = "reopened"
+
+
+class LifeCycle(enum.StrEnum):
+    """How far the work on an item that needs attention has come."""
+
+    NONE = "none"  # it needs no attention
+    OPEN = "open"
+    REMINDED = "reminded"
+    ACKNOWLEDGED = "acknowledged"
+    BOOKED = "booked"
+    SNOOZED = "snoozed"
+    DONE = "done"  # staff said so; the record of the service is still to come
+    CLEARED = "cleared"  # by itself: the car no longer says that it needs anything
+
+
+class Urgency(enum.StrEnum):
+    """How soon a fault wants somebody."""
+
+    P0 = "P0"  # now: do not drive on
+    P1 = "P1"  # this week
+    P2 = "P2"  # at the next visit
+    P3 = "P3"  # keep an eye on it
+
+
+class HealthState(enum.StrEnum):
+    """How a 12 V battery or a traction pack is."""
+
+    UNKNOWN = "unknown"
+    OK = "ok"
+    WEAK = "weak"
+    FAILING = "failing"
+
+
+class Fitted(enum.StrEnum):
+    """Where the points of a readiness model come from."""
+
+    PRIOR = "prior"
+    LEARNED = "learned"

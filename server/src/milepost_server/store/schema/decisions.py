@@ -1,0 +1,70 @@
+"""Tables of what staff decide: readings overruled, what was done about an item, schedules of their own."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    Index,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+)
+
+from milepost_server.store.schema.columns import dealer_column, metadata, one_of, same_dealer
+from milepost_server.store.schema.words import ItemActionKind
+from milepost_server.store.types import BigId, UtcDateTime
+
+reading_overrules = Table(  # a person knows better than cleaning; taken back, the row is gone
+    "reading_overrules",
+    metadata,
+    dealer_column(),
+    Column("stream_id", BigId, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("vehicle_id", BigId, nullable=False),
+    Column("keep", Boolean, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("staff_id", BigId, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    PrimaryKeyConstraint("stream_id", "seq"),
+    same_dealer("stream_id", "streams"),
+    same_dealer("vehicle_id", "vehicles"),
+    same_dealer("staff_id", "staff"),
+    Index(None, "dealer_id", "vehicle_id"),
+)
+
+item_actions = Table(  # append-only: where an item stands follows from all of its rows in order
+    "item_actions",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    dealer_column(),
+    Column("vehicle_id", BigId, nullable=False),
+    Column("item", String(64), nullable=False),
+    Column("action", String(16), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("staff_id", BigId, nullable=False),
+    Column("for_on", Date),  # booked: the day of the appointment; done: the day of the work
+    Column("until_on", Date),  # snoozed: the first day on which it needs attention again
+    Column("note", Text, nullable=False),
+    one_of("action", ItemActionKind),
+    same_dealer("vehicle_id", "vehicles"),
+    same_dealer("staff_id", "staff"),
+    Index(None, "dealer_id", "vehicle_id", "item", "at"),
+)
+
+dealer_schedules = Table(  # append-only: the newest row of a name holds
+    "dealer_schedules",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    dealer_column(),
+    Column("name", String(64), nullable=False),
+    Column("text", Text),  # TOML, as uploaded; null: taken back, the shipped schedules hold again
+    Column("version", String(16), nullable=False),  # a digest of the text
+    Column("staff_id", BigId),  # null: from the command line
+    Column("at", UtcDateTime, nullable=False),
+    same_dealer("staff_id", "staff"),
+    Index(None, "dealer_id", "name", "id"),
+)

@@ -1,0 +1,116 @@
+"""Tables of owners: who is ready to replace a car, why, by which model, and where they stand in the lists.
+
+Shapes of the JSON columns:
+
+``readiness.reasons``
+    the reasons whose points add up to ``score``, exactly, the largest first:
+    ``[{"key": "months_to_contract_end", "points": 21, "words": "The lease ends in 4 months",
+    "value": 4.2, "unit": "months", "change": "A new contract or an extension would take these points away",
+    "evidence": {"contracts": [3], "readings": [{"stream", "seq"}], "service_records": [17], "items": [],
+    "faults": []}}]``. ``key`` is a column of `signals.readiness.features`, two of them joined by ``+`` for a
+    pair, or ``base``; ``value`` is null where it is not known; lists of the evidence that are empty may lack.
+``readiness_models.document``
+    what `signals.readiness.model.Scorecard.to_document` makes.
+``readiness_models.metrics``
+    ``{"n", "events", "auc": [value, low, high], "lift_10": [...], "brier": [...], "baselines": {"lease_end":
+    {"lift_10": [...]}, ...}, "calibration": [{"p", "observed", "n"}]}``; keys that do not apply are missing.
+``owner_signals.value``
+    ``{"currency", "ledger": {"sale": 3150000, "service": 214000}, "expected": [p10, p50, p90],
+    "until_on": "2031-11-20"}``, money in minor units; ``{}`` where nothing is known.
+``owner_signals.subscription``
+    ``[{"plan", "allowance_m", "expected_m", "over_m", "price_per_month", "against_now_per_month"}]``, the
+    cheapest first; empty where no plans are known.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Date,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    UniqueConstraint,
+)
+
+from milepost_server.store.schema.columns import dealer_column, metadata, one_of, same_dealer
+from milepost_server.store.schema.words import DueState, Fitted, Urgency
+from milepost_server.store.types import BigId, Json, UtcDateTime
+
+readiness = Table(  # of each vehicle that an owner has on the day
+    "readiness",
+    metadata,
+    dealer_column(),
+    Column("owner_id", BigId, nullable=False),
+    Column("vehicle_id", BigId, nullable=False),
+    Column("as_of", Date, nullable=False),
+    Column("score", Integer, nullable=False),  # 0 to 100
+    Column("p_90d", Double, nullable=False),  # calibrated probability that it is replaced by then
+    Column("p_180d", Double, nullable=False),
+    Column("reasons", Json, nullable=False),
+    Column("model_version", String(64), nullable=False),
+    Column("is_prior", Boolean, nullable=False),  # points from published figures, not learned
+    Column("config_version", String(64), nullable=False),
+    Column("derived_at", UtcDateTime, nullable=False),
+    PrimaryKeyConstraint("owner_id", "vehicle_id", "as_of"),
+    same_dealer("owner_id", "owners"),
+    same_dealer("vehicle_id", "vehicles"),
+    Index(None, "dealer_id", "as_of", "score"),
+    Index(None, "vehicle_id", "as_of"),
+)
+
+readiness_models = Table(
+    "readiness_models",
+    metadata,
+    Column("id", BigId, primary_key=True),
+    Column("dealer_id", BigId, ForeignKey("dealers.id")),  # null: fitted on all dealers together
+    Column("version", String(64), nullable=False),
+    Column("document", Json, nullable=False),
+    Column("fitted", String(16), nullable=False),
+    Column("fitted_on", Date, nullable=False),  # outcomes up to here were looked at
+    Column("in_force_on", Date, nullable=False),  # the first day that it scores
+    Column("metrics", Json, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    one_of("fitted", Fitted),
+    UniqueConstraint("dealer_id", "version"),
+    Index(None, "dealer_id", "in_force_on"),
+)
+
+owner_signals = Table(  # an owner's vehicles of the day taken together, and the keys of the two lists
+    "owner_signals",
+    metadata,
+    dealer_column(),
+    Column("owner_id", BigId, nullable=False),
+    Column("as_of", Date, nullable=False),
+    Column("vehicles", Integer, nullable=False),
+    # For the service list: the item, or the fault, that needs attention first.
+    Column("service_vehicle_id", BigId),
+    Column("service_item", String(64)),  # null where a fault comes before every item
+    Column("service_fault", String(16)),
+    Column("service_state", String(16), nullable=False),
+    Column("service_urgency", String(2)),  # of the worst active fault
+    Column("service_key", Double, nullable=False),  # the list is in rising order of it
+    # For the sales list: the vehicle that is likeliest to be replaced; null where none could be scored.
+    Column("sales_vehicle_id", BigId),
+    Column("score", Integer),
+    Column("p_90d", Double),  # that any of the owner's vehicles is replaced by then
+    Column("p_180d", Double),
+    Column("sales_key", Double, nullable=False),  # the list is in rising order of it
+    Column("value", Json, nullable=False),
+    Column("subscription", Json, nullable=False),
+    Column("config_version", String(64), nullable=False),
+    Column("derived_at", UtcDateTime, nullable=False),
+    PrimaryKeyConstraint("owner_id", "as_of"),
+    one_of("service_state", DueState),
+    one_of("service_urgency", Urgency),
+    same_dealer("owner_id", "owners"),
+    same_dealer("service_vehicle_id", "vehicles"),
+    same_dealer("sales_vehicle_id", "vehicles", "fk_owner_signals_sales_vehicle_id_vehicles"),
+    Index(None, "dealer_id", "as_of", "service_key"),
+    Index(None, "dealer_id", "as_of", "sales_key"),
+)
