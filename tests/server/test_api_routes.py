@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 import pytest
 
-from milepost_server.store import devices, owners, ownerships, quarantine, service_records, vehicles
+from milepost_server.store import (
+    contracts,
+    dealer_schedules,
+    devices,
+    owners,
+    ownerships,
+    quarantine,
+    readiness_models,
+    readings,
+    service_records,
+    streams,
+    vehicles,
+)
+from milepost_server.store.contracts import ContractRow
 from milepost_server.store.quarantine import HeldPayload
-from milepost_server.store.schema import Powertrain, Role
+from milepost_server.store.schema import ContractKind, Fitted, Powertrain, Role
 from support import showroom
 from support.api_errors import is_error
 from support.routes import Route, all_routes
@@ -31,11 +45,25 @@ BODIES = {
 
 
 # Nothing that one could send to these is a mistake.
-TAKES_NOTHING = ("/openapi.json", "/sessions", "/sessions/current", "/status")
+TAKES_NOTHING = ("/openapi.json", "/sessions", "/sessions/current", "/status", "/schedules")
+# What is right to send to routes that name a row, where it has to be something.
+RIGHT: dict[str, dict[str, object]] = {
+    "POST /api/v1/vehicles/{vehicle_id}/items/{item}/actions": {"action": "acknowledged"},
+    "PUT /api/v1/vehicles/{vehicle_id}/readings/{stream_id}/{seq}/overrule": {"keep": False},
+    "PUT /api/v1/contracts/{contract_id}": {
+        "vehicle_id": 1,
+        "kind": "lease",
+        "start_on": "2024-01-01",
+        "end_on": "2027-01-01",
+    },
+}
+# Their names are the dealer's own: what another dealer calls so is neither seen nor changed.
+NAMED_BY_THE_DEALER = ("/api/v1/schedules/{schedule_name}",)
 
 
 def numbers(route: Route, value: object = 1) -> dict[str, object]:
-    return {name: "engine-oil" if name == "item" else value for name in route.parameters}
+    words = {"item": "engine-oil", "schedule_name": "ours", "model_version": "v"}
+    return {name: words.get(name, value) for name in route.parameters}
 
 
 async def call(client: httpx.AsyncClient, route: Route, path: str, **more: object) -> httpx.Response:
@@ -72,7 +100,7 @@ async def test_every_mistake_in_the_api_has_the_one_shape(site: Site, page: http
         tries = [await call(page, route, f"{path}?after=-1&limit=0&as_of=soon&state=odd")]
         if route.parameters:
             tries.append(await call(page, route, path))
-        if route.method == "POST":
+        if route.method in ("POST", "PUT"):
             tries.append(await call(page, route, path, json={"nonsense": True}))
             tries.append(
                 await call(page, route, path, content=b"{", headers={"content-type": "application/json"})
@@ -101,6 +129,42 @@ async def test_errors_of_the_framework_have_the_shape_too(
     assert answer.status_code == status
     assert is_error(answer.json())
     assert answer.json()["error"]["code"] == code
+
+
+SCHEDULE = """
+schema = 1
+powertrain = "combustion"
+title = "Schedule of the South"
+[[item]]
+key = "engine-oil"
+title = "Engine oil"
+[[item.interval]]
+time_months = 24
+source = "What the South believes in."
+"""
+
+
+def lease_of(vehicle_id: int) -> dict[str, object]:
+    empty = dict.fromkeys(field.name for field in fields(ContractRow) if field.name != "id")
+    term = {"start_on": showroom.TODAY.replace(year=2025), "end_on": showroom.TODAY.replace(year=2028)}
+    known = {"vehicle_id": vehicle_id, "kind": ContractKind.LEASE, "currency": "EUR", "source": "api"}
+    return {**empty, **term, **known}
+
+
+def odometer_of(dealer_id: int, vehicle_id: int, stream_id: int) -> dict[str, object]:
+    return {
+        "dealer_id": dealer_id,
+        "stream_id": stream_id,
+        "seq": 1,
+        "vehicle_id": vehicle_id,
+        "signal": showroom.ODOMETER,
+        "time_ms": int(showroom.NOW.timestamp() * 1000),
+        "trust": "synced",
+        "time_plausible": True,
+        "received_at": showroom.NOW,
+        "value_num": 1_000_000.0,
+        "value_text": None,
+    }
 
 
 async def other_dealer(site: Site) -> dict[str, object]:
@@ -149,6 +213,25 @@ async def other_dealer(site: Site) -> dict[str, object]:
             source="workshop",
             now=showroom.NOW,
         )
+        contract = await contracts.add(connection, dealer_id, lease_of(vehicle.id), now=showroom.NOW)
+        await dealer_schedules.put(
+            connection, dealer_id, name="plan", text=SCHEDULE, staff_id=None, now=showroom.NOW
+        )
+        await readiness_models.add(
+            connection,
+            dealer_id,
+            version="south-1",
+            document={},
+            fitted=Fitted.LEARNED,
+            fitted_on=showroom.TODAY,
+            in_force_on=showroom.TODAY,
+            metrics={},
+            now=showroom.NOW,
+        )
+        stream = (await streams.lock(connection, [(dealer_id, "south-1", "f" * 16)], now=showroom.NOW))[
+            "south-1", "f" * 16
+        ]
+        await readings.add(connection, [odometer_of(dealer_id, vehicle.id, stream.id)])
         held = HeldPayload(
             dealer_id, "south-1", "milepost/v1/south-1/up", b"south", "body", "no", showroom.NOW
         )
@@ -161,6 +244,11 @@ async def other_dealer(site: Site) -> dict[str, object]:
         "item": "engine-oil",
         "device_id": "south-1",
         "quarantine_id": max(row.id for row in found),
+        "contract_id": contract.id,
+        "schedule_name": "plan",
+        "model_version": "south-1",
+        "stream_id": stream.id,
+        "seq": 1,
     }
 
 
@@ -171,6 +259,10 @@ async def test_what_belongs_to_another_dealer_is_not_there(site: Site, page: htt
             if not route.parameters:
                 continue
             form = {"data": {"action": "discard"}} if route.path == "/quarantine/{quarantine_id}" else {}
+            if f"{route.method} {route.path}" in RIGHT:
+                form = {"json": RIGHT[f"{route.method} {route.path}"]}
+            if route.method == "PUT" and route.path in NAMED_BY_THE_DEALER:
+                continue
             path = route.filled(theirs)
             answer = await call(page, route, path, **form)
             assert answer.status_code == 404, (route, answer.status_code)
@@ -205,6 +297,21 @@ async def test_rows_of_another_dealer_cannot_be_referred_to(site: Site, page: ht
             {"device_id": "car-0001-0", "vehicle_id": theirs["vehicle_id"], "start_at": moment},
         ),
         ("service-records", {"vehicle_id": theirs["vehicle_id"], "item": "engine-oil", "done_on": day}),
+        (
+            "contracts",
+            {"vehicle_id": theirs["vehicle_id"], "kind": "lease", "start_on": day, "end_on": "2028-01-01"},
+        ),
+        ("outcomes", {"owner_id": theirs["owner_id"], "kind": "sale", "happened_on": day, "sender_id": "1"}),
+        (
+            "outcomes",
+            {
+                "owner_id": 1,
+                "vehicle_id": theirs["vehicle_id"],
+                "kind": "sale",
+                "happened_on": day,
+                "sender_id": "1",
+            },
+        ),
     ):
         answer = await page.post(f"/api/v1/{path}", json=body)
         assert answer.status_code == 404, (path, body, answer.text)

@@ -65,6 +65,9 @@ class VehicleAnswer(Answer):
     model_year: int
     powertrain: Powertrain
     first_registered_on: dt.date | None
+    engine: str | None
+    duty: str | None
+    list_price: int | None
 
 
 class OwnershipAnswer(Answer):

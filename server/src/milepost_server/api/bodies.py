@@ -19,11 +19,15 @@ from pydantic import (
 
 from milepost_protocol.errors import ProtocolError
 from milepost_protocol.identity import check_device_id, check_vin
-from milepost_server.store.schema import Powertrain
+from milepost_server.store.schema import ContractKind, ItemActionKind, OutcomeKind, Powertrain
 
 BULK_ITEMS_MAX = 500
 ODOMETER_M_MAX = 4_294_967_295
 ID_MAX = 2**63 - 1
+SEQ_MAX = 2**63 - 1
+MONEY_MAX = 10**12  # minor units: ten billions of the currency
+SCHEDULE_CHARS_MAX = 200_000
+NOTE_CHARS_MAX = 500
 # Wide enough for every car and its future, and far from where calendars and time zones overflow.
 DAY_MIN = dt.date(1950, 1, 1)
 DAY_MAX = dt.date(2199, 12, 31)
@@ -75,6 +79,13 @@ Name = Annotated[str, Field(min_length=1, max_length=200)]
 Word = Annotated[str, Field(min_length=1, max_length=64)]
 
 
+Metres = Annotated[int, Field(ge=0, le=ODOMETER_M_MAX)]
+Money = Annotated[int, Field(ge=0, le=MONEY_MAX)]
+Currency = Annotated[str, Field(pattern="^[A-Z]{3}$", examples=["EUR"])]
+SenderId = Annotated[str, Field(min_length=1, max_length=64)]
+Source = Annotated[str, Field(min_length=1, max_length=32)]
+
+
 class Body(BaseModel):
     """A typo in a field's name is an error, not a silence."""
 
@@ -109,6 +120,9 @@ class VehicleBody(Body):
     powertrain: Powertrain
     plate: Annotated[str | None, Field(max_length=16)] = None
     first_registered_on: Day | None = None
+    engine: Word | None = None
+    duty: Annotated[str | None, Field(min_length=1, max_length=32)] = None
+    list_price: Money | None = None
 
 
 class OwnershipBody(Body):
@@ -142,3 +156,68 @@ class ServiceRecordBody(Body):
     done_on: Day
     odometer_m: Annotated[int | None, Field(ge=0, le=ODOMETER_M_MAX)] = None
     source: Annotated[str, Field(min_length=1, max_length=32)] = "api"
+
+
+class ContractBody(Body):
+    """A contract; money in minor units (cents). Sent again with the same ``sender_id``, it is the same one.
+
+    A lease or a subscription pays for ``allowance_m`` over its whole term. A warranty ends at ``end_on`` or
+    at ``end_odometer_m``, whichever comes first. ``end_on`` is the first day on which it is over.
+    """
+
+    vehicle_id: Id
+    kind: ContractKind
+    start_on: Day
+    end_on: Day | None = None
+    owner_id: Id | None = None
+    start_odometer_m: Metres | None = None
+    allowance_m: Metres | None = None
+    end_odometer_m: Metres | None = None
+    excess_fee_per_km: Annotated[float | None, Field(ge=0, le=MONEY_MAX, allow_inf_nan=False)] = None
+    list_price: Money | None = None
+    principal: Money | None = None
+    payment_per_month: Money | None = None
+    annual_interest: Annotated[float | None, Field(ge=0, le=1, allow_inf_nan=False)] = None
+    balloon: Money | None = None
+    currency: Currency | None = None
+    sender_id: SenderId | None = None
+    source: Source = "api"
+
+
+class OutcomeBody(Body):
+    """What an owner did; it may arrive late. Sent again with the same ``sender_id``, it is the same one."""
+
+    owner_id: Id
+    kind: OutcomeKind
+    happened_on: Day
+    sender_id: SenderId
+    vehicle_id: Id | None = None
+    amount: Money | None = None
+    currency: Currency | None = None
+    source: Source = "api"
+
+
+class ItemActionBody(Body):
+    """What somebody did about an item.
+
+    ``booked`` names the day of the appointment in ``for_on``, ``done`` may name the day of the work there;
+    ``snoozed`` names in ``until_on`` the day on which the item comes back.
+    """
+
+    action: ItemActionKind
+    for_on: Day | None = None
+    until_on: Day | None = None
+    note: Annotated[str, Field(max_length=NOTE_CHARS_MAX)] = ""
+
+
+class OverruleBody(Body):
+    """Whether a reading of the odometer counts, whatever cleaning makes of it."""
+
+    keep: bool
+    note: Annotated[str, Field(max_length=NOTE_CHARS_MAX)] = ""
+
+
+class ScheduleBody(Body):
+    """A schedule of service items, as TOML."""
+
+    text: Annotated[str, Field(min_length=1, max_length=SCHEDULE_CHARS_MAX)]

@@ -12,7 +12,7 @@ from milepost_server.api.errors import InvalidError
 from milepost_server.api.lists import PAGE_ITEMS, After, Limit, page_of, store_all
 from milepost_server.api.services import Parts, Registrar, Viewer
 from milepost_server.errors import ConflictError, NotFoundError
-from milepost_server.store import owners, ownerships, vehicles
+from milepost_server.store import dirty, owners, ownerships, vehicles
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -51,7 +51,10 @@ async def add_ownerships(
     """Say whose car it is from when; it ends the one before. Sending the same again is harmless."""
 
     async def add(ownership: OwnershipBody) -> OwnershipAnswer:
-        return await _add_ownership(connection, who.dealer_id, ownership)
+        answer = await _add_ownership(connection, who.dealer_id, ownership)
+        # What it says of its owner is said of another one now.
+        await dirty.mark(connection, [(who.dealer_id, ownership.vehicle_id)], now=parts.now())
+        return answer
 
     async with parts.store.write() as connection:
         return await store_all(body, add)

@@ -6,7 +6,20 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, Request
 
-from milepost_server.api import conditions, devices, owners, quarantine, sessions, status, vehicles
+from milepost_server.api import (
+    conditions,
+    deals,
+    devices,
+    health,
+    items,
+    owners,
+    quarantine,
+    readiness,
+    schedules,
+    sessions,
+    status,
+    vehicles,
+)
 from milepost_server.api.services import principal
 
 PREFIX = "/api/v1"
@@ -17,7 +30,8 @@ def api_router() -> APIRouter:
     router = APIRouter(prefix=PREFIX)
     router.include_router(sessions.open_router)
     closed = APIRouter(dependencies=[Depends(principal)])
-    for part in (sessions, owners, vehicles, devices, conditions, status, quarantine):
+    parts = (sessions, owners, vehicles, devices, conditions, health, items, schedules, deals, readiness)
+    for part in (*parts, status, quarantine):
         closed.include_router(part.router)
     closed.add_api_route("/openapi.json", _openapi, include_in_schema=False)
     router.include_router(closed)

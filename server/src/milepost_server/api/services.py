@@ -85,4 +85,8 @@ def allowed(action: Action) -> Callable[[Principal], Principal]:
 Viewer = Annotated[Principal, Depends(allowed(Action.SEE_OWNERS))]
 Registrar = Annotated[Principal, Depends(allowed(Action.REGISTER))]
 Recorder = Annotated[Principal, Depends(allowed(Action.RECORD_SERVICE))]
+Handler = Annotated[Principal, Depends(allowed(Action.HANDLE_ITEMS))]
+Planner = Annotated[Principal, Depends(allowed(Action.SET_SCHEDULES))]
+Forecaster = Annotated[Principal, Depends(allowed(Action.SEE_READINESS))]
+Closer = Annotated[Principal, Depends(allowed(Action.RECORD_DEALS))]
 Warden = Annotated[Principal, Depends(allowed(Action.HANDLE_QUARANTINE))]

@@ -15,14 +15,26 @@ class Action(enum.StrEnum):
     SEE_OWNERS = "see owners"
     REGISTER = "register owners, vehicles and devices"
     RECORD_SERVICE = "record a service"
+    HANDLE_ITEMS = "say what becomes of an item that is due, or whether a reading counts"
+    SET_SCHEDULES = "set service schedules"
+    SEE_READINESS = "see who is ready to replace a car"
+    RECORD_DEALS = "record contracts and outcomes"
     HANDLE_QUARANTINE = "handle the quarantine"
 
 
 ROLE_MAY = MappingProxyType(
     {
-        Role.SERVICE: frozenset({Action.SEE_OWNERS, Action.RECORD_SERVICE, Action.HANDLE_QUARANTINE}),
-        Role.SALES: frozenset({Action.SEE_OWNERS}),
-        Role.MARKETING: frozenset({Action.SEE_OWNERS}),
+        Role.SERVICE: frozenset(
+            {
+                Action.SEE_OWNERS,
+                Action.RECORD_SERVICE,
+                Action.HANDLE_ITEMS,
+                Action.SET_SCHEDULES,
+                Action.HANDLE_QUARANTINE,
+            }
+        ),
+        Role.SALES: frozenset({Action.SEE_OWNERS, Action.SEE_READINESS, Action.RECORD_DEALS}),
+        Role.MARKETING: frozenset({Action.SEE_OWNERS, Action.SEE_READINESS}),
         Role.MANAGER: frozenset(Action),
     }
 )

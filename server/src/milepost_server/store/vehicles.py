@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class VehicleRow:
-    """One car that a dealer knows."""
+    """One car that a dealer knows; ``list_price`` when it was new, minor units of the dealer's currency."""
 
     id: int
     vin: str
@@ -28,6 +28,9 @@ class VehicleRow:
     model_year: int
     powertrain: Powertrain
     first_registered_on: dt.date | None
+    engine: str | None
+    duty: str | None
+    list_price: int | None
 
 
 _COLUMNS = (
@@ -39,12 +42,15 @@ _COLUMNS = (
     vehicles.c.model_year,
     vehicles.c.powertrain,
     vehicles.c.first_registered_on,
+    vehicles.c.engine,
+    vehicles.c.duty,
+    vehicles.c.list_price,
 )
 
 
 def _vehicle(row: Sequence[Any]) -> VehicleRow:
-    key, vin, plate, make, model, model_year, powertrain, registered = row
-    return VehicleRow(key, vin, plate, make, model, model_year, Powertrain(powertrain), registered)
+    key, vin, plate, make, model, model_year, powertrain, *rest = row
+    return VehicleRow(key, vin, plate, make, model, model_year, Powertrain(powertrain), *rest)
 
 
 async def one(connection: AsyncConnection, dealer_id: int, vehicle_id: int) -> VehicleRow | None:
@@ -86,16 +92,22 @@ async def put(
     powertrain: Powertrain,
     first_registered_on: dt.date | None,
     now: dt.datetime,
+    engine: str | None = None,
+    duty: str | None = None,
+    list_price: int | None = None,
 ) -> VehicleRow:
     """Add a vehicle, or bring the one with the same VIN up to date. ``vin`` has been checked."""
     known = await by_vin(connection, dealer_id, vin)
-    values = {
+    values: dict[str, Any] = {
         "plate": plate,
         "make": make,
         "model": model,
         "model_year": model_year,
         "powertrain": powertrain.value,
         "first_registered_on": first_registered_on,
+        "engine": engine,
+        "duty": duty,
+        "list_price": list_price,
     }
     if known is None:
         result = await connection.execute(
@@ -109,4 +121,4 @@ async def put(
         await connection.execute(
             update(vehicles).where(vehicles.c.dealer_id == dealer_id, vehicles.c.id == key).values(**values)
         )
-    return VehicleRow(key, vin, plate, make, model, model_year, powertrain, first_registered_on)
+    return VehicleRow(id=key, vin=vin, **{**values, "powertrain": powertrain})

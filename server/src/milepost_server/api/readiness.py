@@ -1,0 +1,143 @@
+"""Who is ready to replace a car, why, by which model, and how well the foretold intervals held."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path
+from pydantic import BaseModel
+
+from milepost_server.api.answers import Answer, Items
+from milepost_server.api.bodies import Day, PathId
+from milepost_server.api.lists import PAGE_ITEMS, After, Limit, page_of
+from milepost_server.api.services import Forecaster, Parts, Viewer
+from milepost_server.errors import NotFoundError
+from milepost_server.store import calibrations, owners, readiness, readiness_models
+from milepost_server.store.schema import DueState, Fitted, Urgency
+
+router = APIRouter(tags=["readiness"])
+Version = Annotated[str, Path(min_length=1, max_length=64)]
+
+
+class VehicleReadinessAnswer(Answer):
+    """How ready an owner is to replace one vehicle; the points of the reasons add up to the score."""
+
+    vehicle_id: int
+    as_of: dt.date
+    score: int
+    p_90d: float
+    p_180d: float
+    reasons: list[dict[str, Any]]
+    model_version: str
+    is_prior: bool
+    config_version: str
+    derived_at: dt.datetime
+
+
+class OwnerSignalsAnswer(Answer):
+    """The owner's vehicles taken together; money in minor units."""
+
+    as_of: dt.date
+    vehicles: int
+    service_vehicle_id: int | None
+    service_item: str | None
+    service_fault: str | None
+    service_state: DueState
+    service_urgency: Urgency | None
+    sales_vehicle_id: int | None
+    score: int | None
+    p_90d: float | None
+    p_180d: float | None
+    value: dict[str, Any]
+    subscription: list[dict[str, Any]]
+
+
+class OwnerReadinessAnswer(BaseModel):
+    """The readiness of one owner on one day; ``signals`` is null before the first derivation."""
+
+    owner_id: int
+    as_of: dt.date
+    signals: OwnerSignalsAnswer | None
+    vehicles: list[VehicleReadinessAnswer]
+
+
+class ModelAnswer(Answer):
+    """One readiness model, without its points; ``dealer_id`` null: fitted on all dealers together."""
+
+    id: int
+    dealer_id: int | None
+    version: str
+    fitted: Fitted
+    fitted_on: dt.date
+    in_force_on: dt.date
+    metrics: dict[str, Any]
+    created_at: dt.datetime
+
+
+class ModelDocumentAnswer(ModelAnswer):
+    """One readiness model with its points."""
+
+    document: dict[str, Any]
+
+
+class CalibrationAnswer(Answer):
+    """How often past intervals of due dates held, by how far ahead they were told."""
+
+    as_of: dt.date
+    coverage: list[dict[str, Any]]
+    config_version: str
+    derived_at: dt.datetime
+
+
+class CalibrationOrNone(BaseModel):
+    """Null before the first full derivation."""
+
+    calibration: CalibrationAnswer | None
+
+
+@router.get("/owners/{owner_id}/readiness")
+async def owner_readiness(
+    owner_id: PathId, who: Forecaster, parts: Parts, as_of: Day | None = None
+) -> OwnerReadinessAnswer:
+    """How ready an owner is to replace a car, with the reasons and what they rest on."""
+    day = as_of or parts.today(who)
+    async with parts.store.read() as connection:
+        if await owners.one(connection, who.dealer_id, owner_id) is None:
+            raise NotFoundError("owner", owner_id)
+        rows = await readiness.of_owner(connection, who.dealer_id, owner_id, day)
+        signals = await readiness.signals_of(connection, who.dealer_id, owner_id, day)
+    return OwnerReadinessAnswer(
+        owner_id=owner_id,
+        as_of=day,
+        signals=None if signals is None else OwnerSignalsAnswer.model_validate(signals),
+        vehicles=[VehicleReadinessAnswer.model_validate(row) for row in rows],
+    )
+
+
+@router.get("/readiness-models")
+async def list_models(
+    who: Forecaster, parts: Parts, after: After = 0, limit: Limit = PAGE_ITEMS
+) -> Items[ModelAnswer]:
+    """The models that may score the dealer's owners, by id, a page at a time."""
+    async with parts.store.read() as connection:
+        rows = await readiness_models.page(connection, who.dealer_id, after_id=after, limit=limit)
+    return page_of([ModelAnswer.model_validate(row) for row in rows], limit, lambda row: row.id)
+
+
+@router.get("/readiness-models/{model_version}")
+async def one_model(model_version: Version, who: Forecaster, parts: Parts) -> ModelDocumentAnswer:
+    """One model with its points."""
+    async with parts.store.read() as connection:
+        row = await readiness_models.one(connection, who.dealer_id, model_version)
+    if row is None:
+        raise NotFoundError("readiness model", model_version)
+    return ModelDocumentAnswer.model_validate(row)
+
+
+@router.get("/calibration")
+async def calibration(who: Viewer, parts: Parts, as_of: Day | None = None) -> CalibrationOrNone:
+    """How often the dealer's past intervals held, as measured up to a day."""
+    async with parts.store.read() as connection:
+        row = await calibrations.newest(connection, who.dealer_id, as_of or parts.today(who))
+    return CalibrationOrNone(calibration=None if row is None else CalibrationAnswer.model_validate(row))

@@ -1,0 +1,82 @@
+"""Schedules of service items: those that the dealer puts before the ones that come with the product."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+
+from milepost_server.api.answers import Answer, Items
+from milepost_server.api.bodies import ScheduleBody
+from milepost_server.api.errors import InvalidError
+from milepost_server.api.services import Parts, Planner, Services, Viewer
+from milepost_server.errors import NotFoundError
+from milepost_server.people.sessions import Principal
+from milepost_server.signals.errors import ScheduleError
+from milepost_server.signals.items import parse_schedule
+from milepost_server.store import dealer_schedules
+
+router = APIRouter(tags=["schedules"])
+ScheduleName = Annotated[str, Path(pattern="^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
+
+
+class ScheduleAnswer(Answer):
+    """A schedule that holds, and who set it; null: at the command line."""
+
+    name: str
+    text: str
+    version: str
+    staff_name: str | None
+    at: dt.datetime
+
+
+@router.get("/schedules")
+async def list_schedules(who: Viewer, parts: Parts) -> Items[ScheduleAnswer]:
+    """The dealer's own schedules that hold, by name."""
+    async with parts.store.read() as connection:
+        rows = await dealer_schedules.current(connection, who.dealer_id)
+    return Items(items=[ScheduleAnswer.model_validate(row) for row in rows])
+
+
+@router.get("/schedules/{schedule_name}")
+async def one_schedule(schedule_name: ScheduleName, who: Viewer, parts: Parts) -> ScheduleAnswer:
+    """The dealer's own schedule of that name."""
+    async with parts.store.read() as connection:
+        for row in await dealer_schedules.current(connection, who.dealer_id):
+            if row.name == schedule_name:
+                return ScheduleAnswer.model_validate(row)
+    raise NotFoundError("schedule", schedule_name)
+
+
+@router.put("/schedules/{schedule_name}", status_code=204)
+async def set_schedule(schedule_name: ScheduleName, body: ScheduleBody, who: Planner, parts: Parts) -> None:
+    """Set a schedule; all of the dealer's vehicles are derived anew with it in minutes."""
+    await put_schedule(parts, who, schedule_name, body.text)
+
+
+@router.delete("/schedules/{schedule_name}", status_code=204)
+async def reset_schedule(schedule_name: ScheduleName, who: Planner, parts: Parts) -> None:
+    """Take a schedule back: the ones that come with the product hold again."""
+    await put_schedule(parts, who, schedule_name, None)
+
+
+async def put_schedule(parts: Services, who: Principal, name: str, text: str | None) -> None:
+    """Set the dealer's schedule of that name, or (None) take it back.
+
+    Raises:
+        InvalidError: the text is no schedule; the message says which item and field.
+        NotFoundError: there is none to take back.
+    """
+    if text is not None:
+        try:
+            parse_schedule(text, name)
+        except ScheduleError as error:
+            raise InvalidError(str(error), field="text") from error
+    async with parts.store.write() as connection:
+        known = await dealer_schedules.current(connection, who.dealer_id)
+        if text is None and name not in {row.name for row in known}:
+            raise NotFoundError("schedule", name)
+        await dealer_schedules.put(
+            connection, who.dealer_id, name=name, text=text, staff_id=who.staff_id, now=parts.now()
+        )

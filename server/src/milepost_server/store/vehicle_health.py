@@ -1,0 +1,112 @@
+"""Queries on what was derived of a vehicle's faults, its 12 V battery and its traction pack.
+
+As of a day; a vehicle that was not derived for that very day has the newest results before it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, select
+
+from milepost_server.store.schema import HealthState, Urgency, vehicle_faults, vehicle_health
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Sequence
+
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+
+@dataclass(frozen=True, slots=True)
+class FaultRow:
+    """One trouble code of a vehicle as it stood on ``as_of``.
+
+    ``recurrences``: how often it came back after it had been cleared. ``evidence`` as in
+    `store.condition.DueRow`.
+    """
+
+    as_of: dt.date
+    code: str
+    title: str
+    system: str
+    status: str
+    urgency: Urgency
+    reason: str
+    first_seen_at: dt.datetime | None
+    last_seen_at: dt.datetime | None
+    recurrences: int
+    cleared_before_visit: bool
+    evidence: dict[str, list[dict[str, Any]]]
+    config_version: str
+    derived_at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class HealthRow:
+    """12 V battery and traction pack on ``as_of``; None where not known, or not there.
+
+    The dates are those on which the value is down to its limit.
+    """
+
+    as_of: dt.date
+    battery_state: HealthState
+    battery_rest_v: float | None
+    battery_cranking_v: float | None
+    battery_fall_v_per_year: float | None
+    battery_limit_v: float | None
+    battery_basis: str | None
+    battery_p10_on: dt.date | None
+    battery_p50_on: dt.date | None
+    battery_p90_on: dt.date | None
+    pack_state: HealthState
+    pack_health: float | None
+    pack_fall_per_year: float | None
+    pack_limit: float | None
+    pack_warranty_ends_on: dt.date | None
+    pack_p_in_warranty: float | None
+    pack_p10_on: dt.date | None
+    pack_p50_on: dt.date | None
+    pack_p90_on: dt.date | None
+    evidence: dict[str, list[dict[str, Any]]]
+    config_version: str
+    derived_at: dt.datetime
+
+
+async def of_vehicle(
+    connection: AsyncConnection, dealer_id: int, vehicle_id: int, as_of: dt.date
+) -> HealthRow | None:
+    """The vehicle's batteries by its newest derivation up to that day, None before its first one."""
+    c = vehicle_health.c
+    query = (
+        select(*(c[field.name] for field in fields(HealthRow)))
+        .where(c.dealer_id == dealer_id, c.vehicle_id == vehicle_id, c.as_of <= as_of)
+        .order_by(c.as_of.desc())
+        .limit(1)
+    )
+    row = (await connection.execute(query)).mappings().one_or_none()
+    if row is None:
+        return None
+    states = {name: HealthState(row[name]) for name in ("battery_state", "pack_state")}
+    return HealthRow(**{**row, **states})
+
+
+async def faults_of(
+    connection: AsyncConnection, dealer_id: int, vehicle_id: int, as_of: dt.date
+) -> Sequence[FaultRow]:
+    """The vehicle's faults by its newest derivation up to that day, the most urgent first."""
+    c, health = vehicle_faults.c, vehicle_health.c
+    # A vehicle without faults has no rows of them: when it was derived, its health tells.
+    derived_for = (
+        select(func.max(health.as_of))
+        .where(health.dealer_id == dealer_id, health.vehicle_id == vehicle_id, health.as_of <= as_of)
+        .scalar_subquery()
+    )
+    query = (
+        select(*(c[field.name] for field in fields(FaultRow)))
+        .where(c.dealer_id == dealer_id, c.vehicle_id == vehicle_id, c.as_of == derived_for)
+        .order_by(c.urgency, c.code)
+    )
+    rows = (await connection.execute(query)).mappings()
+    return [FaultRow(**{**row, "urgency": Urgency(row["urgency"])}) for row in rows]
