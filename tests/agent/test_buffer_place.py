@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 
-from milepost_agent.buffer.files import POSIX
+from milepost_agent.buffer import place
+from milepost_agent.buffer.files import POSIX, PosixFiles
+from milepost_agent.buffer.place import TRY_EACH
 from milepost_agent.buffer.salvage import corrupt_files
-from milepost_agent.errors import StoreDamagedError, StoreIoError
+from milepost_agent.errors import StoreDamagedError, StoreFullError, StoreIoError
 from support.stores import DTC, Entropy, all_batches, commit, crash_image, open_store, readings
 
 if TYPE_CHECKING:
@@ -124,3 +128,88 @@ def test_the_other_file_is_kept(tmp_path: Path) -> None:
         commit(store, readings(1, DTC))
     store.close()
     assert [file.read_bytes() for file in corrupt_files(POSIX, path)] == [b"\xa5" * 8192]
+
+
+@dataclass
+class RefusingFiles(PosixFiles):
+    """A disk on which no new file can be made, or be moved to its place, while ``refuses`` names that."""
+
+    refuses: str = ""
+    error: int = errno.EIO
+    refusals: int = 0
+
+    def make(self, path: Path) -> None:
+        self._check("make", path)
+        super().make(path)
+
+    def rename(self, path: Path, to: Path) -> None:
+        self._check("rename", path)
+        super().rename(path, to)
+
+    def sync_folder(self, path: Path) -> None:
+        self._check("sync_folder", path)
+        super().sync_folder(path)
+
+    def _check(self, call: str, path: Path) -> None:
+        if call == self.refuses:
+            self.refusals += 1
+            raise OSError(self.error, "refused", str(path))
+
+
+@pytest.mark.parametrize("refused", ["make", "rename", "sync_folder"])
+@pytest.mark.parametrize("error", [errno.EIO, errno.ENOSPC])
+def test_while_it_cannot_be_put_back_it_stays_open_with_all_that_it_holds(
+    tmp_path: Path, refused: str, error: int
+) -> None:
+    path = tmp_path / "buffer.db"
+    files = RefusingFiles()
+    store = open_store(path, files=files)
+    epoch = store.current.epoch
+    commit(store, readings(100, DTC))
+    replace_by_garbage(path)
+    files.refuses, files.error = refused, error
+    for _ in range(4 * TRY_EACH):
+        with pytest.raises(StoreFullError, match="cannot be put back yet"):
+            commit(store, readings(100, DTC, start=100))
+    with pytest.raises(StoreFullError, match="cannot be put back yet"):
+        store.receive(epoch, 50)
+    assert store.facts().stored_seq == 100
+    assert files.refusals < 4 + TRY_EACH, "a full copy for each commit would wear the flash"
+    files.refuses = ""
+    for _ in range(TRY_EACH - 2):
+        with pytest.raises(StoreFullError):
+            commit(store, readings(100, DTC, start=100))
+    with pytest.raises(StoreIoError, match="is put back"):
+        commit(store, readings(100, DTC, start=100))
+    store.close()
+    assert [file.read_bytes() for file in corrupt_files(POSIX, path)] == [b"\xa5" * 8192]
+    again = open_store(path)
+    assert commit(again, readings(100, DTC, start=100)) == 200
+    samples = [row for batch in all_batches(again, epoch) for row in batch.samples()]
+    assert [row.value for row in samples] == [f"P{n:04d} pending" for n in range(200)]
+    again.close()
+
+
+def test_a_file_that_can_never_be_put_back_is_given_up_and_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(place, "TRIES_MAX", 2)
+    path = tmp_path / "buffer.db"
+    files = RefusingFiles()
+    entropy = Entropy()
+    store = open_store(path, files=files, entropy=entropy)
+    epoch = store.current.epoch
+    commit(store, readings(100, DTC))
+    remove(path)
+    files.refuses = "make"
+    for expected in (StoreFullError, StoreIoError):
+        with pytest.raises(expected):
+            commit(store, readings(1))
+    known = store.streams
+    files.refuses = ""
+    store.close()
+    again = open_store(path, entropy=entropy)
+    again.remember(known)
+    ((gap,),) = [batch.gaps for batch in all_batches(again, epoch)]
+    assert (gap.first, gap.last) == (1, 100)
+    again.close()

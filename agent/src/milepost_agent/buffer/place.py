@@ -7,16 +7,21 @@ process.
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING
+import sqlite3
+from typing import TYPE_CHECKING, Final
 
 from milepost_agent.buffer.salvage import set_foreign_aside
-from milepost_agent.buffer.schema import new_file
+from milepost_agent.buffer.schema import fresh_name, new_file
 
 if TYPE_CHECKING:
-    import sqlite3
     from pathlib import Path
 
-    from milepost_agent.buffer.files import Files
+    from milepost_agent.buffer.files import Files, Identity
+
+TRIES_MAX: Final = 100
+"""Then it is not the disk that has no room for a copy, but the one with the open file that fails."""
+TRY_EACH: Final = 16
+"""A copy that the disk has refused is tried with the 2nd, 4th, 8th call, then with each of so many."""
 
 
 class Finding(enum.Enum):
@@ -37,6 +42,15 @@ class Place:
         self._path = path
         self._identity = files.identity(path)
         self._stamp = files.stamp(path)
+        self._copied: Identity | None = None
+        self._calls = 0
+        self._tries = 0
+        self._refusal: sqlite3.Error | OSError | None = None
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether it was tried so often to put the file back that it is vain."""
+        return self._tries >= TRIES_MAX
 
     def left(self) -> None:
         """Keep how the file is now; all writes to it until here were our own."""
@@ -55,13 +69,29 @@ class Place:
     def put_back(self, db: sqlite3.Connection) -> None:
         """Write all that ``db``, whose file lost its name, still reads there; what is there is set aside.
 
-        The log keeps its name and is read with the new file: it holds nothing that is not in it.
+        The log keeps its name and is read with the new file: it holds nothing that is not in it. Where the
+        disk refuses, call again before ``db`` writes anything, as often as ``is_given_up`` allows.
 
         Raises:
-            sqlite3.Error, OSError: the disk refuses.
+            sqlite3.Error, OSError: the disk refuses, or did so not long ago.
         """
+        self._calls += 1
+        if self._refusal is not None and self._calls & (self._calls - 1) and self._calls % TRY_EACH:
+            raise self._refusal.with_traceback(None)
+        self._tries += 1
+        try:
+            self._copy(db)
+        except (sqlite3.Error, OSError) as error:
+            self._refusal = error
+            raise
+
+    def _copy(self, db: sqlite3.Connection) -> None:
+        if self._copied is not None and self._files.identity(self._path) == self._copied:
+            self._files.sync_folder(self._path)
+            return
         self._files.make_folder(self._path.parent)
         with new_file(self._files, self._path) as copy:
+            self._copied = self._files.identity(fresh_name(self._path))
             db.backup(copy)
             if self._files.exists(self._path):
                 set_foreign_aside(self._files, self._path)

@@ -165,6 +165,11 @@ def create(files: Files, path: Path, fill: Callable[[sqlite3.Connection], None])
         db.execute("COMMIT")
 
 
+def fresh_name(path: Path) -> Path:
+    """Where a successor of the buffer is filled."""
+    return path.with_name(f"{path.name}.new")
+
+
 @contextlib.contextmanager
 def new_file(files: Files, path: Path) -> Iterator[sqlite3.Connection]:
     """A file to be filled beside ``path``; at the end it is moved there whole.
@@ -172,7 +177,7 @@ def new_file(files: Files, path: Path) -> Iterator[sqlite3.Connection]:
     Raises:
         sqlite3.Error, OSError: the disk refuses.
     """
-    fresh = path.with_name(f"{path.name}.new")
+    fresh = fresh_name(path)
     for leftover in (fresh, *(fresh.with_name(f"{fresh.name}-{kind}") for kind in ("journal", "wal"))):
         files.remove(leftover)
     files.make(fresh)

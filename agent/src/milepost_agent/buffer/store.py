@@ -403,10 +403,26 @@ class BufferStore:
     def _guard(self) -> AbstractContextManager[None]:
         return opening.guarded(self._files, self._path)
 
+    def _put_back(self) -> None:
+        """Give the open file a name again; where the disk refuses, it stays open with all that it holds.
+
+        Raises:
+            StoreFullError: not yet; the store stays usable for what only reads.
+            StoreIoError, StoreDamagedError: never; what it holds has to be given up, and told as lost.
+        """
+        try:
+            with self._guard():
+                self._place.put_back(self._db)
+        except (StoreFullError, StoreIoError) as error:
+            if self._place.is_given_up:
+                raise
+            why = f"was removed or replaced while in use, and cannot be put back yet ({error})"
+            raise StoreFullError(str(self._path), why) from error
+
     def _look_at_place(self) -> None:
         finding = self._place.look()
         if finding is Finding.GONE:
-            self._place.put_back(self._db)
+            self._put_back()
             raise StoreIoError(
                 str(self._path), "was removed or replaced while in use, and is put back; find out by whom"
             )
