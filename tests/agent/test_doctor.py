@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -88,6 +89,29 @@ def test_a_running_agent_is_asked_and_keeps_its_port_and_its_connection(
     assert found["adapter"]["text"].startswith("elm327: ")
     assert found["login"]["text"].startswith("the agent is connected")
     assert found["receipts"]["text"] == "none yet"
+    assert after["uplink"]["connects"] == 1, "the doctor took the agent's place at the broker"
+    assert after["sources"]["elm327"]["connects"] == 1
+
+
+def test_an_agent_that_does_not_answer_is_left_alone_and_told(tmp_path: Path, broker: Mosquitto) -> None:
+    with serve_elmulator("p0301_basic") as port:
+        source = {"kind": "elm327", "port": f"tcp://127.0.0.1:{port}"}
+        agent = agent_in(tmp_path, broker.port, source)
+        agent.start()
+        try:
+            poll(lambda: agent.status()["uplink"]["batches"], "batches")
+            os.kill(agent.pid, signal.SIGSTOP)
+            status, found = doctor(agent)
+            os.kill(agent.pid, signal.SIGCONT)
+            after = agent.status()
+        finally:
+            agent.kill()
+    assert status == 1
+    assert "if it hangs, start it anew" in found["agent"]["text"]
+    assert {check for check, one in found.items() if one["level"] == "-"} == (
+        {"buffer", "adapter", "login", "receipts"}
+    )
+    assert found["broker"]["level"] == "good"
     assert after["uplink"]["connects"] == 1, "the doctor took the agent's place at the broker"
     assert after["sources"]["elm327"]["connects"] == 1
 

@@ -102,11 +102,14 @@ def _status(options: argparse.Namespace) -> int:
 
 def _doctor(options: argparse.Namespace) -> int:
     import json  # noqa: PLC0415
+    import logging  # noqa: PLC0415
 
     from milepost_agent.health.doctor import findings  # noqa: PLC0415
     from milepost_agent.health.doctor.examination import examine  # noqa: PLC0415
     from milepost_agent.platform import this_machine  # noqa: PLC0415
 
+    # What sources and uplink say of their troubles stands in the findings.
+    logging.getLogger("milepost_agent").addHandler(logging.NullHandler())
     found = []
     for finding in examine(options.config, this_machine()):
         found.append(finding)

@@ -196,13 +196,17 @@ class ConfigError(AgentError):
 
 
 class StatusError(AgentError):
-    """No running agent answers on ``socket``."""
+    """No running agent answers on ``socket``; ``is_absent``: none is there, as far as that can be told."""
 
-    def __init__(self, socket: str, why: str) -> None:
-        super().__init__(
-            f"no agent answers on {socket} ({why}); is `milepost-agent run` running with this config?"
+    def __init__(self, socket: str, why: str, *, is_absent: bool = False) -> None:
+        what = (
+            "is `milepost-agent run` running with this config?"
+            if is_absent
+            else "one seems to be there: ask as its user or as root; if it hangs, start it anew"
         )
+        super().__init__(f"no agent answers on {socket} ({why}); {what}")
         self.socket = socket
+        self.is_absent = is_absent
 
 
 class MetricsError(AgentError):

@@ -78,6 +78,8 @@ def ask(path: Path) -> dict[str, Any]:
             channel.connect(os.fspath(path))
             with channel.makefile("rb") as stream:
                 answer = json.loads(stream.read(DOCUMENT_BYTES_MAX))
+        except (FileNotFoundError, ConnectionRefusedError) as error:
+            raise StatusError(str(path), str(error.strerror), is_absent=True) from error
         except OSError as error:
             raise StatusError(str(path), error.strerror or str(error)) from error
         except ValueError as error:

@@ -15,7 +15,7 @@ from milepost_agent.health.endpoint import ask
 from milepost_agent.sources import open_source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Generator, Iterator, Mapping
 
     from milepost_agent.platform import Platform
     from milepost_agent.settings import Config
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 LISTEN_S: Final = 20.0
 """A search for the car's protocol takes most of it."""
 NO_AGENT: Final = "no agent runs; ask again when it does"
+SILENT: Final = "the agent has it, and does not answer"
 
 
 def examine(config_file: Path, platform: Platform, listen_s: float = LISTEN_S) -> Iterator[Finding]:
@@ -37,23 +38,30 @@ def examine(config_file: Path, platform: Platform, listen_s: float = LISTEN_S) -
         return
     about = f"{config_file}: device {config.device.id}, sources: {len(config.source)}"
     yield Finding("config", Level.GOOD, about)
-    status = _running(config)
+    status, silence = _running(config)
+    if silence:
+        yield silence
     broker, finding = _broker(config)
     if finding:
         yield finding
     yield verdicts.clock(platform.clock())
     yield from _disk(config)
+    if silence:
+        yield from verdicts.skipped(("buffer", "adapter"), SILENT)
+        yield from _reached(broker)
+        yield from verdicts.skipped(("login", "receipts"), SILENT)
+        return
     yield from _buffer(status, config, platform)
     yield from _sources(status, config, listen_s)
     yield from _uplink(status, broker, platform)
 
 
-def _running(config: Config) -> Mapping[str, Any] | None:
-    """The status of the agent that runs with this configuration, None where none does."""
+def _running(config: Config) -> tuple[Mapping[str, Any] | None, Finding | None]:
+    """The status of the agent that runs with this configuration, and the finding on one that is silent."""
     try:
-        return ask(Path(config.health.socket))
-    except StatusError:
-        return None
+        return ask(Path(config.health.socket)), None
+    except StatusError as error:
+        return None, None if error.is_absent else Finding("agent", Level.BAD, str(error))
 
 
 def _broker(config: Config) -> tuple[Broker | None, Finding | None]:
@@ -110,16 +118,24 @@ def _sources(status: Mapping[str, Any] | None, config: Config, listen_s: float) 
         yield from verdicts.car(source.name, facts, listen_s)
 
 
-def _uplink(status: Mapping[str, Any] | None, broker: Broker | None, platform: Platform) -> Iterator[Finding]:
+def _reached(broker: Broker | None) -> Generator[Finding, None, bool]:
+    """How far the way to the broker goes; returns whether it can be reached."""
     if broker is None:
         yield from verdicts.skipped(("broker",), "wants a secret and certificates that can be used")
-        return
+        return False
     reached = probes.reach(broker)
     yield from verdicts.broker(broker.address, reached, has_tls=broker.tls is not None)
+    return not reached.error
+
+
+def _uplink(status: Mapping[str, Any] | None, broker: Broker | None, platform: Platform) -> Iterator[Finding]:
+    is_reached = yield from _reached(broker)
+    if broker is None:
+        return
     if status is not None:
         yield verdicts.link(status)
         yield verdicts.receipts(status)
         return
-    if not reached.error:
+    if is_reached:
         yield verdicts.login(broker.device, asyncio.run(probes.log_in(broker, platform.connect)))
     yield from verdicts.skipped(("receipts",), NO_AGENT)
