@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import signal
 import socket
 import stat
@@ -141,6 +142,11 @@ async def test_without_a_broker_it_stores_and_says_so(tmp_path: Path, mosquitto:
     text = command(agent, "status").stdout
     assert "NOT CONNECTED" in text
     assert "stored    up to seq" in text
+    mosquitto.start()
+    await until(lambda: agent.status()["uplink"]["is_connected"], "a connection")
+    assert re.search(
+        "^uplink +connected; before that: .*refused", command(agent, "status").stdout, re.MULTILINE
+    )
     agent.kill()
 
 

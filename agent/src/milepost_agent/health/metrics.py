@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 PREFIX: Final = "milepost_agent_"
 COUNTER: Final = "counter"
 GAUGE: Final = "gauge"
+DECIMALS: Final = 3
+"""What is scaled in binary fractions is rounded to so many: times are milliseconds."""
 
 
 class Metric(NamedTuple):
@@ -177,8 +179,9 @@ def _lines(status: Mapping[str, Any]) -> Iterator[str]:
         if samples:
             yield from _head(metric.name, metric.kind, metric.help)
         for keys, value in samples:
-            scaled = int(value) if metric.scale == 1 and value == int(value) else value * metric.scale
-            yield f"{PREFIX}{metric.name}{_labels(metric.labels, keys)} {scaled}"
+            scaled = round(value * metric.scale, DECIMALS)
+            number = int(scaled) if scaled == int(scaled) else scaled
+            yield f"{PREFIX}{metric.name}{_labels(metric.labels, keys)} {number}"
 
 
 def _head(name: str, kind: str, words: str) -> Iterator[str]:

@@ -99,9 +99,9 @@ def _flash_lines(flash: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _uplink_lines(uplink: Mapping[str, Any]) -> Iterator[str]:
-    state = "connected" if uplink["is_connected"] else "NOT CONNECTED"
-    error = f": {uplink['error']}" if uplink["error"] else ""
-    yield f"uplink    {state}{error}"
+    # Trouble is over with the next receipt: a broker that lets a device in may end its connection soon.
+    state, told = ("connected", "; before that: ") if uplink["is_connected"] else ("NOT CONNECTED", ": ")
+    yield f"uplink    {state}{told if uplink['error'] else ''}{uplink['error']}"
     yield (
         f"sent      up to seq {uplink['sent_seq']:,} of epoch {uplink['epoch'] or '(none yet)'}; "
         f"{uplink['batches']:,} batches, {uplink['batch_bytes']:,} bytes, {uplink['resends']:,} resends"
