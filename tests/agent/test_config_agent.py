@@ -73,6 +73,7 @@ def test_defaults_are_within_their_own_bounds() -> None:
         (with_setting("uplink", quiet_hours="22-6"), "write it as 22:00-06:00 (UTC)"),
         (with_setting("uplink", metered=True), "uplink.metered: is true, but there are no bytes to pace"),
         (with_setting("log", level="loud"), "log.level"),
+        (with_setting("health", metrics_file="/run/m.txt"), "'/run/m.txt'; its name must end in .prom"),
         (LEAST | {"source": {"kind": "elm327"}}, "source: must be written as [[source]]"),
         (LEAST | {"device": "gw"}, "device: must be a table"),
         (LEAST | {"profile": {"Vehicle.Sped": {}}}, "is no signal of the catalogue"),
@@ -85,7 +86,7 @@ def test_defaults_are_within_their_own_bounds() -> None:
         (with_consent(expires_at=""), "consent.expires_at: is missing"),
         (with_consent(owner="Ada Lovelace"), "consent: owner: must be 1 to 64 letters"),
         (with_consent(granted_at="in spring"), "consent.granted_at: is 'in spring'; write it as"),
-        (with_consent(expires_at="2026-02-01"), "must end after it begins"),
+        (with_consent(expires_at="2026-02-01"), "consent: must end after it begins"),
         (with_consent(expires_at="2028-03-01"), "after at most 366 days"),
     ],
 )  # fmt: skip

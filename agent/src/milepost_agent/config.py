@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 SECRET_BYTES_MAX: Final = 1024
 SOURCES_MAX: Final = 16
+METRICS_ENDING: Final = ".prom"
 KINDS: Final[Mapping[str, tuple[type | UnionType, str]]] = {
     "str": (str, 'a text in "quotes"'),
     "int": (int, "a whole number"),
@@ -127,6 +128,9 @@ def check_whole(config: Config) -> None:
         raise ConfigError("log.level", f"is {config.log.level!r}; it must be one of {', '.join(LOG_LEVELS)}")
     _check_power(config.power)
     _check_entry(config)
+    if config.health.metrics_file and not config.health.metrics_file.endswith(METRICS_ENDING):
+        why = f"its name must end in {METRICS_ENDING}, or no collector reads it"
+        raise ConfigError("health.metrics_file", f"is {config.health.metrics_file!r}; {why}")
     if config.profile:
         consent_of(config.consent)
 
@@ -202,7 +206,7 @@ def check_rule(signal: str, table: Any) -> Rule:
     """
     key = f'profile."{signal}"'
     if signal not in catalogue():
-        raise ConfigError(key, "is no signal of the catalogue; paths are those of docs/protocol.md")
+        raise ConfigError(key, "is no signal of the catalogue; paths are those of docs/protocol/signals.md")
     if not catalogue()[signal].may_be_profiled:
         raise ConfigError(key, "is a text, as the VIN is; a profile may name numbers and switches only")
     if not isinstance(table, dict):

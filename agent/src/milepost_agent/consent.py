@@ -62,7 +62,7 @@ def consent_of(section: settings.Consent) -> Consent:
         check_name(section.profile, "profile")
         return Consent(section.owner, _time_ms(section, "granted_at"), _time_ms(section, "expires_at"))
     except DocumentError as error:
-        raise ConfigError("consent", str(error)) from error
+        raise ConfigError("consent", str(error).removeprefix("consent: ")) from error
 
 
 def _time_ms(section: settings.Consent, name: str) -> int:

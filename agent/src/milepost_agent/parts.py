@@ -135,11 +135,28 @@ def _tls(config: Config) -> ssl.SSLContext:
     uplink = config.uplink
     try:
         context = ssl.create_default_context(cafile=uplink.ca_file or None)
-        if uplink.cert_file:
-            context.load_cert_chain(uplink.cert_file, uplink.key_file)
+    except ssl.SSLError as error:
+        raise ConfigError("uplink.ca_file", f"{uplink.ca_file} holds no certificate in PEM") from error
     except OSError as error:
-        raise ConfigError("uplink.tls", f"a certificate or key cannot be used: {error}") from error
+        why = f"{uplink.ca_file} cannot be read: {error.strerror or error}"
+        raise ConfigError("uplink.ca_file", why) from error
+    if uplink.cert_file:
+        _load_own(context, uplink.cert_file, uplink.key_file)
     return context
+
+
+def _load_own(context: ssl.SSLContext, cert_file: str, key_file: str) -> None:
+    try:
+        # Nobody is there to be asked for a passphrase.
+        context.load_cert_chain(cert_file, key_file, password="")
+    except ssl.SSLError as error:
+        is_other = error.reason == "KEY_VALUES_MISMATCH"
+        why = f"the key in {key_file} is not that of the certificate in {cert_file}"
+        none = f"{cert_file} and {key_file} must hold a certificate and its key in PEM, without a passphrase"
+        raise ConfigError("uplink.cert_file", why if is_other else none) from error
+    except OSError as error:
+        why = f"{cert_file} or {key_file} cannot be read: {error.strerror or error}"
+        raise ConfigError("uplink.cert_file", why) from error
 
 
 def recorder_limits(config: Config) -> RecorderLimits:

@@ -73,5 +73,6 @@ def _kind(config: Mapping[str, object]) -> SourceKind:
     name = config.get("kind")
     kind = KINDS.get(name) if isinstance(name, str) else None
     if kind is None:
-        raise SourceConfigError("kind", f"{name!r} is none of {', '.join(sorted(KINDS))}")
+        what = "is missing, one" if name is None else f"{name!r} is none"
+        raise SourceConfigError("kind", f"{what} of {', '.join(sorted(KINDS))}")
     return kind

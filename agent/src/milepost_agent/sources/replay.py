@@ -184,6 +184,8 @@ def open_replay(settings: Mapping[str, SettingValue], jitter: Callable[[], float
         )
     try:
         next(read_rows(file), None)
-    except (OSError, ReplayFormatError) as error:
+    except OSError as error:
+        raise SourceConfigError("file", f"{file} cannot be read: {error.strerror or error}") from error
+    except ReplayFormatError as error:
         raise SourceConfigError("file", str(error)) from error
     return ReplaySource(file, speed, repeat=repeat)

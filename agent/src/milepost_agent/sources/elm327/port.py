@@ -61,8 +61,13 @@ class TcpPort:
         try:
             async with asyncio.timeout(CONNECT_S_MAX):
                 reader, writer = await asyncio.open_connection(host, port)
-        except (OSError, TimeoutError) as error:
-            raise PortError(name, f"does not open: {error or 'no answer in time'}") from error
+        except TimeoutError as error:
+            raise PortError(name, "does not open: no answer in time") from error
+        except OSError as error:
+            # asyncio's own words name the address once more; a name that leads nowhere has no number above 0.
+            number = error.errno or 0
+            why = os.strerror(number) if number > 0 else error.strerror or str(error)
+            raise PortError(name, f"does not open: {why}") from error
         return cls(name, reader, writer)
 
     async def read(self) -> bytes:
