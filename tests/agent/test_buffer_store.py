@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from milepost_agent.buffer.files import PosixFiles
 from milepost_agent.buffer.policy import DiskFacts
 from milepost_agent.buffer.spans import GAP_RUN_MAX
 from milepost_agent.buffer.store import BufferStore
-from milepost_agent.errors import StoreDeviceError, StoreFullError, StoreLockedError
+from milepost_agent.errors import StoreDeviceError, StoreFullError, StoreIoError, StoreLockedError
 from milepost_agent.readings import Reading
 from milepost_protocol.codec import decode_batch
 from milepost_protocol.errors import UnknownSignalError
@@ -310,4 +311,19 @@ def test_a_server_that_begins_from_nothing_after_years_gets_gaps_that_a_batch_ca
     batches = all_batches(store, epoch)
     assert sum(gap.samples for batch in batches for gap in batch.gaps) == years - 1
     assert [row.value for batch in batches for row in batch.samples()] == [*range(5)]
+    store.close()
+
+
+class Unlisted(PosixFiles):
+    """A disk whose folder cannot be read."""
+
+    def beside(self, path: Path, prefix: str) -> list[Path]:
+        raise OSError(errno.EIO, "Input/output error", str(path.parent / prefix))
+
+
+def test_a_folder_that_cannot_be_read_is_an_error_of_the_store_for_whoever_asks(tmp_path: Path) -> None:
+    open_store(tmp_path / "buffer.db").close()
+    store = open_store(tmp_path / "buffer.db", files=Unlisted())
+    with pytest.raises(StoreIoError, match="Input/output error"):
+        store.facts()
     store.close()

@@ -361,6 +361,7 @@ class BufferStore:
         with self._guard():
             file = self._evictor.file()
             oldest = self._spans.oldest()
+            corrupt_files = len(salvage.corrupt_files(self._files, self._path))
         current = self.current
         return BufferFacts(
             epoch=current.epoch,
@@ -374,7 +375,7 @@ class BufferStore:
             file_bytes=file.pages * file.page_bytes,
             used_bytes=(file.pages - file.free_pages) * file.page_bytes,
             dropped=dict(self._evictor.progress.tally),
-            corrupt_files=len(salvage.corrupt_files(self._files, self._path)),
+            corrupt_files=corrupt_files,
         )
 
     @contextlib.contextmanager
