@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import faulthandler
+import gc
 import os
 import signal
 import sys
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from milepost_agent.settings import Config
 
 LOG_LOOK_S: Final = 60.0
+START_S: Final = 3.0
 
 
 def serve(config_file: Path) -> None:
@@ -52,17 +54,25 @@ async def _serve(config: Config, platform: Platform, log: logs.LineHandler) -> N
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    looking = asyncio.create_task(_look(log))
+    beside = [asyncio.create_task(_look(log)), asyncio.create_task(_settle())]
     try:
         await live(config, platform, stop, lambda now: log.configure(now.log.level, now.log.repeat_pause_s))
     finally:
-        looking.cancel()
+        for task in beside:
+            task.cancel()
 
 
 async def _look(log: logs.LineHandler) -> None:
     while True:
         await asyncio.sleep(LOG_LOOK_S)
         log.look()
+
+
+async def _settle() -> None:
+    """Once the start is over, use again what it has left over, and look no more at what stays."""
+    await asyncio.sleep(START_S)
+    gc.collect()
+    gc.freeze()
 
 
 def main(arguments: Sequence[str]) -> int:
