@@ -4,6 +4,7 @@
 
     ServerError
     +-- ScheduleError   a schedule of service items that cannot be used; says which item and field
+    +-- RulesError      numbers of a configuration that contradict each other
 """
 
 from __future__ import annotations
@@ -16,5 +17,14 @@ class ScheduleError(ServerError):
 
     def __init__(self, name: str, why: str) -> None:
         super().__init__(f"schedule {name}: {why}")
+        self.name = name
+        self.why = why
+
+
+class RulesError(ServerError):
+    """Numbers of a configuration that contradict each other."""
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(f"{name} rules: {why}")
         self.name = name
         self.why = why
