@@ -1,39 +1,49 @@
 """Measured wear: where on the odometer each worn part will reach its limit.
 
-Wear per metre is a rate like the usage: a mean of what was measured and of what is usual for the part, the
-latter counting like a share of the part's life. It is gamma distributed around that mean.
+Each part, a position of an item on a vehicle, has a slope of its own: a line through its readings (and
+through "new at its start" where that is on record), shrunk to what is usual for its group (`wear_prior`
+makes that from the fleet). A reading has noise; how much is declared per item and corrected by how far the
+part's own readings lie from their line. What is left of the part is gamma distributed around its mean, with
+a variance of three parts: the slope's, the level's today, and that drivers change.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from milepost_server.signals import gamma
-from milepost_server.signals.flat import Bools, Floats, Ints, count_up_to, owners_of
+from milepost_server.signals.flat import Bools, Floats, Ints, count_up_to, owners_of, sums
+
+VARIANCE_MAX = 0.81
+"""Relative; beyond this a gamma distribution says nothing but "some time"."""
 
 
 @dataclass(frozen=True, slots=True)
 class WearRules:
-    """The numbers behind wear; part of the configuration version."""
+    """The numbers behind wear; part of the configuration version. Shares are of the way from new to limit."""
 
-    prior_weight_lives: float = 0.15  # the usual rate counts as if it had been seen over this share of a life
-    renewal_fall: float = 0.2  # wear that falls by this much of the way to the limit is a new part
+    renewal_fall: float = 0.2  # wear that falls by this share, and stays there, is a new part
+    noise: float = 0.03  # standard deviation of a reading, a share, where the schedule does not say it
+    noise_weight: float = 6.0  # the declared noise counts as if it had been seen in this many readings
+    change_variance: float = 0.005  # relative, of what lies ahead: drivers and roads change (an assumption)
+    rate_share_min: float = 0.1  # no part wears slower than this share of the usual rate
 
 
 @dataclass(frozen=True, slots=True)
 class UsualWear:
-    """The rate of wear per metre that is usual for a part, before it is measured."""
+    """The rate of wear per metre that is usual for a part, before it is measured: one, or (S)."""
 
-    per_m: float
-    variance: float  # relative
+    per_m: Floats | float
+    variance: Floats | float  # relative
 
 
 def usual_wear(metres_p10: float, metres_p90: float) -> UsualWear:
     """The rate whose lives have these two quantiles."""
     ratio = np.log(metres_p90 / metres_p10)
-    low, high = 1e-6, 0.81
+    low, high = 1e-6, VARIANCE_MAX
     for _ in range(60):
         middle = np.array((low + high) / 2)
         spread = np.log(gamma.quantile(middle, gamma.Z90) / gamma.quantile(middle, gamma.Z10))
@@ -52,59 +62,166 @@ class WearReadings:
 
 
 @dataclass(frozen=True, slots=True)
+class WearLine:
+    """What the readings of S parts say by themselves: the least squares line of each part that is fitted now.
+
+    The line goes through (``middle_m``, ``middle_worn``) with ``slope_per_m``; a start counts as a reading of
+    a new part. Rows are -1 where there are none.
+    """
+
+    points: Floats  # (S) how many it goes through
+    middle_m: Floats  # (S) NaN without points
+    middle_worn: Floats  # (S)
+    slope_per_m: Floats  # (S) 0 where one point, or one place, gives none
+    square_m2: Floats  # (S) sum of squares of odometers around their middle
+    noise_variance: Floats  # (S) of one reading
+    first_row: Ints  # (S) of the part that is fitted now
+    last_row: Ints
+    renewal_row: Ints  # (S) first reading of a part whose renewal is seen in its readings only
+
+
+@dataclass(frozen=True, slots=True)
 class WearLimit:
     """Where each of S parts reaches its limit."""
 
     at_m: Floats  # (S) odometer at the mean rate; behind the last reading where the part is past its limit
-    variance: Floats  # (S) relative, of the rate
+    variance: Floats  # (S) relative, of what wears a metre from the last reading to the limit
     worn: Floats  # (S) at the last reading; NaN where none
-    measured: Bools  # (S) whether a reading of this part stands behind it
-    first_row: Ints  # (S) the first and the last row that it rests on, -1 where none
+    rate_per_m: Floats  # (S) mean
+    measured: Bools  # (S)
+    first_row: Ints  # (S) rows of the readings that it rests on, -1 where none
     last_row: Ints
+    renewal_row: Ints
 
 
-def wear_limit(readings: WearReadings, start_m: Floats, usual: UsualWear, rules: WearRules) -> WearLimit:
+def wear_limit(
+    readings: WearReadings,
+    start_m: Floats,
+    usual: UsualWear,
+    rules: WearRules,
+    *,
+    noise: float | None = None,
+) -> WearLimit:
     """Project the wear of S parts; ``start_m`` (S) is where each was new, NaN where that is not known.
 
-    A part without reading and without start gets a NaN limit; one without reading but with a start is
-    projected by what is usual.
+    ``noise`` is the standard deviation of a reading as a share of the way (``rules.noise`` by default). A
+    part without reading and without start gets a NaN limit; one without reading but with a start is projected
+    by what is usual.
     """
-    first, renewed = _first_rows(readings, start_m, rules)
-    last = readings.offsets[1:] - 1
-    measured = first <= last
-    padded_m, padded_worn = np.append(readings.odometer_m, 0.0), np.append(readings.worn, 0.0)
-    first_row, last_row = np.where(measured, first, -1), np.where(measured, last, -1)
+    line = wear_line(readings, start_m, rules, noise=noise)
+    usual_rate = np.broadcast_to(np.asarray(usual.per_m, dtype=np.float64), start_m.shape)
+    usual_variance = np.broadcast_to(np.asarray(usual.variance, dtype=np.float64), start_m.shape)
+    prior = 1 / (usual_variance * usual_rate**2)
+    seen = line.square_m2 / line.noise_variance
+    rate = (seen * line.slope_per_m + prior * usual_rate) / (seen + prior)
+    rate = np.maximum(rate, rules.rate_share_min * usual_rate)
 
-    from_start = ~renewed & np.isfinite(start_m)
-    base_m = np.where(from_start, start_m, np.where(measured, padded_m[first_row], np.nan))
-    base_worn = np.where(from_start, 0.0, np.where(measured, padded_worn[first_row], np.nan))
-    seen_m = np.where(measured, np.maximum(padded_m[last_row] - base_m, 0.0), 0.0)
-    seen_worn = np.where(measured, np.maximum(padded_worn[last_row] - base_worn, 0.0), 0.0)
-    prior_m = rules.prior_weight_lives / usual.per_m
-    rate = (seen_worn + rules.prior_weight_lives) / (seen_m + prior_m)
-
-    here_m = np.where(measured, padded_m[last_row], base_m)
-    here_worn = np.where(measured, padded_worn[last_row], base_worn)
+    measured = line.last_row >= 0
+    # Without a reading the start alone is the line: new there, and nothing to be noisy.
+    left_of_middle = (1 - line.middle_worn) / rate
+    at_m = line.middle_m + left_of_middle
+    last_m = np.append(readings.odometer_m, np.nan)[line.last_row]
+    level_variance = np.divide(
+        line.noise_variance, line.points, out=np.zeros(len(rate)), where=measured & (line.points > 0)
+    )
+    variance = 1 / (seen + prior) / rate**2 + level_variance / np.maximum((1 - line.middle_worn) ** 2, 1e-6)
+    # Said of the way from the middle of the readings; what is asked is the way from the last one.
+    left = np.where(measured, at_m - last_m, left_of_middle)
+    stretched = variance * (left_of_middle / np.where(left > 0, left, np.inf)) ** 2
+    spread = np.where(measured, stretched + rules.change_variance, usual_variance)
     return WearLimit(
-        at_m=here_m + (1 - here_worn) / rate,
-        variance=usual.variance * prior_m / (seen_m + prior_m),
-        worn=np.where(measured, here_worn, np.nan),
+        at_m=at_m,
+        variance=np.clip(spread, rules.change_variance, np.maximum(usual_variance, VARIANCE_MAX)),
+        worn=np.append(readings.worn, np.nan)[line.last_row],
+        rate_per_m=rate,
         measured=measured,
-        first_row=first_row,
-        last_row=last_row,
+        first_row=line.first_row,
+        last_row=line.last_row,
+        renewal_row=line.renewal_row,
     )
 
 
-def _first_rows(readings: WearReadings, start_m: Floats, rules: WearRules) -> tuple[Ints, Bools]:
+def wear_line(
+    readings: WearReadings, start_m: Floats, rules: WearRules, *, noise: float | None = None
+) -> WearLine:
+    """The line through the readings of S parts since each was fitted."""
+    declared = (rules.noise if noise is None else noise) ** 2
+    kept = ~_outliers(readings, rules)
+    first, renewed = _first_rows(readings, start_m, rules, kept)
+    owner = owners_of(readings.offsets)
+    use = kept & (np.arange(len(owner)) >= first[owner])
+    from_start = ~renewed & np.isfinite(start_m)
+    counted = np.bincount(owner[use], minlength=len(start_m)).astype(np.float64)
+    points = counted + from_start
+
+    def total(values: Floats, at_start: Floats | float = 0.0) -> Floats:
+        return sums(readings.offsets, np.where(use, values, 0.0)) + np.where(from_start, at_start, 0.0)
+
+    some = np.maximum(points, 1.0)
+    middle_m = np.where(points > 0, total(readings.odometer_m, start_m) / some, np.nan)
+    middle_worn = total(readings.worn) / some
+    x, y = readings.odometer_m - middle_m[owner], readings.worn - middle_worn[owner]
+    start_x, start_y = start_m - middle_m, -middle_worn
+    xx, xy = total(x * x, start_x**2), total(x * y, start_x * start_y)
+    slope = np.divide(xy, xx, out=np.zeros(len(xx)), where=xx > 1.0)
+    off = np.maximum(total(y * y, start_y**2) - slope * xy, 0.0)
+    spare = np.maximum(points - 2, 0.0)
+    rows, order = np.arange(len(owner)), np.full(len(start_m), -1, dtype=np.int64)
+    first_row, last_row = order.copy(), order
+    first_row[owner[use][::-1]] = rows[use][::-1]
+    last_row[owner[use]] = rows[use]
+    return WearLine(
+        points=points,
+        middle_m=middle_m,
+        middle_worn=middle_worn,
+        slope_per_m=slope,
+        square_m2=np.where(xx > 1.0, xx, 0.0),
+        noise_variance=(rules.noise_weight * declared + off) / (rules.noise_weight + spare),
+        first_row=first_row,
+        last_row=last_row,
+        renewal_row=np.where(renewed, first_row, -1),
+    )
+
+
+def _outliers(readings: WearReadings, rules: WearRules) -> Bools:
+    """Rows (N) that stand out from both neighbours to the same side, while these agree with each other."""
+    worn, owner = readings.worn, owners_of(readings.offsets)
+    result = np.zeros(len(worn), dtype=np.bool_)
+    if len(worn) < 3:
+        return result
+    before, after = worn[1:-1] - worn[:-2], worn[1:-1] - worn[2:]
+    same = owner[:-2] == owner[2:]
+    agree = np.abs(worn[2:] - worn[:-2]) < rules.renewal_fall / 2
+    off = np.minimum(np.abs(before), np.abs(after)) >= rules.renewal_fall
+    result[1:-1] = same & agree & off & (np.sign(before) == np.sign(after))
+    return result
+
+
+def _first_rows(readings: WearReadings, start_m: Floats, rules: WearRules, kept: Bools) -> tuple[Ints, Bools]:
     """The first row (S) of each part that is fitted now, and whether it was renewed after its start."""
     parts = np.arange(len(start_m), dtype=np.int64)
     since = np.nextafter(np.nan_to_num(start_m, nan=-np.inf), -np.inf)
     first = readings.offsets[:-1] + count_up_to(readings.offsets, readings.odometer_m, parts, since)
-    owner = owners_of(readings.offsets)
-    fell = np.flatnonzero(
-        (owner[1:] == owner[:-1]) & (readings.worn[:-1] - readings.worn[1:] >= rules.renewal_fall)
-    )
+    row = np.flatnonzero(kept)
+    owner, worn = owners_of(readings.offsets)[row], readings.worn[row]
+    fell = np.flatnonzero((owner[1:] == owner[:-1]) & (worn[:-1] - worn[1:] >= rules.renewal_fall)) + 1
     renewal = np.full(len(parts), -1, dtype=np.int64)
-    np.maximum.at(renewal, owner[fell], fell + 1)
+    renewal[owner[fell]] = row[fell]  # rows rise, and of several the last one is written last
     # A fall right at the start is the very renewal that the service record tells of.
     return np.maximum(first, renewal), renewal > first
+
+
+def first_to_wear(limits: Sequence[WearLimit]) -> tuple[Ints, WearLimit]:
+    """Of P positions on the same Q cars, the one (Q) that reaches its limit first, and its limit.
+
+    Where any position is measured, the guesses about the others are no news.
+    """
+    measured = np.stack([limit.measured for limit in limits])
+    at_m = np.stack([limit.at_m for limit in limits])
+    usable = np.isfinite(at_m) & (measured | ~measured.any(axis=0))
+    position = np.argmin(np.where(usable, at_m, np.inf), axis=0)
+    pick = np.arange(len(position))
+    columns = (
+        np.stack([getattr(limit, name) for limit in limits])[position, pick] for name in WearLimit.__slots__
+    )
+    return position, WearLimit(*columns)
