@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from milepost_server.signals.ahead import HORIZON_D_MAX, Ahead
 from milepost_server.signals.due import Due, DueRules, FirstLimit, State, due
 from milepost_server.signals.flat import offsets_of
-from milepost_server.signals.items import Band, Item, shipped
+from milepost_server.signals.items import Band, Item
 from milepost_server.signals.limits import ItemLimits, Starts, add_months, item_limits
+from milepost_server.signals.schedules.shipped import shipped
 from milepost_server.signals.usage import History, Usage, UsageRules
 from milepost_server.signals.wear import WearLimit
 

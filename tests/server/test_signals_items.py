@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 
 from milepost_server.signals.errors import ScheduleError
-from milepost_server.signals.items import Schedule, months_words, parse_schedule, shipped, shipped_version
+from milepost_server.signals.items import months_words, position_words
+from milepost_server.signals.schedules.documents import Schedule
+from milepost_server.signals.schedules.parsing import parse_schedule
+from milepost_server.signals.schedules.shipped import shipped, shipped_version
 from milepost_server.store.schema import Powertrain
 
 HEAD = 'schema = 1\npowertrain = "ev"\ntitle = "A schedule for a test"\n'
@@ -46,6 +49,37 @@ def test_intervals_and_wear_read_as_people_say_them() -> None:
     assert wear is not None
     assert wear.words == "tread down to 3 mm"
     assert [wear.worn(depth) for depth in (8.0, 5.5, 3.0)] == [0.0, 0.5, 1.0]
+
+
+def test_a_wheel_is_named_by_its_signal() -> None:
+    wear = next(entry.wear for entry in shipped()["combustion"].item if entry.key == "tyres")
+    assert wear is not None
+    assert [position_words(path) for path in wear.signals] == [
+        "front left",
+        "front right",
+        "rear left",
+        "rear right",
+    ]
+    assert position_words("Vehicle.Milepost.Engine.OilLife") == ""
+    assert wear.noise_share == pytest.approx(0.2 / 5)
+
+
+def test_all_limits_of_an_interval_are_said() -> None:
+    text = item("distance_km = 20000\ntime_months = 12\nengine_hours = 500\nrevolutions = 350_000_000")
+    words = parse(text).item[0].interval[0].words
+    assert words == (
+        "20,000 km or 12 months or 500 engine hours or 350 million revolutions, whichever comes first"
+    )
+
+
+def test_a_countdown_is_told_apart_by_its_units() -> None:
+    countdown = next(entry.countdown for entry in shipped()["hybrid"].item if entry.key == "engine-oil")
+    assert countdown is not None
+    assert countdown.distances == ["Vehicle.Service.DistanceToService"]
+    assert countdown.times == [
+        "Vehicle.Service.TimeToService",
+        "Vehicle.Powertrain.CombustionEngine.EngineOil.LifeRemaining",
+    ]
 
 
 def test_the_interval_follows_the_age_at_the_last_service() -> None:
@@ -118,7 +152,14 @@ source = "made up for this test"
             "the catalogue has no signal 'Vehicle.Milepost.Tyre.Row1.Left.TreadDepth'",
             id="unknown signal",
         ),
+        pytest.param(
+            [item(rest='[item.countdown]\nsignals = ["Vehicle.Milepost.Engine.OilLife"]\n' + SOURCE)],
+            "Vehicle.Milepost.Engine.OilLife is in percent; a countdown is in km or s",
+            id="not a countdown",
+        ),
+        pytest.param([item("engine_hours = 0")], "greater than 0", id="no hours"),
         pytest.param(["[[item]\n"], "is no TOML", id="no TOML"),
+        pytest.param(["# " + "x" * 300_000], "is longer than 262144 bytes", id="endless"),
         pytest.param([], "item: Field required", id="no item"),
     ],
 )

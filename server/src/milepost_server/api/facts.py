@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from milepost_server.derivation import results, times
-from milepost_server.signals.items import shipped
+from milepost_server.signals.schedules.shipped import shipped
 from milepost_server.store import condition, installations, missing, ownerships, service_records, vehicles
 
 if TYPE_CHECKING:

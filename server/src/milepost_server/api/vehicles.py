@@ -10,7 +10,7 @@ from milepost_server.api.errors import InvalidError
 from milepost_server.api.lists import PAGE_ITEMS, After, Limit, page_of, store_all
 from milepost_server.api.services import Parts, Recorder, Registrar, Viewer
 from milepost_server.errors import NotFoundError
-from milepost_server.signals.items import shipped
+from milepost_server.signals.schedules.shipped import shipped
 from milepost_server.store import dirty, service_records, vehicles
 from milepost_server.store.schema import Powertrain
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from milepost_server.signals.due import DueRules
-from milepost_server.signals.items import Schedule, shipped, shipped_version
 from milepost_server.signals.odometer import OdometerRules
+from milepost_server.signals.schedules.documents import Schedule
+from milepost_server.signals.schedules.shipped import shipped, shipped_version
 from milepost_server.signals.usage import UsageRules
 from milepost_server.signals.wear import WearRules
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from milepost_server.derivation.times import AsOf
     from milepost_server.signals.flat import Bools, Floats, Ints
-    from milepost_server.signals.items import Schedule
+    from milepost_server.signals.schedules.documents import Schedule
 
 CHUNK_VEHICLES_MAX = 500
 """Vehicles that are read, derived and written together: one transaction."""

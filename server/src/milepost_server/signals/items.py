@@ -1,26 +1,21 @@
-"""What wears or expires on a car, and after how much of what: schedules as data (``schedules/*.toml``).
+"""What wears or expires on a car, and after how much of what: the items that schedules are made of.
 
-An item is due at the first of its limits: distance, time, measured wear. Distance and time come in bands by
-the age that the car had at the last service, because some change with age (a first inspection after four
-years, then every two).
+An item is due at the first of its limits: distance, time, engine hours or revolutions, measured wear (oil
+life is one), the car's own countdown. Intervals come in bands by the age that the car had at the last
+service, because some change with age (a first inspection after four years, then every two).
 """
 
 from __future__ import annotations
 
-import hashlib
-import tomllib
-from functools import cache
-from importlib import resources
-from typing import Annotated, Literal
+import re
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from milepost_protocol.errors import UnknownSignalError
 from milepost_protocol.signals import catalogue
-from milepost_server.signals.errors import ScheduleError
 
 METRES_PER_KM = 1_000.0
-ITEMS_MAX = 40
 BANDS_MAX = 10
 AGE_MONTHS_MAX = 1_200
 
@@ -28,6 +23,9 @@ Key = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
 Words = Annotated[str, Field(min_length=8, max_length=400)]
 Kilometres = Annotated[float, Field(gt=0, le=1_000_000)]
 Months = Annotated[int, Field(gt=0, le=240)]
+Hours = Annotated[float, Field(gt=0, le=100_000)]
+Revolutions = Annotated[float, Field(gt=0, le=1e11)]
+Signals = Annotated[list[str], Field(min_length=1, max_length=8)]
 
 
 def months_words(months: int) -> str:
@@ -38,25 +36,39 @@ def months_words(months: int) -> str:
     return f"{months} months" if rest or years < 2 else f"{years} years"
 
 
-class _Table(BaseModel):
+def position_words(signal: str) -> str:
+    """Which wheel a signal is of, for example ``front left``; empty for one that is of no wheel."""
+    row = re.search(r"\.Row(\d)\.", signal)
+    side = re.search(r"\.(Left|Right)\.", signal)
+    words = [{"1": "front", "2": "rear"}.get(row[1], f"row {row[1]}")] if row else []
+    return " ".join([*words, side[1].lower()] if side else words)
+
+
+class Table(BaseModel):
     """A table of the file: unknown keys are errors, nothing changes after loading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Band(_Table):
+class Band(Table):
     """The interval for cars that were ``from_months`` to below ``to_months`` old at the last service."""
 
     from_months: Annotated[int, Field(ge=0)] = 0
     to_months: Annotated[int, Field(gt=0, le=AGE_MONTHS_MAX)] | None = None
     distance_km: Kilometres | None = None
     time_months: Months | None = None
+    engine_hours: Hours | None = None
+    revolutions: Revolutions | None = None
     source: Words
 
     @model_validator(mode="after")
     def _has_a_limit(self) -> Band:
-        if self.distance_km is None and self.time_months is None:
-            raise ValueError("has neither distance_km nor time_months; give one, or leave the interval out")
+        limits = (self.distance_km, self.time_months, self.engine_hours, self.revolutions)
+        if all(limit is None for limit in limits):
+            raise ValueError(
+                "has neither distance_km nor time_months, engine_hours or revolutions; "
+                "give one, or leave the interval out"
+            )
         if self.to_months is not None and self.to_months <= self.from_months:
             raise ValueError(f"ends at {self.to_months} months, before it begins at {self.from_months}")
         return self
@@ -69,17 +81,23 @@ class Band(_Table):
             parts.append(f"{self.distance_km:,.0f} km")
         if self.time_months is not None:
             parts.append(months_words(self.time_months))
-        return " or ".join(parts) + (", whichever comes first" if len(parts) == 2 else "")
+        if self.engine_hours is not None:
+            parts.append(f"{self.engine_hours:,.0f} engine hours")
+        if self.revolutions is not None:
+            parts.append(f"{self.revolutions / 1e6:,g} million revolutions")
+        return " or ".join(parts) + (", whichever comes first" if len(parts) > 1 else "")
 
 
-class Wear(_Table):
+class Wear(Table):
     """A measured quantity that goes from ``new`` to ``limit``; each signal is a position on the car."""
 
-    signals: Annotated[list[str], Field(min_length=1, max_length=8)]
+    signals: Signals
     words: Words
     """The limit as people say it, for example ``pads 90 percent worn``."""
     new: float
     limit: float
+    noise: Annotated[float, Field(gt=0)] | None = None
+    """Standard deviation of one reading, in the signal's unit; a usual one where it is not said."""
     usual_km: tuple[Kilometres, Kilometres]
     """Within this distance from new to limit, 10 % and 90 % of cars have arrived."""
     source: Words
@@ -91,38 +109,78 @@ class Wear(_Table):
         if self.usual_km[0] >= self.usual_km[1]:
             raise ValueError("usual_km must rise: the distance of 10 % of cars, then that of 90 %")
         for path in self.signals:
-            try:
-                catalogue()[path]
-            except UnknownSignalError as error:
-                raise ValueError(str(error)) from None
+            unit_of(path)
         return self
 
     def worn(self, value: float) -> float:
         """How far a reading has come on the way from new (0) to the limit (1)."""
         return (value - self.new) / (self.limit - self.new)
 
+    @property
+    def noise_share(self) -> float | None:
+        """The noise of a reading as a share of the way from new to the limit."""
+        return None if self.noise is None else self.noise / abs(self.limit - self.new)
 
-class Item(_Table):
+
+class Countdown(Table):
+    """The car's own countdown to this item: signals in km or in seconds, negative when overdue."""
+
+    signals: Signals
+    source: Words
+
+    @model_validator(mode="after")
+    def _counts_down(self) -> Countdown:
+        for path in self.signals:
+            if (unit := unit_of(path)) not in ("km", "s"):
+                raise ValueError(f"{path} is in {unit or 'no unit'}; a countdown is in km or s")
+        return self
+
+    @property
+    def distances(self) -> list[str]:
+        """The signals in km."""
+        return [path for path in self.signals if unit_of(path) == "km"]
+
+    @property
+    def times(self) -> list[str]:
+        """The signals in seconds."""
+        return [path for path in self.signals if unit_of(path) == "s"]
+
+
+def unit_of(path: str) -> str:
+    """The unit of a signal of the catalogue; a `ValueError` that names it where there is no such signal."""
+    try:
+        return catalogue()[path].unit
+    except UnknownSignalError as error:
+        raise ValueError(str(error)) from None
+
+
+def check_ages(bands: list[Band]) -> None:
+    """Raise a `ValueError` where bands leave an age out, or cover one twice."""
+    reached: int | None = 0
+    for band in bands:
+        if reached is None or band.from_months < reached:
+            raise ValueError(f"intervals overlap at the age of {band.from_months} months")
+        if band.from_months > reached:
+            raise ValueError(f"intervals leave a hole from {reached} to {band.from_months} months of age")
+        reached = band.to_months
+    if bands and reached is not None:
+        raise ValueError(f"intervals end at {reached} months of age; leave to_months out of the last one")
+
+
+class Item(Table):
     """One thing that wears or expires."""
 
     key: Key
     title: Annotated[str, Field(min_length=2, max_length=60)]
     interval: Annotated[list[Band], Field(max_length=BANDS_MAX)] = []
     wear: Wear | None = None
+    countdown: Countdown | None = None
 
     @model_validator(mode="after")
     def _covers_every_age_once(self) -> Item:
-        if not self.interval and self.wear is None:
-            raise ValueError("has no limit at all: give an interval, wear, or both")
-        reached: int | None = 0
-        for band in self.interval:
-            if reached is None or band.from_months < reached:
-                raise ValueError(f"intervals overlap at the age of {band.from_months} months")
-            if band.from_months > reached:
-                raise ValueError(f"intervals leave a hole from {reached} to {band.from_months} months of age")
-            reached = band.to_months
-        if self.interval and reached is not None:
-            raise ValueError(f"intervals end at {reached} months of age; leave to_months out of the last one")
+        if not self.interval and self.wear is None and self.countdown is None:
+            raise ValueError("has no limit at all: give an interval, wear, or a countdown")
+        check_ages(self.interval)
         return self
 
     def band_at(self, age_months: float) -> Band | None:
@@ -131,81 +189,3 @@ class Item(_Table):
             if band.to_months is None or age_months < band.to_months:
                 return band
         return None
-
-
-class Schedule(_Table):
-    """The items of one kind of car."""
-
-    schema_version: Literal[1] = Field(alias="schema")
-    powertrain: Literal["combustion", "hybrid", "ev"]
-    title: Words
-    item: Annotated[list[Item], Field(min_length=1, max_length=ITEMS_MAX)]
-
-    @model_validator(mode="after")
-    def _has_each_key_once(self) -> Schedule:
-        seen: set[str] = set()
-        for item in self.item:
-            if item.key in seen:
-                raise ValueError(f"item {item.key!r} stands twice")
-            seen.add(item.key)
-        return self
-
-    def titles(self) -> dict[str, str]:
-        """Title by key, in the order in which items are shown."""
-        return {item.key: item.title for item in self.item}
-
-
-def parse_schedule(text: str, name: str) -> Schedule:
-    """Read a schedule; ``name`` is what errors call it.
-
-    Raises:
-        ScheduleError: no TOML, an unknown key, a hole or an overlap in the ages, an item without a limit.
-    """
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ScheduleError(name, f"is no TOML: {error}") from None
-    try:
-        return Schedule.model_validate(document)
-    except ValidationError as error:
-        raise ScheduleError(name, _first_problem(error, document)) from None
-
-
-def _first_problem(error: ValidationError, document: dict[str, object]) -> str:
-    problems = error.errors(include_url=False, include_context=False, include_input=False)
-    place = problems[0]["loc"]
-    words = [str(part) for part in place]
-    items = document.get("item")
-    if len(place) > 1 and place[0] == "item" and isinstance(items, list) and isinstance(place[1], int):
-        entry = items[place[1]]
-        words[0:2] = [f"item {entry.get('key', place[1] + 1) if isinstance(entry, dict) else place[1] + 1}"]
-    message = problems[0]["msg"].removeprefix("Value error, ")
-    if problems[0]["type"] == "extra_forbidden":
-        message = "is not a key that schedules have; look for a typo"
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return f"{', '.join(words) or 'the file'}: {message}{more}"
-
-
-@cache
-def shipped() -> dict[str, Schedule]:
-    """The generic schedules that come with the product, by powertrain."""
-    return {schedule.powertrain: schedule for _, schedule in _shipped_files()}
-
-
-@cache
-def shipped_version() -> str:
-    """A short name of the shipped schedules' content; part of the configuration version."""
-    digest = hashlib.sha256()
-    for text, _ in _shipped_files():
-        digest.update(text.encode())
-    return digest.hexdigest()[:8]
-
-
-@cache
-def _shipped_files() -> tuple[tuple[str, Schedule], ...]:
-    folder = resources.files(__package__) / "schedules"
-    files = sorted(
-        (entry for entry in folder.iterdir() if entry.name.endswith(".toml")), key=lambda e: e.name
-    )
-    texts = [(entry.read_text(encoding="utf-8"), entry.name) for entry in files]
-    return tuple((text, parse_schedule(text, name)) for text, name in texts)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from milepost_server.signals.items import shipped
+from milepost_server.signals.schedules.shipped import shipped
 from milepost_server.store.schema import DueState, RestsOn
 from milepost_server.web import words
 
