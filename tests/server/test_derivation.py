@@ -159,8 +159,11 @@ async def test_measured_pads_are_due_by_their_worst_position(garage: Garage) -> 
     # 10 percent of wear are left, at about 5 percent a month.
     assert dt.date(2026, 4, 1) < pads["p50_on"] < dt.date(2026, 5, 20)
     assert pads["p10_on"] < pads["p50_on"] < pads["p90_on"]
-    assert pads["limit_text"] == "pads 90 percent worn: measured, 89% of the way"
-    assert (pads["rests_on"], pads["limit_short"]) == ("measured", "measured: 89% of the way to its limit")
+    assert pads["limit_text"] == "pads 90 percent worn: front left measured, 89% of the way"
+    assert (pads["rests_on"], pads["limit_short"]) == (
+        "measured",
+        "front left measured: 89% of the way to its limit",
+    )
     assert [entry["signal"] for entry in pads["evidence"]["readings"]] == [ODOMETER, ODOMETER, PAD, PAD]
     unmeasured = await garage.item(car, "rear-pads")
     assert (unmeasured["worn"], unmeasured["rests_on"]) == (None, "usual")

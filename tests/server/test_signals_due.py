@@ -11,11 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from milepost_server.signals.ahead import HORIZON_D_MAX, Ahead
-from milepost_server.signals.due import Due, DueRules, FirstLimit, State, due
+from milepost_server.signals.due import Due, FirstLimit, due
 from milepost_server.signals.flat import offsets_of
 from milepost_server.signals.items import Band, Item
-from milepost_server.signals.limits import ItemLimits, Starts, add_months, item_limits
+from milepost_server.signals.limits import ItemLimits, add_months, intervals_of, item_limits
 from milepost_server.signals.schedules.shipped import shipped
+from milepost_server.signals.starts import Starts
+from milepost_server.signals.states import DueRules, State
 from milepost_server.signals.usage import History, Usage, UsageRules
 from milepost_server.signals.wear import WearLimit
 
@@ -64,7 +66,8 @@ class Car:
             anchor_d=one * (NOW_D + last[0]),
             anchor_m=one * last[1] * KM,
         )
-        return item_limits(item, starts, self.wear, as_of_d)
+        intervals = intervals_of([item], np.zeros(1, dtype=np.int64), starts.age_months)
+        return item_limits(intervals, starts, self.wear, as_of_d)
 
 
 def interval(km: float | None = None, months: int | None = None) -> Item:
@@ -79,7 +82,7 @@ def pads() -> Item:
 def worn_at(km: float, variance: float = 0.05, *, measured: bool = True) -> WearLimit:
     one = np.ones(1)
     row = np.array([0])
-    return WearLimit(one * km * KM, one * variance, one * 0.5, np.array([measured]), row, row)
+    return WearLimit(one * km * KM, one * variance, one * 0.5, one, np.array([measured]), row, row, row - 1)
 
 
 def state(result: Due) -> State:

@@ -6,14 +6,14 @@ import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from milepost_server.signals.due import DueRules
 from milepost_server.signals.odometer import OdometerRules
 from milepost_server.signals.schedules.documents import Schedule
 from milepost_server.signals.schedules.shipped import shipped, shipped_version
+from milepost_server.signals.states import DueRules
 from milepost_server.signals.usage import UsageRules
 from milepost_server.signals.wear import WearRules
 
-METHOD = "2"
+METHOD = "3"
 """Counts up when the same rules and schedules give other results."""
 
 
@@ -29,7 +29,7 @@ class Configuration:
 
     @cached_property
     def version(self) -> str:
-        """For example ``2.3f9a0c12.73dc52a3``: method, rules, schedules."""
+        """For example ``3.3f9a0c12.73dc52a3``: method, rules, schedules."""
         rules = repr((self.odometer, self.usage, self.wear, self.due))
         if self.schedules is shipped():
             schedules = shipped_version()

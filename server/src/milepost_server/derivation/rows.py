@@ -9,9 +9,10 @@ import numpy as np
 from milepost_server.derivation import times
 from milepost_server.derivation.signal_paths import ODOMETER
 from milepost_server.derivation.wording import limit_short, limit_text, rests_on
-from milepost_server.signals.due import FirstLimit, State
+from milepost_server.signals.due import FirstLimit
 from milepost_server.signals.flat import owners_of
 from milepost_server.signals.odometer import Verdict
+from milepost_server.signals.states import State
 from milepost_server.store.schema import LifeCycle
 
 if TYPE_CHECKING:

@@ -19,8 +19,9 @@ from milepost_server.signals.flat import (
     offsets_of,
 )
 from milepost_server.signals.items import METRES_PER_KM
-from milepost_server.signals.limits import ItemLimits, Starts, item_limits
+from milepost_server.signals.limits import ItemLimits, intervals_of, item_limits
 from milepost_server.signals.odometer import CleanOdometer, clean_odometer
+from milepost_server.signals.starts import Starts
 from milepost_server.signals.usage import (
     GroupPrior,
     History,
@@ -30,7 +31,14 @@ from milepost_server.signals.usage import (
     observe,
     shrink,
 )
-from milepost_server.signals.wear import UsualWear, WearLimit, WearReadings, usual_wear, wear_limit
+from milepost_server.signals.wear import (
+    UsualWear,
+    WearLimit,
+    WearReadings,
+    first_to_wear,
+    usual_wear,
+    wear_limit,
+)
 
 if TYPE_CHECKING:
     from milepost_server.derivation.configuration import Configuration
@@ -57,6 +65,7 @@ class MeasuredWear:
     """The wear of one item on Q vehicles: that of the position that reaches its limit first."""
 
     limit: WearLimit  # (Q)
+    position: Ints  # (Q) which of the item's signals
     readings: list[list[tuple[str, str, ReadingId]]]  # (Q) role, signal, reading
 
 
@@ -132,7 +141,8 @@ class _Context:
         service = [self._last_service(int(v), item.key) for v in self.vehicle]
         starts = self._starts(service)
         wear = None if item.wear is None else self._wear(item.wear, starts)
-        limits = item_limits(item, starts, None if wear is None else wear.limit, self.as_of_d)
+        intervals = intervals_of([item], np.zeros(len(service), dtype=np.int64), starts.age_months)
+        limits = item_limits(intervals, starts, None if wear is None else wear.limit, self.as_of_d)
         ahead = Ahead(self.usage, self.config.usage)
         result = due(self.driven.history, ahead, limits.limits, self.as_of_d, self.config.due)
         return ItemResult(item, starts, service, limits, wear, result)
@@ -179,20 +189,9 @@ class _Context:
         near, far = (km * METRES_PER_KM for km in wear.usual_km)
         usual = usual_wear(near, far)
         positions = [self._position(path, wear, starts, usual) for path in wear.signals]
-        limits = [limit for limit, _ in positions]
-        measured = np.stack([limit.measured for limit in limits])
-        # Where one position is measured, the others' guesses are no news.
-        at_m = np.where(measured.any(axis=0) & ~measured, np.inf, np.stack([limit.at_m for limit in limits]))
-        worst = np.argmin(np.where(np.isfinite(at_m), at_m, np.inf), axis=0)
-        pick = np.arange(len(worst))
-        chosen = WearLimit(
-            *(
-                np.stack([getattr(limit, name) for limit in limits])[worst, pick]
-                for name in WearLimit.__slots__
-            )
-        )
+        worst, chosen = first_to_wear([limit for limit, _ in positions])
         evidence = [positions[p][1][q] for q, p in enumerate(worst)]
-        return MeasuredWear(chosen, evidence)
+        return MeasuredWear(chosen, worst, evidence)
 
     def _position(
         self, path: str, wear: Wear, starts: Starts, usual: UsualWear
@@ -208,7 +207,7 @@ class _Context:
         readings = WearReadings(offsets_of(counts), odometer_m, worn)
         # Without a record, parts may have been renewed unseen since the car was new: measurement counts.
         start_m = np.where(starts.recorded | (counts == 0), starts.odometer_m, np.nan)
-        limit = wear_limit(readings, start_m, usual, self.config.wear)
+        limit = wear_limit(readings, start_m, usual, self.config.wear, noise=wear.noise_share)
         evidence = [
             [] if last < 0 else [("first", path, rows.ids[row[first]]), ("latest", path, rows.ids[row[last]])]
             for first, last in zip(limit.first_row, limit.last_row, strict=True)

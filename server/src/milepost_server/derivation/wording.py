@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from milepost_server.signals.due import FirstLimit
-from milepost_server.signals.items import months_words
+from milepost_server.signals.items import months_words, position_words
 from milepost_server.store.schema import RestsOn
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _is_measured(result: ItemResult, row: int) -> bool:
 def _wear_words(wear: Wear, result: ItemResult, row: int, *, measured: bool) -> str:
     if measured and result.wear is not None:
         worn = float(np.clip(result.wear.limit.worn[row], 0.0, WORN_SAID_MAX))
-        return f"{wear.words}: measured, {worn:.0%} of the way"
+        return f"{wear.words}: {_measured(wear, result, row)}, {worn:.0%} of the way"
     near, far = wear.usual_km
     return f"{wear.words}: not measured, usually after {near:,.0f} to {far:,.0f} km"
 
@@ -74,9 +74,15 @@ def _wear_words(wear: Wear, result: ItemResult, row: int, *, measured: bool) -> 
 def _wear_short(wear: Wear, result: ItemResult, row: int) -> str:
     if result.wear is not None and _is_measured(result, row):
         worn = float(np.clip(result.wear.limit.worn[row], 0.0, WORN_SAID_MAX))
-        return f"measured: {worn:.0%} of the way to its limit"
+        return f"{_measured(wear, result, row)}: {worn:.0%} of the way to its limit"
     near, far = wear.usual_km
     return f"not measured; usual after {near:,.0f} to {far:,.0f} km"
+
+
+def _measured(wear: Wear, result: ItemResult, row: int) -> str:
+    assert result.wear is not None, "only said of what is measured"
+    where = position_words(wear.signals[int(result.wear.position[row])])
+    return f"{where} measured" if where else "measured"
 
 
 def _begin(service: Service | None, registered_on: dt.date | None) -> str:

@@ -1,32 +1,36 @@
 """When an item is due: at the first of its limits, as a distribution.
 
 One future is one pace: in a future where the car goes far, all of its limits come early. So the quantile of
-the first of several limits is the first of their quantiles, and the odds are those of the likeliest one.
+the first of several limits is the first of their quantiles, and the odds are those of the likeliest one. For
+days and distances, however many, that is exact: they all hang on the one pace. Wear and counters have a rate
+of their own beside it; taken as moving together with the pace, the first of *several* of them comes a little
+earlier than is said here (a few days of an interval of months: the tests hold it against a simulation).
 """
 
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
+from typing import TypeAlias
 
 import numpy as np
 
 from milepost_server.signals import gamma
 from milepost_server.signals.ahead import HORIZON_D_MAX, PACES, Ahead
 from milepost_server.signals.flat import Bools, Floats, Ints, count_up_to, interpolate
+from milepost_server.signals.states import DueRules, states
 from milepost_server.signals.usage import History
 
 QUANTILES = (0.1, 0.5, 0.9)
+NEAR_D, FAR_D = 30.0, 90.0
+"""The horizons of ``p_30d`` and ``p_90d``."""
 
-
-class State(enum.IntEnum):
-    """Where an item stands on the way to its due date."""
-
-    UNKNOWN = 0
-    OK = 1
-    UPCOMING = 2
-    DUE = 3
-    OVERDUE = 4
+Widening: TypeAlias = Callable[[Floats], Floats]
+"""From days ahead (Q, of the median) to the factors (Q, > 0) by which the logarithm of the time to a distance
+is stretched around its median: what measured coverage says of intervals of that length. Days that are not
+foretold but written down (time limits, countdowns in days) are left alone."""
 
 
 class FirstLimit(enum.IntEnum):
@@ -36,30 +40,39 @@ class FirstLimit(enum.IntEnum):
     DISTANCE = 0
     TIME = 1
     WEAR = 2
+    ENGINE_HOURS = 3
+    REVOLUTIONS = 4
+    COUNTDOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
-class DueRules:
-    """From how many days ahead an item is called due or upcoming; part of the configuration version."""
+class Limit:
+    """One limit of an item on K vehicles: an odometer or a day; NaN where there is none, or none known."""
 
-    due_d: float = 30.0
-    upcoming_d: float = 90.0
+    kind: FirstLimit
+    firm: Bools  # (K) whether it rests on something that somebody has measured or noted down
+    at_m: Floats | None = None  # (K) on the continuous axis, at the mean rate
+    variance: Floats | None = None  # (K) relative, of what a metre uses up; None: ``at_m`` is exact
+    at_d: Floats | None = None  # (K) days since 1970
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The limits of K items of V vehicles; NaN where an item has no such limit, or none that is known."""
+    """The limits of one item on K vehicles."""
 
     vehicle: Ints  # (K)
     start_d: Floats  # (K) last service, or first registration
     anchor_d: Floats  # (K) the reading from which distance is projected: the vehicle's last one
     anchor_m: Floats  # (K) the continuous odometer there
-    distance_at_m: Floats  # (K) odometers, on the same axis
-    wear_at_m: Floats  # (K)
-    wear_variance: Floats  # (K) relative, of the rate of wear
-    time_at_d: Floats  # (K)
-    inspected: Bools  # (K) False where wear is only what is usual: it can be due for a look, never overdue
-    recorded: Bools  # (K) False where counting begins at first registration: due to be asked, never overdue
+    each: tuple[Limit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """When one limit is reached."""
+
+    kind: FirstLimit
+    time_d: Floats  # (3, K) P10, P50, P90, days since 1970; infinite where there is no such limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,111 +85,169 @@ class Due:
     p_90d: Floats  # (K)
     state: Ints  # (K) of `State`
     first_limit: Ints  # (K) of `FirstLimit`
+    reached: tuple[Reached, ...]  # of each limit
 
 
-def due(history: History, ahead: Ahead, limits: Limits, as_of_d: float, rules: DueRules) -> Due:
-    """The due distribution of K items as seen at ``as_of_d``, the end of the as-of day (days since 1970)."""
-    no_spread = np.zeros(len(limits.vehicle))
-    by_distance = _reached_at(history, ahead, limits, limits.distance_at_m, no_spread)
-    by_wear = _reached_at(history, ahead, limits, limits.wear_at_m, limits.wear_variance)
-    by_time = np.broadcast_to(limits.time_at_d, by_distance.shape)
-    each = np.stack([by_distance, by_time, by_wear])
-    time_d = np.minimum(np.fmin.reduce(each), as_of_d + HORIZON_D_MAX)
-    known = np.isfinite(time_d[1])
-    first = np.argmin(np.where(np.isfinite(each[:, 1]), each[:, 1], np.inf), axis=0)
+def due(
+    history: History,
+    ahead: Ahead,
+    limits: Limits,
+    as_of_d: float,
+    rules: DueRules,
+    *,
+    previous: Ints | None = None,
+    widening: Widening | None = None,
+) -> Due:
+    """The due distribution of K items as seen at ``as_of_d``, the end of the as-of day (days since 1970).
+
+    ``previous`` (K) are the states of the day before (see `states`); ``widening`` is what calibration says.
+    """
+    known = _Known(history, ahead, limits, widening)
+    reached = tuple(Reached(limit.kind, known.reached(limit)) for limit in limits.each)
+    first, median_d = _first([each.time_d[1] for each in reached], len(limits.vehicle))
+    time_d = reduce(np.minimum, (each.time_d for each in reached))
+    # NaN, not infinity, is how an unknown item looks from outside.
+    unknown = ~np.isfinite(median_d)
+    hidden = np.where(unknown, np.nan, 0.0)
+    firm = np.stack([limit.firm for limit in limits.each])[first, np.arange(len(first))]
+    time_d = np.where(unknown, np.nan, np.minimum(time_d, as_of_d + HORIZON_D_MAX))
+    kinds = np.array([limit.kind for limit in limits.each], dtype=np.int64)
+    near, far = (
+        reduce(
+            np.maximum, (known.odds(*pair, as_of_d + days) for pair in zip(limits.each, reached, strict=True))
+        )
+        for days in (NEAR_D, FAR_D)
+    )
     return Due(
         time_d=time_d,
-        odometer_m=_odometers(history, ahead, limits),
-        p_30d=_odds(ahead, limits, time_d[1], as_of_d + 30),
-        p_90d=_odds(ahead, limits, time_d[1], as_of_d + 90),
-        state=_states(time_d[1], _may_be_overdue(limits, first), as_of_d, rules),
-        first_limit=np.where(known, first, FirstLimit.NONE),
+        odometer_m=known.odometers(),
+        p_30d=near + hidden,
+        p_90d=far + hidden,
+        state=states(time_d[1], firm, as_of_d, rules, previous),
+        first_limit=np.where(unknown, int(FirstLimit.NONE), kinds[first]),
+        reached=reached,
     )
 
 
-def _may_be_overdue(limits: Limits, first: Ints) -> Bools:
-    """Whether (K) the first limit rests on something that somebody has measured or noted down."""
-    may: Bools = np.where(first == FirstLimit.WEAR, limits.inspected, limits.recorded)
-    return may
+def _first(medians: list[Floats], size: int) -> tuple[Ints, Floats]:
+    """Which of the medians is the earliest (K), the one that stands first among equals, and that day."""
+    first = np.zeros(size, dtype=np.int64)
+    earliest = medians[0]
+    for place, median in enumerate(medians[1:], start=1):
+        earlier = median < earliest
+        first[earlier] = place
+        earliest = np.where(earlier, median, earliest)
+    return first, earliest
 
 
-def _states(median_d: Floats, may_be_overdue: Bools, as_of_d: float, rules: DueRules) -> Ints:
-    state = np.full(len(median_d), State.UNKNOWN, dtype=np.int64)
-    state[np.isfinite(median_d)] = State.OK
-    state[median_d < as_of_d + rules.upcoming_d] = State.UPCOMING
-    state[median_d < as_of_d + rules.due_d] = State.DUE
-    state[(median_d < as_of_d - 1) & may_be_overdue] = State.OVERDUE
-    return state
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What dates and odds are made of."""
 
+    history: History
+    ahead: Ahead
+    limits: Limits
+    widening: Widening | None
 
-def _reached_at(history: History, ahead: Ahead, limits: Limits, at_m: Floats, variance: Floats) -> Floats:
-    """Days (3, K) at which the odometer reaches ``at_m`` (K): projected, or looked up where it has."""
-    result = np.full((3, len(at_m)), np.nan)
-    left_m = at_m - limits.anchor_m
-    coming = np.flatnonzero(left_m > 0)
-    for row, pace in zip(result, PACES, strict=True):
-        row[coming] = limits.anchor_d[coming] + ahead.days_to(
-            limits.vehicle[coming], left_m[coming], variance[coming], pace
-        )
-    gone = np.flatnonzero(left_m <= 0)
-    early, late = _crossing(history, ahead, limits, gone, at_m[gone])
-    for row, share in zip(result, QUANTILES, strict=True):
-        row[gone] = early + share * (late - early)
-    return result
-
-
-def _crossing(
-    history: History, ahead: Ahead, limits: Limits, items: Ints, at_m: Floats
-) -> tuple[Floats, Floats]:
-    """Between which days (Q, Q) the odometer passed ``at_m`` (Q): those of the readings around it."""
-    vehicle = limits.vehicle[items]
-    if not len(history.time_d):
-        return limits.anchor_d[items], limits.anchor_d[items]
-    first = history.offsets[vehicle]
-    size = np.diff(history.offsets)[vehicle]
-    below = count_up_to(history.offsets, history.odometer_m, vehicle, np.nextafter(at_m, -np.inf))
-    row = np.clip(first + below, 0, len(history.time_d) - 1)
-    late = np.where(below < size, history.time_d[row], limits.anchor_d[items])
-    early = np.where((below > 0) & (size > 0), history.time_d[np.maximum(row - 1, 0)], late)
-    # Before the first reading there is nothing to look up: go back from it at the vehicle's rate.
-    back = (below == 0) & (size > 0)
-    ago = late - (history.odometer_m[row] - at_m) / ahead.usage.rate_m_per_d[vehicle]
-    ago = np.fmin(np.fmax(ago, limits.start_d[items]), late)
-    return np.where(back, ago, early), np.where(back, ago, late)
-
-
-def _odometers(history: History, ahead: Ahead, limits: Limits) -> Floats:
-    """The odometer (3, K) at which each item is due."""
-    result = np.full((3, len(limits.vehicle)), np.nan)
-    ahead_d = limits.time_at_d - limits.anchor_d
-    coming, gone = np.flatnonzero(ahead_d > 0), np.flatnonzero(ahead_d <= 0)
-    past_m = interpolate(
-        history.offsets, history.time_d, history.odometer_m, limits.vehicle[gone], limits.time_at_d[gone]
-    )
-    wear_left = limits.wear_at_m - limits.anchor_m
-    for row, pace in zip(result, reversed(PACES), strict=True):
-        row[coming] = limits.anchor_m[coming] + ahead.metres_in(limits.vehicle[coming], ahead_d[coming], pace)
-        row[gone] = past_m
-        slow = gamma.quantile(np.nan_to_num(limits.wear_variance), -pace)
-        by_wear = limits.anchor_m + np.where(wear_left > 0, wear_left / slow, wear_left)
-        row[:] = np.fmin(np.fmin(row, limits.distance_at_m), by_wear)
-    result[:] = np.maximum(result, 0.0)
-    return result
-
-
-def _odds(ahead: Ahead, limits: Limits, median_d: Floats, until_d: float) -> Floats:
-    """The probability (K) that the first limit has come by ``until_d``; NaN for an unknown item."""
-    odds = np.where(limits.time_at_d < until_d, 1.0, 0.0)
-    spreads = (np.zeros(len(odds)), limits.wear_variance)
-    for at_m, variance in zip((limits.distance_at_m, limits.wear_at_m), spreads, strict=True):
-        left_m = at_m - limits.anchor_m
-        odds[left_m <= 0] = 1.0
+    def reached(self, limit: Limit) -> Floats:
+        """The days (3, K) of one limit, infinite where there is none."""
+        if limit.at_m is None:
+            return np.broadcast_to(_or_never(limit.at_d), (3, len(limit.firm)))
+        result = np.full((3, len(limit.firm)), np.inf)
+        left_m = limit.at_m - self.limits.anchor_m
         coming = np.flatnonzero(left_m > 0)
-        reached = ahead.odds_within(
-            limits.vehicle[coming],
-            left_m[coming],
-            variance[coming],
-            until_d - limits.anchor_d[coming],
+        vehicle, from_d = self.limits.vehicle[coming], self.limits.anchor_d[coming]
+        metres, variance = left_m[coming], _at(limit.variance, coming)
+        days = [self.ahead.days_to(vehicle, metres, variance, pace) for pace in PACES]
+        for row, ahead_d in zip(result, self._widened(days), strict=True):
+            row[coming] = from_d + ahead_d
+        gone = np.flatnonzero(left_m <= 0)
+        if len(gone):
+            early, late = self._crossing(gone, limit.at_m[gone])
+            for row, share in zip(result, QUANTILES, strict=True):
+                row[gone] = early + share * (late - early)
+        return result
+
+    def _widened(self, days: list[Floats]) -> list[Floats]:
+        if self.widening is None:
+            return days
+        middle = days[1]
+        factor = self.widening(middle)
+        return [np.minimum(middle * (each / middle) ** factor, HORIZON_D_MAX) for each in days]
+
+    def _crossing(self, items: Ints, at_m: Floats) -> tuple[Floats, Floats]:
+        """Between which days (Q, Q) the odometer passed ``at_m`` (Q): those of the readings around it."""
+        history, limits = self.history, self.limits
+        vehicle = limits.vehicle[items]
+        if not len(history.time_d):
+            return limits.anchor_d[items], limits.anchor_d[items]
+        first = history.offsets[vehicle]
+        size = history.offsets[vehicle + 1] - first
+        below = count_up_to(history.offsets, history.odometer_m, vehicle, np.nextafter(at_m, -np.inf))
+        row = np.clip(first + below, 0, len(history.time_d) - 1)
+        late = np.where(below < size, history.time_d[row], limits.anchor_d[items])
+        early = np.where((below > 0) & (size > 0), history.time_d[np.maximum(row - 1, 0)], late)
+        # Before the first reading there is nothing to look up: go back from it at the vehicle's rate.
+        back = (below == 0) & (size > 0)
+        ago = late - (history.odometer_m[row] - at_m) / self.ahead.usage.rate_m_per_d[vehicle]
+        ago = np.fmin(np.fmax(ago, limits.start_d[items]), late)
+        return np.where(back, ago, early), np.where(back, ago, late)
+
+    def odometers(self) -> Floats:
+        """The odometer (3, K) at which each item is due; NaN where none is known."""
+        result = np.full((3, len(self.limits.vehicle)), np.inf)
+        for limit in self.limits.each:
+            if limit.at_d is not None:
+                self._lower_to_day(result, limit.at_d)
+            if limit.at_m is None:
+                continue
+            at_m = _or_never(limit.at_m)
+            if limit.variance is None:
+                np.minimum(result, at_m, out=result)
+                continue
+            left_m = at_m - self.limits.anchor_m
+            for row, pace in zip(result, reversed(PACES), strict=True):
+                slow = np.where(left_m > 0, gamma.quantile(limit.variance, -pace), 1.0)
+                np.fmin(row, self.limits.anchor_m + left_m / slow, out=row)
+        return np.where(np.isfinite(result), np.maximum(result, 0.0), np.nan)
+
+    def _lower_to_day(self, result: Floats, at_d: Floats) -> None:
+        """Lower ``result`` (3, K) to the odometers at which the days ``at_d`` (K) come."""
+        ahead_d = at_d - self.limits.anchor_d
+        coming, gone = np.flatnonzero(ahead_d > 0), np.flatnonzero(ahead_d <= 0)
+        vehicle, from_m, days = self.limits.vehicle[coming], self.limits.anchor_m[coming], ahead_d[coming]
+        past_m = interpolate(
+            self.history.offsets,
+            self.history.time_d,
+            self.history.odometer_m,
+            self.limits.vehicle[gone],
+            at_d[gone],
         )
-        odds[coming] = np.maximum(odds[coming], reached)
-    return np.where(np.isfinite(median_d), odds, np.nan)
+        for row, pace in zip(result, reversed(PACES), strict=True):
+            row[coming] = np.fmin(row[coming], from_m + self.ahead.metres_in(vehicle, days, pace))
+            row[gone] = np.fmin(row[gone], past_m)
+
+    def odds(self, limit: Limit, reached: Reached, until_d: float) -> Floats:
+        """The probability (K) that the limit has come by ``until_d``; 0 where there is none."""
+        if limit.at_m is None:
+            return (_or_never(limit.at_d) < until_d).astype(np.float64)
+        left_m = limit.at_m - self.limits.anchor_m
+        odds = (left_m <= 0).astype(np.float64)
+        coming = np.flatnonzero(left_m > 0)
+        days = until_d - self.limits.anchor_d[coming]
+        if self.widening is not None:
+            middle = reached.time_d[1][coming] - self.limits.anchor_d[coming]
+            days = middle * (np.maximum(days, 0.0) / middle) ** (1 / self.widening(middle))
+        odds[coming] = self.ahead.odds_within(
+            self.limits.vehicle[coming], left_m[coming], _at(limit.variance, coming), days
+        )
+        return odds
+
+
+def _or_never(values: Floats | None) -> Floats:
+    assert values is not None, "a limit is an odometer or a day"
+    return np.where(np.isnan(values), np.inf, values)
+
+
+def _at(variance: Floats | None, rows: Ints) -> Floats:
+    return np.zeros(len(rows)) if variance is None else variance[rows]
