@@ -1,0 +1,84 @@
+"""Codes that were cleared: when, whether shortly before a visit, and whether they may still be there.
+
+Whoever clears codes hides them from the workshop for some days: the car has to test itself again first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from milepost_server.signals.flat import Bools, Floats, Ints, count_up_to, owners_of
+
+
+@dataclass(frozen=True, slots=True)
+class ClearingRules:
+    """The numbers behind cleared codes; part of the configuration version."""
+
+    before_visit_d: float = 7.0  # a clearing this close before a visit is worth a question
+    proof_m: float = 150_000.0  # an assumption: after this distance most self tests have run again
+    proof_warm_ups: int = 10  # or after so many warm-ups; maker's drive cycles ask for fewer
+
+
+@dataclass(frozen=True, slots=True)
+class Clearings:
+    """The K times that codes of V vehicles were seen to be cleared, by vehicle and time."""
+
+    vehicle: Ints  # (K)
+    time_d: Floats  # (K)
+    row: Ints  # (K) the reading that showed it
+    codes: Ints  # (K) how many active codes went with it; 0 where none was known
+    visit_d: Floats  # (K) the next visit; NaN where none is known
+    before_visit: Bools  # (K) whether that came within ``before_visit_d``
+
+
+def falls(offsets: Ints, value: Floats) -> Bools:
+    """Where (N) a counter since clearing (PID 01 31 or 01 30) is less than the known reading before it.
+
+    ``offsets`` (V + 1); rows rise in time within each vehicle; NaN readings are passed over.
+    """
+    known = np.flatnonzero(np.isfinite(value))
+    fell = np.zeros(len(value), dtype=np.bool_)
+    owner = owners_of(offsets)[known]
+    fell[known[1:]] = (owner[1:] == owner[:-1]) & (value[known[1:]] < value[known[:-1]])
+    return fell
+
+
+def clearings(
+    offsets: Ints,
+    time_d: Floats,
+    is_clearing: Bools,
+    *,
+    visits: tuple[Ints, Floats],
+    ended: tuple[Ints, Floats],
+    rules: ClearingRules,
+) -> Clearings:
+    """The clearings among N readings of V vehicles.
+
+    ``is_clearing`` (N): a fall of a counter, or the car's own word (``Diagnostics.CodesCleared``). ``visits``
+    are offsets (V + 1) and rising times of service records and work orders; ``ended`` offsets (V + 1) and
+    rising times at which a code was last reported cleared.
+    """
+    row = np.flatnonzero(is_clearing & np.isfinite(time_d))
+    vehicle, at = owners_of(offsets)[row], time_d[row]
+    visit_d = _next(visits, vehicle, at)
+    gone = count_up_to(*ended, vehicle, at + 1.0) - count_up_to(*ended, vehicle, at - 1.0)
+    return Clearings(vehicle, at, row, gone, visit_d, visit_d - at <= rules.before_visit_d)
+
+
+def _next(times: tuple[Ints, Floats], vehicle: Ints, at: Floats) -> Floats:
+    """The first of the ``times`` of ``vehicle`` (K) that is later than ``at`` (K); NaN where none is."""
+    offsets, time_d = times
+    place = offsets[vehicle] + count_up_to(offsets, time_d, vehicle, at)
+    there = place < offsets[vehicle + 1]
+    return np.append(time_d, np.nan)[np.where(there, place, -1)]
+
+
+def is_proving(since_cleared_m: Floats, warm_ups: Floats, rules: ClearingRules) -> Bools:
+    """Whether each vehicle (V) has driven too little since codes were cleared for their absence to count.
+
+    NaN in both where nothing is known of a clearing: then it is not.
+    """
+    proving: Bools = (since_cleared_m < rules.proof_m) & ~(warm_ups >= rules.proof_warm_ups)
+    return proving | (np.isnan(since_cleared_m) & (warm_ups < rules.proof_warm_ups))
