@@ -147,6 +147,10 @@ class Settings(BaseSettings):
     derivation_interval_s: float = Field(
         default=5.0, gt=0, description="How often vehicles with new readings are derived again."
     )
+    dtc_file: str = Field(
+        default="",
+        description="CSV with texts of trouble codes: code,manufacturer,description,generic; empty: ours.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least level logged."
     )
