@@ -1,0 +1,246 @@
+"""The 12 V battery: good, weak or to be replaced, and when it will have to be.
+
+Three measures, each with a limit: the lowest voltage while the starter turns, the voltage after a rest, and
+the state of health where the car tells it. The measure that says the worst speaks for the battery. Voltages
+fall with the cold, so the season of the fleet is taken out before a slope is sought.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from milepost_server.signals import gamma
+from milepost_server.signals.flat import DAYS_PER_MONTH, Bools, Floats, Ints, count_up_to, owners_of
+from milepost_server.signals.trend import (
+    DAYS_PER_YEAR,
+    HORIZON_D_MAX,
+    Usual,
+    median_rows,
+    since_last_rise,
+    spans,
+    trend,
+)
+
+MONTHS = 12
+NO_SEASON: Floats = np.zeros(MONTHS)
+SEASON_READINGS = 100
+
+
+class BatteryState(enum.IntEnum):
+    """What to say of a battery; worse is higher."""
+
+    UNKNOWN = 0
+    GOOD = 1
+    WEAK = 2
+    REPLACE = 3
+
+
+STATE_WORDS = {
+    BatteryState.UNKNOWN: "not enough is known",
+    BatteryState.GOOD: "good",
+    BatteryState.WEAK: "weak: have it tested at the next visit",
+    BatteryState.REPLACE: "replace: the next cold morning may be one too many",
+}
+
+
+class Measure(enum.IntEnum):
+    """What a battery is judged by."""
+
+    CRANKING_MINIMUM = 0
+    REST_VOLTAGE = 1
+    STATE_OF_HEALTH = 2
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureRules:
+    """Limits of one measure, and what is usual: volts, or percent for the state of health."""
+
+    weak: float
+    replace: float
+    renewal: float  # a lasting rise of this much is a new battery
+    two_above: float  # what no single battery shows is two in a row, a 24 V system, and halved
+    usual: Usual
+
+
+def _default_measures() -> tuple[MeasureRules, ...]:
+    return (
+        # A load test of a 12 V battery asks for 9.6 V at 21 C; starters stop turning well somewhat lower.
+        # Slopes are an assumption: half of all batteries last five to six years, from 10.7 V down.
+        MeasureRules(9.6, 9.0, 0.8, 13.5, Usual(-0.25, 0.60, 0.25, 16.0)),
+        # Lead-acid at rest: 12.7 V is full; 12.4 V three quarters, below it sulphates; 12.0 V a quarter.
+        MeasureRules(12.3, 12.0, 0.4, 16.0, Usual(-0.06, 0.20, 0.10, 16.0)),
+        # The car's own estimate: most makers call 70 % weak; 50 % no longer starts an engine in the cold.
+        MeasureRules(70.0, 50.0, 20.0, np.inf, Usual(-9.0, 9.0, 5.0, 101.0)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class BatteryRules:
+    """The numbers behind 12 V batteries; part of the configuration version."""
+
+    measures: tuple[MeasureRules, ...] = field(default_factory=_default_measures)  # by `Measure`
+    window_d: float = 730.0
+    silent_d_max: float = 120.0  # beyond, the last reading says nothing of today
+    soon_d: float = 90.0  # a battery that reaches its limit within this is weak
+    readings_min: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class BatteryReadings:
+    """Readings of one measure of V vehicles, N rows, rising in time within each vehicle."""
+
+    offsets: Ints  # (V + 1)
+    time_d: Floats  # (N)
+    value: Floats  # (N) volts or percent; NaN is passed over
+
+
+@dataclass(frozen=True, slots=True)
+class Battery:
+    """The batteries of V vehicles. What is not known is UNKNOWN, -1 or NaN, and only together."""
+
+    state: Ints  # (V) a `BatteryState`
+    measure: Ints  # (V) the `Measure` that speaks, -1 where none does
+    level: Floats  # (V) today, volts or percent
+    level_sd: Floats  # (V)
+    slope_per_year: Floats  # (V) volts or percent a year
+    days_p10: Floats  # (V) days until it has to be replaced: early
+    days_p50: Floats  # (V) most likely; HORIZON_D_MAX or later is not foretold
+    days_p90: Floats  # (V) late
+    first_row: Ints  # (V) the readings of ``measure`` that it rests on: first and last row, -1 where none
+    last_row: Ints  # (V)
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """One measure of V vehicles."""
+
+    state: Ints
+    columns: tuple[Floats, ...]  # level to days_p90 of `Battery`
+    first_row: Ints
+    last_row: Ints
+
+
+def batteries(
+    readings: Sequence[BatteryReadings],
+    renewed_d: Floats,
+    season: Sequence[Floats],
+    as_of_d: float,
+    rules: BatteryRules,
+) -> Battery:
+    """Judge the batteries of V vehicles.
+
+    ``readings`` and ``season`` have one entry per `Measure`; ``season`` (12) is what a month adds to a
+    reading (see `season_of`). ``renewed_d`` (V) is when a new battery was put in, NaN where nobody said so.
+    """
+    assert len(readings) == len(season) == len(rules.measures)
+    judged = [
+        _judge(_as_one(rows, added, measure), renewed_d, as_of_d, measure, rules)
+        for rows, added, measure in zip(readings, season, rules.measures, strict=True)
+    ]
+    state = np.stack([one.state for one in judged])
+    days = np.nan_to_num(np.stack([one.columns[4] for one in judged]), nan=HORIZON_D_MAX)
+    # The worst state speaks, and of equal ones that which has the least time left.
+    speaks = np.argmax(state * (2 * HORIZON_D_MAX) - days, axis=0)
+    worst = state.max(axis=0)
+    known = worst > BatteryState.UNKNOWN
+    pick = np.arange(len(speaks))
+    level, level_sd, slope, p10, p50, p90 = (
+        np.where(known, np.stack(column)[speaks, pick], np.nan)
+        for column in zip(*(one.columns for one in judged), strict=True)
+    )
+    first = np.stack([one.first_row for one in judged])[speaks, pick]
+    last = np.stack([one.last_row for one in judged])[speaks, pick]
+    return Battery(
+        state=worst,
+        measure=np.where(known, speaks, -1),
+        level=level,
+        level_sd=level_sd,
+        slope_per_year=slope,
+        days_p10=p10,
+        days_p50=p50,
+        days_p90=p90,
+        first_row=np.where(known, first, -1),
+        last_row=np.where(known, last, -1),
+    )
+
+
+def _judge(
+    rows: BatteryReadings, renewed_d: Floats, as_of_d: float, measure: MeasureRules, rules: BatteryRules
+) -> _Judged:
+    vehicle = np.arange(len(renewed_d), dtype=np.int64)
+    begin_d = np.fmax(np.full(len(renewed_d), as_of_d - rules.window_d), renewed_d)
+    before = count_up_to(rows.offsets, rows.time_d, vehicle, np.nextafter(begin_d, -np.inf))
+    until = count_up_to(rows.offsets, rows.time_d, vehicle, np.full(len(vehicle), as_of_d))
+    owner = owners_of(rows.offsets)
+    value = np.where(rows.time_d >= begin_d[owner], rows.value, np.nan)
+    found = spans(
+        rows.offsets,
+        rows.time_d,
+        value,
+        as_of_d,
+        window_d=rules.window_d,
+        value_max=measure.usual.value_max,
+    )
+    line = trend(since_last_rise(found, measure.renewal), measure.usual)
+    last_row = rows.offsets[:-1] + until - 1
+    silent_d = as_of_d - np.append(rows.time_d, np.nan)[np.where(until > 0, last_row, -1)]
+    known = (until - before >= rules.readings_min) & (silent_d <= rules.silent_d_max) & (line.spans > 0)
+    # A dying battery falls faster than any line: its last readings say so before the line does.
+    lately = _median_of_last(value, last_row, known, rules.readings_min)
+    today = np.zeros(len(vehicle))
+    level = np.where(lately < measure.replace, np.fmin(lately, line.mean(today)), line.mean(today))
+    p10, p50, p90 = (
+        np.where(level < measure.replace, 0.0, line.days_until(measure.replace, z))
+        for z in (gamma.Z10, gamma.Z50, gamma.Z90)
+    )
+    weak = (level < measure.weak) | (p50 <= rules.soon_d)
+    state = np.select(
+        [~known, level < measure.replace, weak],
+        [BatteryState.UNKNOWN, BatteryState.REPLACE, BatteryState.WEAK],
+        BatteryState.GOOD,
+    )
+    slope = line.slope_per_d * DAYS_PER_YEAR
+    columns = (level, line.sd(today), slope, np.minimum(p10, p50), p50, np.maximum(p50, p90))
+    return _Judged(state.astype(np.int64), columns, rows.offsets[:-1] + before, last_row)
+
+
+def _median_of_last(value: Floats, last_row: Ints, known: Bools, count: int) -> Floats:
+    """The median (V) of the last ``count`` readings up to ``last_row`` (V); NaN where not ``known``."""
+    vehicle = np.flatnonzero(known)
+    result = np.full(len(known), np.nan)
+    result[vehicle] = median_rows(value[last_row[vehicle][:, None] - np.arange(count)])
+    return result
+
+
+def season_of(rows: BatteryReadings, measure: MeasureRules) -> Floats:
+    """What each month of the year (12) adds to the readings of a fleet; 0 where the fleet says too little.
+
+    The mean of what each reading lies above the mean of its own vehicle, as if ``SEASON_READINGS`` without
+    any season had been seen besides. The sum over the year is 0.
+    """
+    value = np.where(rows.value > measure.two_above, rows.value / 2, rows.value)
+    known = np.isfinite(value) & np.isfinite(rows.time_d)
+    owner, month, value = owners_of(rows.offsets)[known], month_of(rows.time_d[known]), value[known]
+    vehicles = len(rows.offsets) - 1
+    count = np.bincount(owner, minlength=vehicles)
+    mean = np.bincount(owner, weights=value, minlength=vehicles) / np.maximum(count, 1)
+    above = np.bincount(month, weights=value - mean[owner], minlength=MONTHS)
+    season = above / (np.bincount(month, minlength=MONTHS) + SEASON_READINGS)
+    centred: Floats = season - season.mean()
+    return centred
+
+
+def month_of(time_d: Floats) -> Ints:
+    """The month (N) of times in days since 1970: 0 is January; twelve equal parts of the mean year."""
+    return np.floor(time_d / DAYS_PER_MONTH).astype(np.int64) % MONTHS
+
+
+def _as_one(rows: BatteryReadings, season: Floats, measure: MeasureRules) -> BatteryReadings:
+    """Readings of one battery, those of a 24 V system halved, in a month of the year's mean."""
+    known = np.where(np.isfinite(rows.time_d), rows.time_d, 0.0)
+    value = np.where(rows.value > measure.two_above, rows.value / 2, rows.value)
+    return BatteryReadings(rows.offsets, rows.time_d, value - season[month_of(known)])

@@ -1,0 +1,304 @@
+"""The traction battery against its warranty: when its state of health reaches the limit, and who pays then.
+
+The warranty ends at a date or a distance, whichever comes first; the limit is reached at a time of its own.
+Both are uncertain, so the outcome is a probability, and a word for it.
+"""
+
+from __future__ import annotations
+
+import enum
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from milepost_server.signals import gamma
+from milepost_server.signals.ahead import Ahead
+from milepost_server.signals.errors import DataFileError
+from milepost_server.signals.flat import DAYS_PER_MONTH, Bools, Floats, Ints, count_up_to
+from milepost_server.signals.trend import DAYS_PER_YEAR, Trend, Usual, spans, trend
+
+WARRANTIES_MAX = 500
+_Words = Annotated[str, Field(min_length=8, max_length=300)]
+_END_WEIGHTS = (0.3, 0.4, 0.3)
+"""Of P10, P50 and P90 as three points that stand for a distribution (Swanson's rule)."""
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PackWarranty(_Table):
+    """What a maker warrants: the state of health stays above the limit until a time or a distance."""
+
+    make: Annotated[str, Field(max_length=40, pattern=r"^[a-z0-9 -]*$")]
+    """In small letters; empty for all makes."""
+    limit_percent: Annotated[float, Field(gt=0, lt=100)]
+    months: Annotated[int, Field(gt=0, le=240)]
+    distance_km: Annotated[float, Field(gt=0, le=2_000_000)]
+    source: _Words
+
+
+class _UsualPack(_Table):
+    slope_percent_per_year: Annotated[float, Field(ge=-50, le=0)]
+    slope_sd_percent_per_year: Annotated[float, Field(gt=0, le=50)]
+    noise_percent: Annotated[float, Field(gt=0, le=20)]
+    source: _Words
+
+
+class PackFacts(_Table):
+    """Warranties, and what is usual."""
+
+    schema_version: Literal[1] = Field(alias="schema")
+    warranty: Annotated[list[PackWarranty], Field(min_length=1, max_length=WARRANTIES_MAX)]
+    usual: _UsualPack
+
+    def of(self, make: str) -> PackWarranty:
+        """The warranty of cars of ``make``: the first entry of its own, else the generic one."""
+        for entry in self.warranty:
+            if entry.make in ("", make.casefold()):
+                return entry
+        raise AssertionError("checked at loading: the last entry is for all makes")
+
+
+def parse_pack_facts(text: str, name: str) -> PackFacts:
+    """Read a file of warranties; ``name`` is what errors call it.
+
+    Raises:
+        DataFileError: no TOML, an unknown key, a value out of bounds, no entry for all makes at the end.
+    """
+    try:
+        facts = PackFacts.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise DataFileError(name, "", f"is no TOML: {error}") from None
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise DataFileError(name, ", ".join(str(part) for part in first["loc"]), first["msg"]) from None
+    if facts.warranty[-1].make:
+        raise DataFileError(name, "warranty", 'the last entry must be for all makes: make = ""')
+    return facts
+
+
+@cache
+def shipped_pack_facts() -> PackFacts:
+    """The facts that come with the product."""
+    name = "pack.toml"
+    return parse_pack_facts((resources.files(__package__) / name).read_text(encoding="utf-8"), name)
+
+
+class PackOutcome(enum.IntEnum):
+    """What becomes of the warranty."""
+
+    UNKNOWN = 0
+    HOLDS = 1
+    POSSIBLE = 2
+    LIKELY = 3
+    CLAIM = 4
+    ENDED = 5
+
+
+OUTCOME_WORDS = {
+    PackOutcome.UNKNOWN: "not enough is known",
+    PackOutcome.HOLDS: "expected to stay above the limit until the warranty ends",
+    PackOutcome.POSSIBLE: "may fall below the limit before the warranty ends: keep its readings",
+    PackOutcome.LIKELY: "likely to fall below the limit before the warranty ends: have it measured in time",
+    PackOutcome.CLAIM: "below the limit while the warranty lasts: have it measured and claim",
+    PackOutcome.ENDED: "the warranty has ended",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PackRules:
+    """The numbers behind traction batteries; part of the configuration version."""
+
+    window_d: float = 1_826.0
+    silent_d_max: float = 365.0
+    readings_min: int = 2
+    possible: float = 0.10  # from this probability on, a claim is possible
+    likely: float = 0.50
+
+
+@dataclass(frozen=True, slots=True)
+class PackReadings:
+    """State of health of V vehicles, N rows, rising in time within each vehicle."""
+
+    offsets: Ints  # (V + 1)
+    time_d: Floats  # (N)
+    percent: Floats  # (N) NaN is passed over
+
+
+@dataclass(frozen=True, slots=True)
+class PackLimits:
+    """The warranty of each of V vehicles; NaN where there is none or its start is not known."""
+
+    percent: Floats  # (V)
+    end_d: Floats  # (V)
+    end_m: Floats  # (V) on the axis of the odometer
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where V vehicles are: their last odometer reading; NaN where there is none."""
+
+    time_d: Floats  # (V)
+    odometer_m: Floats  # (V)
+
+
+@dataclass(frozen=True, slots=True)
+class Packs:
+    """The traction batteries of V vehicles; NaN, -1 and UNKNOWN where too little is known."""
+
+    outcome: Ints  # (V) a `PackOutcome`
+    claim_odds: Floats  # (V) probability that the limit is reached while the warranty lasts
+    level: Floats  # (V) percent today
+    level_sd: Floats  # (V)
+    slope_per_year: Floats  # (V) percent
+    reach_d_p10: Floats  # (V) when the limit is reached, days since 1970: early; as_of where it is already
+    reach_d_p50: Floats  # (V)
+    reach_d_p90: Floats  # (V) late; as_of + HORIZON_D_MAX is "not foretold"
+    reach_m_p10: Floats  # (V) the odometer then, of the date's uncertainty and the pace's
+    reach_m_p50: Floats  # (V)
+    reach_m_p90: Floats  # (V)
+    warranty_end_d: Floats  # (V) most likely, date or distance, whichever comes first
+    first_row: Ints  # (V) the readings that it rests on; -1 where none
+    last_row: Ints  # (V)
+
+
+def packs(
+    readings: PackReadings,
+    limits: PackLimits,
+    place: Place,
+    ahead: Ahead,
+    as_of_d: float,
+    *,
+    facts: PackFacts,
+    rules: PackRules,
+) -> Packs:
+    """Judge the traction batteries of V vehicles; those without readings or a warranty are UNKNOWN."""
+    vehicles = len(limits.percent)
+    vehicle = np.arange(vehicles, dtype=np.int64)
+    usual = facts.usual
+    found = spans(
+        readings.offsets,
+        readings.time_d,
+        readings.percent,
+        as_of_d,
+        window_d=rules.window_d,
+        value_max=128.0,
+    )
+    line = trend(
+        found,
+        Usual(usual.slope_percent_per_year, usual.slope_sd_percent_per_year, usual.noise_percent, 128.0),
+    )
+    first_row, last_row, told = _evidence(readings, vehicle, as_of_d, rules)
+    known = told & (line.spans > 0)
+    days = [line.days_until(limits.percent, z) for z in (gamma.Z10, gamma.Z50, gamma.Z90)]
+    ends = _ends(limits, place, ahead, as_of_d)
+    odds = _claim_odds(line, limits.percent, ends)
+    today = np.zeros(vehicles)
+    outcome = _outcome(line.mean(today), odds, (limits.percent, ends[1]), known, rules)
+
+    def there(date: int, pace: float) -> Floats:
+        return _odometer(ahead, place, as_of_d + days[date], pace)
+
+    reach_m = there(1, gamma.Z50)
+    return Packs(
+        outcome=outcome,
+        claim_odds=np.where(known, odds, np.nan),
+        level=_if(known, line.mean(today)),
+        level_sd=_if(known, line.sd(today)),
+        slope_per_year=_if(known, line.slope_per_d * DAYS_PER_YEAR),
+        reach_d_p10=_if(known, as_of_d + days[0]),
+        reach_d_p50=_if(known, as_of_d + days[1]),
+        reach_d_p90=_if(known, as_of_d + days[2]),
+        reach_m_p10=_if(known, reach_m - _both(reach_m, there(0, gamma.Z50), there(1, gamma.Z10))),
+        reach_m_p50=_if(known, reach_m),
+        reach_m_p90=_if(known, reach_m + _both(reach_m, there(2, gamma.Z50), there(1, gamma.Z90))),
+        warranty_end_d=as_of_d + ends[1],
+        first_row=np.where(known, first_row, -1),
+        last_row=np.where(known, last_row, -1),
+    )
+
+
+def _if(known: Bools, values: Floats) -> Floats:
+    return np.where(known, values, np.nan)
+
+
+def _evidence(
+    readings: PackReadings, vehicle: Ints, as_of_d: float, rules: PackRules
+) -> tuple[Ints, Ints, Bools]:
+    """First and last row (V) within the window, and whether they are enough and recent enough."""
+    at = np.full(len(vehicle), as_of_d)
+    before = count_up_to(readings.offsets, readings.time_d, vehicle, at - rules.window_d)
+    until = count_up_to(readings.offsets, readings.time_d, vehicle, at)
+    last = readings.offsets[:-1] + until - 1
+    silent_d = as_of_d - np.append(readings.time_d, np.nan)[np.where(until > 0, last, -1)]
+    told = (until - before >= rules.readings_min) & (silent_d <= rules.silent_d_max)
+    return readings.offsets[:-1] + before, last, told
+
+
+def _ends(limits: PackLimits, place: Place, ahead: Ahead, as_of_d: float) -> tuple[Floats, Floats, Floats]:
+    """Days (V) from the as-of time to the end of the warranty, P10, P50, P90; NaN without one."""
+    vehicle = np.arange(len(limits.end_d), dtype=np.int64)
+    left_m = limits.end_m - place.odometer_m
+    some = np.where(left_m > 0, left_m, 1.0)
+    none = np.zeros(len(vehicle))
+    by_date = limits.end_d - as_of_d
+
+    def at(pace: float) -> Floats:
+        gone = np.where(left_m > 0, ahead.days_to(vehicle, some, none, pace), 0.0)
+        by_distance = np.where(np.isnan(left_m), np.nan, place.time_d + gone - as_of_d)
+        return np.fmin(by_date, by_distance)
+
+    return at(gamma.Z90), at(gamma.Z50), at(gamma.Z10)
+
+
+def _claim_odds(line: Trend, percent: Floats, ends: tuple[Floats, Floats, Floats]) -> Floats:
+    """The probability (V) that the limit is reached before the warranty ends."""
+    return sum(
+        (
+            weight * np.where(end > 0, line.odds_below(percent, np.maximum(end, 0.0)), 0.0)
+            for weight, end in zip(_END_WEIGHTS, ends, strict=True)
+        ),
+        np.zeros(len(percent)),
+    )
+
+
+def _outcome(
+    today: Floats, odds: Floats, limits: tuple[Floats, Floats], known: Bools, rules: PackRules
+) -> Ints:
+    percent, end_d = limits
+    outcome = np.select(
+        [end_d <= 0, today < percent, odds >= rules.likely, odds >= rules.possible],
+        [PackOutcome.ENDED, PackOutcome.CLAIM, PackOutcome.LIKELY, PackOutcome.POSSIBLE],
+        PackOutcome.HOLDS,
+    )
+    sayable = np.isfinite(percent) & np.isfinite(end_d) & (known | (end_d <= 0))
+    return np.where(sayable, outcome, PackOutcome.UNKNOWN).astype(np.int64)
+
+
+def _both(middle: Floats, first: Floats, second: Floats) -> Floats:
+    """How far two independent causes take a value off its ``middle`` together."""
+    return np.hypot(first - middle, second - middle)
+
+
+def _odometer(ahead: Ahead, place: Place, at_d: Floats, pace: float) -> Floats:
+    vehicle = np.arange(len(at_d), dtype=np.int64)
+    days = np.nan_to_num(np.maximum(at_d - place.time_d, 0.0))
+    return place.odometer_m + ahead.metres_in(vehicle, days, pace)
+
+
+def pack_limits(warranty: list[PackWarranty], in_service_d: Floats, in_service_m: Floats) -> PackLimits:
+    """The limits of V vehicles from their warranties (V) and where they began: NaN where that is unknown."""
+    months = np.array([entry.months for entry in warranty], dtype=np.float64)
+    distance_m = np.array([entry.distance_km for entry in warranty], dtype=np.float64) * 1_000.0
+    percent = np.array([entry.limit_percent for entry in warranty], dtype=np.float64)
+    return PackLimits(
+        np.where(np.isfinite(in_service_d), percent, np.nan),
+        in_service_d + months * DAYS_PER_MONTH,
+        in_service_m + distance_m,
+    )

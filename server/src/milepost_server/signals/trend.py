@@ -1,0 +1,193 @@
+"""A robust line through the noisy readings of each of many vehicles, and when it falls below a limit.
+
+Readings become medians of ``BINS`` equal spans of time; the slope is Theil and Sen's median over all pairs of
+them, shrunk to what is usual. The line is told by its value at its centre of time, whose error and that of
+the slope are independent, so that where it lies at any time is normal with a variance in closed form.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from milepost_server.signals import gamma
+from milepost_server.signals.flat import Bools, Floats, Ints, owners_of
+
+BINS = 8
+HORIZON_D_MAX = 10 * 365.25
+"""A limit that is not reached within this time is said to be reached at this time."""
+DAYS_PER_YEAR = 365.25
+_MAD_TO_SIGMA = 1.4826  # of a normal variable: 1 / 0.6745
+_SIGMA_WEIGHT = 4.0  # the usual noise counts as if seen in so many spans
+_RUN_D_MIN = 1e-6  # two spans of the same time differ by rounding only
+_ROUNDS = 16  # of a bisection: the horizon over 2 ** 16 is 80 minutes
+
+
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """What is known of a quantity before any reading: its own unit, and that a year."""
+
+    slope_per_year: float
+    slope_sd_per_year: float
+    noise: float  # scatter of the median of a span around the line
+    value_max: float  # readings lie from 0 to below this; others are no readings
+
+
+@dataclass(frozen=True, slots=True)
+class Spans:
+    """The medians of V vehicles in ``BINS`` spans of time, the oldest first; NaN where there is none."""
+
+    time_d: Floats  # (V, BINS) mean time of the readings, relative to the as-of time: never above 0
+    value: Floats  # (V, BINS)
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """The line of each of V vehicles; NaN where there was no reading. Times relative to the as-of time."""
+
+    centre_d: Floats  # (V)
+    value: Floats  # (V) at the centre
+    value_var: Floats  # (V)
+    slope_per_d: Floats  # (V)
+    slope_var: Floats  # (V)
+    spans: Ints  # (V) how many spans had readings
+
+    def mean(self, after_d: Floats) -> Floats:
+        """Where the line lies (V) ``after_d`` (V) days after the as-of time."""
+        return self.value + self.slope_per_d * (after_d - self.centre_d)
+
+    def sd(self, after_d: Floats) -> Floats:
+        """The standard deviation (V) of that."""
+        deviation: Floats = np.sqrt(self.value_var + self.slope_var * (after_d - self.centre_d) ** 2)
+        return deviation
+
+    def odds_below(self, limit: float | Floats, after_d: Floats) -> Floats:
+        """The probability (V) that the line lies below ``limit`` after ``after_d`` (V) days."""
+        return gamma.normal_below((limit - self.mean(after_d)) / self.sd(after_d))
+
+    def days_until(self, limit: float | Floats, z: float) -> Floats:
+        """Days (V) after the as-of time until the line is below ``limit`` at the quantile ``z``.
+
+        ``gamma.Z10`` gives the time by which one line in ten has fallen below. 0 where it has already, at
+        most ``HORIZON_D_MAX``, NaN without a reading.
+        """
+        low = np.zeros_like(self.value)
+        high = np.full_like(self.value, HORIZON_D_MAX)
+        for _ in range(_ROUNDS):
+            middle = (low + high) / 2
+            fallen = self._has_fallen(limit, z, middle)
+            low, high = np.where(fallen, low, middle), np.where(fallen, middle, high)
+        days = np.where(self._has_fallen(limit, z, np.zeros_like(high)), 0.0, high)
+        return np.where(np.isnan(self.value), np.nan, days)
+
+    def _has_fallen(self, limit: float | Floats, z: float, after_d: Floats) -> Bools:
+        fallen: Bools = self.mean(after_d) + z * self.sd(after_d) < limit
+        return fallen
+
+
+def spans(
+    offsets: Ints, time_d: Floats, value: Floats, as_of_d: float, *, window_d: float, value_max: float
+) -> Spans:
+    """Medians of the readings (N) of V vehicles in the ``window_d`` days up to the as-of time.
+
+    Readings that are NaN, later than the as-of time, or outside of 0 to ``value_max`` are passed over.
+    """
+    vehicles = len(offsets) - 1
+    age = as_of_d - time_d
+    usable = (age >= 0) & (age < window_d) & (value >= 0) & (value < value_max)
+    age, value = age[usable], value[usable]
+    cell = owners_of(offsets)[usable] * BINS + BINS - 1 - (age * (BINS / window_d)).astype(np.int64)
+    count = np.bincount(cell, minlength=vehicles * BINS)
+    # One sort of one array: the cell in front of the point, the value behind it.
+    width = float(value_max)
+    ordered = np.sort(cell * width + value)
+    filled = np.flatnonzero(count)
+    ends = np.cumsum(count)[filled]
+    size = count[filled]
+    middle = (ordered[ends - size + (size - 1) // 2] + ordered[ends - size + size // 2]) / 2
+    shape = (vehicles, BINS)
+    medians, times = np.full(vehicles * BINS, np.nan), np.full(vehicles * BINS, np.nan)
+    medians[filled] = middle - filled * width
+    times[filled] = -np.bincount(cell, weights=age, minlength=vehicles * BINS)[filled] / size
+    return Spans(times.reshape(shape), medians.reshape(shape))
+
+
+def since_last_rise(found: Spans, rise: float) -> Spans:
+    """``found`` without what came before the last rise of at least ``rise``: a part that was renewed unseen.
+
+    The span after the rise has to stay above half of it; one odd span is no renewal.
+    """
+    value = found.value
+    start = np.zeros(len(value), dtype=np.int64)
+    before = value[:, 0]
+    for place in range(1, BINS):
+        here = value[:, place]
+        after = _next_known(value, place + 1)
+        risen = (here - before >= rise) & ~(after - before < rise / 2)
+        start = np.where(risen, place, start)
+        before = np.where(np.isnan(here), before, here)
+    kept = np.arange(BINS) >= start[:, None]
+    return Spans(np.where(kept, found.time_d, np.nan), np.where(kept, value, np.nan))
+
+
+def _next_known(value: Floats, place: int) -> Floats:
+    """The first value (V) at or after ``place`` that is known; NaN where none is."""
+    known = np.full(len(value), np.nan)
+    for later in range(BINS - 1, place - 1, -1):
+        known = np.where(np.isnan(value[:, later]), known, value[:, later])
+    return known
+
+
+def trend(found: Spans, usual: Usual) -> Trend:
+    """The line through the spans of each vehicle, its slope shrunk to the usual one."""
+    count = np.isfinite(found.value).sum(axis=1)
+    some = np.flatnonzero(count)
+    lines = _lines(found.time_d[some], found.value[some], count[some], usual)
+    columns = np.full((len(lines), len(count)), np.nan)
+    columns[:, some] = lines
+    centre, level, level_var, slope, slope_var = columns
+    return Trend(centre, level, level_var, slope, slope_var, count)
+
+
+def _lines(time: Floats, value: Floats, count: Ints, usual: Usual) -> list[Floats]:
+    """The first five columns of `Trend` for vehicles that have at least one span."""
+    known = np.isfinite(value)
+    centre = np.where(known, time, 0.0).sum(axis=1) / count
+    centred = np.where(known, time - centre[:, None], 0.0)
+    spread = (centred**2).sum(axis=1)
+
+    measured = spread > 0
+    raw = np.where(measured, theil_sen(time, value), 0.0)
+    level = median_rows(value - raw[:, None] * (time - centre[:, None]))
+    residual = np.abs(value - level[:, None] - raw[:, None] * (time - centre[:, None]))
+    sigma = _MAD_TO_SIGMA * median_rows(residual)
+    noise_var = (count * sigma**2 + _SIGMA_WEIGHT * usual.noise**2) / (count + _SIGMA_WEIGHT)
+
+    prior, prior_var = usual.slope_per_year / DAYS_PER_YEAR, (usual.slope_sd_per_year / DAYS_PER_YEAR) ** 2
+    weight = prior_var * spread / (prior_var * spread + noise_var)
+    return [centre, level, noise_var / count, prior + weight * (raw - prior), prior_var * (1 - weight)]
+
+
+def theil_sen(time: Floats, value: Floats) -> Floats:
+    """The median slope (V) over all pairs of the known points of each row of (V, BINS); NaN below two."""
+    points = value.shape[1]
+    slopes = np.empty((len(value), points * (points - 1) // 2))
+    done = 0
+    for lag in range(1, points):
+        here = slice(done, done + points - lag)
+        rise, run = value[:, lag:] - value[:, :-lag], time[:, lag:] - time[:, :-lag]
+        np.divide(rise, np.maximum(run, _RUN_D_MIN), out=slopes[:, here])
+        done = here.stop
+    return median_rows(slopes)
+
+
+def median_rows(values: Floats) -> Floats:
+    """The median (V) of what is known in each row of (V, K); NaN where nothing is."""
+    ordered = np.sort(values, axis=1)  # NaN last
+    count = np.isfinite(values).sum(axis=1)
+    row = np.arange(len(values))
+    some: Bools = count > 0
+    low, high = np.maximum((count - 1) // 2, 0), count // 2
+    middle = (ordered[row, low] + ordered[row, np.minimum(high, values.shape[1] - 1)]) / 2
+    return np.where(some, middle, np.nan)
