@@ -22,6 +22,7 @@ from milepost_server.signals.battery import (
     month_of,
     season_of,
 )
+from milepost_server.signals.ends import Place
 from milepost_server.signals.errors import DataFileError
 from milepost_server.signals.flat import offsets_of
 from milepost_server.signals.pack import (
@@ -29,7 +30,6 @@ from milepost_server.signals.pack import (
     PackReadings,
     PackRules,
     Packs,
-    Place,
     pack_limits,
     packs,
     parse_pack_facts,

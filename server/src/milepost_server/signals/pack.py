@@ -18,14 +18,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from milepost_server.signals import gamma
 from milepost_server.signals.ahead import Ahead
+from milepost_server.signals.ends import Ends, Place, first_of
 from milepost_server.signals.errors import DataFileError
 from milepost_server.signals.flat import DAYS_PER_MONTH, Bools, Floats, Ints, count_up_to
 from milepost_server.signals.trend import DAYS_PER_YEAR, Trend, Usual, spans, trend
 
 WARRANTIES_MAX = 500
 _Words = Annotated[str, Field(min_length=8, max_length=300)]
-_END_WEIGHTS = (0.3, 0.4, 0.3)
-"""Of P10, P50 and P90 as three points that stand for a distribution (Swanson's rule)."""
 
 
 class _Table(BaseModel):
@@ -141,14 +140,6 @@ class PackLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where V vehicles are: their last odometer reading; NaN where there is none."""
-
-    time_d: Floats  # (V)
-    odometer_m: Floats  # (V)
-
-
-@dataclass(frozen=True, slots=True)
 class Packs:
     """The traction batteries of V vehicles; NaN, -1 and UNKNOWN where too little is known."""
 
@@ -197,10 +188,10 @@ def packs(
     first_row, last_row, told = _evidence(readings, vehicle, as_of_d, rules)
     known = told & (line.spans > 0)
     days = [line.days_until(limits.percent, z) for z in (gamma.Z10, gamma.Z50, gamma.Z90)]
-    ends = _ends(limits, place, ahead, as_of_d)
+    ends = first_of(limits.end_d, limits.end_m, place, vehicle, ahead, as_of_d=as_of_d)
     odds = _claim_odds(line, limits.percent, ends)
     today = np.zeros(vehicles)
-    outcome = _outcome(line.mean(today), odds, (limits.percent, ends[1]), known, rules)
+    outcome = _outcome(line.mean(today), odds, (limits.percent, ends.p50_d), known, rules)
 
     def there(date: int, pace: float) -> Floats:
         return _odometer(ahead, place, as_of_d + days[date], pace)
@@ -218,7 +209,7 @@ def packs(
         reach_m_p10=_if(known, reach_m - _both(reach_m, there(0, gamma.Z50), there(1, gamma.Z10))),
         reach_m_p50=_if(known, reach_m),
         reach_m_p90=_if(known, reach_m + _both(reach_m, there(2, gamma.Z50), there(1, gamma.Z90))),
-        warranty_end_d=as_of_d + ends[1],
+        warranty_end_d=as_of_d + ends.p50_d,
         first_row=np.where(known, first_row, -1),
         last_row=np.where(known, last_row, -1),
     )
@@ -241,28 +232,12 @@ def _evidence(
     return readings.offsets[:-1] + before, last, told
 
 
-def _ends(limits: PackLimits, place: Place, ahead: Ahead, as_of_d: float) -> tuple[Floats, Floats, Floats]:
-    """Days (V) from the as-of time to the end of the warranty, P10, P50, P90; NaN without one."""
-    vehicle = np.arange(len(limits.end_d), dtype=np.int64)
-    left_m = limits.end_m - place.odometer_m
-    some = np.where(left_m > 0, left_m, 1.0)
-    none = np.zeros(len(vehicle))
-    by_date = limits.end_d - as_of_d
-
-    def at(pace: float) -> Floats:
-        gone = np.where(left_m > 0, ahead.days_to(vehicle, some, none, pace), 0.0)
-        by_distance = np.where(np.isnan(left_m), np.nan, place.time_d + gone - as_of_d)
-        return np.fmin(by_date, by_distance)
-
-    return at(gamma.Z90), at(gamma.Z50), at(gamma.Z10)
-
-
-def _claim_odds(line: Trend, percent: Floats, ends: tuple[Floats, Floats, Floats]) -> Floats:
+def _claim_odds(line: Trend, percent: Floats, ends: Ends) -> Floats:
     """The probability (V) that the limit is reached before the warranty ends."""
     return sum(
         (
             weight * np.where(end > 0, line.odds_below(percent, np.maximum(end, 0.0)), 0.0)
-            for weight, end in zip(_END_WEIGHTS, ends, strict=True)
+            for weight, end in ends.points
         ),
         np.zeros(len(percent)),
     )
