@@ -1,0 +1,261 @@
+"""Repair burden, value over a lifetime, subscription plans."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from milepost_server.signals import gamma
+from milepost_server.signals.ahead import Ahead
+from milepost_server.signals.errors import DataFileError
+from milepost_server.signals.faults.systems import shipped_systems
+from milepost_server.signals.items import shipped
+from milepost_server.signals.usage import Usage, UsageRules
+from milepost_server.signals.value.lifetime import (
+    EntryKind,
+    Ledger,
+    Lifetime,
+    LifetimeRules,
+    Outlook,
+    lifetime,
+)
+from milepost_server.signals.value.repairs import (
+    Needs,
+    odds_due,
+    parse_prices,
+    repair_burden,
+    shipped_prices,
+)
+from milepost_server.signals.value.subscription import NO_PLAN, Plans, parse_plans, plan_fit
+
+AS_OF = 20_000.0
+YEAR = 365.25
+KM = 1_000.0
+NAN = float("nan")
+
+
+def needs(*rows: tuple[int, float, float, float]) -> Needs:
+    """Rows (vehicle, odds, price, cv)."""
+    columns = np.array(rows, dtype=np.float64).reshape(-1, 4).T
+    return Needs(columns[0].astype(np.int64), *columns[1:])
+
+
+def test_a_burden_is_the_sum_of_what_is_likely() -> None:
+    found = repair_burden(
+        needs((0, 0.5, 20_000, 0.3), (0, 1.0, 5_000, 0.0), (2, NAN, 9_000, 0.1)), np.array([1e6, 1e6, NAN])
+    )
+    assert found.expected.tolist() == [15_000, 0, 0]
+    assert found.share[:2].tolist() == [0.015, 0]
+    assert np.isnan(found.share[2])
+    assert (found.p10[1], found.p90[1]) == (0, 0)
+    assert found.p10[0] < found.p50[0] < found.p90[0]
+
+
+def test_the_interval_of_a_burden_holds_what_sampling_says() -> None:
+    rng = np.random.default_rng(5)
+    rows = [
+        (0, odds, price, 0.4)
+        for odds, price in zip(rng.uniform(0.2, 1, 8), rng.uniform(1e4, 6e4, 8), strict=True)
+    ]
+    found = repair_burden(needs(*rows), np.array([1e6]))
+    sigma = np.sqrt(np.log(1 + 0.4**2))
+    drawn = sum(
+        (rng.random(20_000) < odds) * price * np.exp(rng.normal(-(sigma**2) / 2, sigma, 20_000))
+        for _, odds, price, _ in rows
+    )
+    assert found.expected[0] == pytest.approx(np.mean(drawn), rel=0.02)
+    inside = np.mean((drawn >= found.p10[0]) & (drawn <= found.p90[0]))
+    assert inside == pytest.approx(0.8, abs=0.03)
+
+
+def test_the_odds_that_something_is_due_follow_the_quantiles_of_its_date() -> None:
+    p10, p50, p90 = np.array([100.0]), np.array([150.0]), np.array([300.0])
+    for day, odds in ((100.0, 0.1), (150.0, 0.5), (300.0, 0.9)):
+        assert odds_due(p10, p50, p90, day)[0] == pytest.approx(odds, abs=1e-3)
+    assert odds_due(p10, np.array([NAN]), p90, 200.0)[0] == 0
+    assert odds_due(p50, p50, p50, 151.0)[0] == 1
+
+
+def test_every_item_and_every_system_has_a_price() -> None:
+    prices = shipped_prices()
+    keys = sorted({item.key for schedule in shipped().values() for item in schedule.item})
+    assert set(keys) <= {entry.key for entry in prices.item}
+    mean, cv = prices.of_items([*keys, "flux-capacitor"])
+    assert (mean > 0).all()
+    assert mean[-1] == next(entry.minor for entry in prices.item if entry.key == "other")
+    assert ((cv > 0) & (cv < 1)).all()
+    systems = {system.key for system in shipped_systems().systems}
+    assert {entry.system for entry in prices.fault} - {"other"} <= systems
+
+
+PRICES = 'schema = 1\ncurrency = "EUR"\n{item}\n{fault}\n'
+ITEM = '[[item]]\nkey = "{key}"\nprice = {price}\nspread = 0.5\nsource = "assumption"'
+FAULT = '[[fault]]\nsystem = "other"\nprice = 10\nspread = 0.5\nsource = "assumption"'
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("[", "is no TOML"),
+        (PRICES.format(item=ITEM.format(key="other", price=-1), fault=FAULT), "price"),
+        (
+            PRICES.format(item=ITEM.format(key="tyres", price=9), fault=FAULT),
+            "item: needs a price for 'other'",
+        ),
+        (PRICES.format(item=(ITEM + "\n" + ITEM).format(key="other", price=9), fault=FAULT), "stands twice"),
+    ],
+)
+def test_bad_prices_say_where(text: str, why: str) -> None:
+    with pytest.raises(DataFileError, match=why):
+        parse_prices(text, "repairs.toml")
+
+
+def ledger(*rows: tuple[int, EntryKind, float, float]) -> Ledger:
+    """Rows (owner, kind, years ago, amount)."""
+    columns = np.array(rows, dtype=np.float64).reshape(-1, 4).T
+    return Ledger(
+        columns[0].astype(np.int64), columns[1].astype(np.int64), AS_OF - columns[2] * YEAR, columns[3]
+    )
+
+
+def outlook(*since_years: float, odds: float = 0.0, left: float = 0.0) -> Outlook:
+    owners = len(since_years)
+    since_d = AS_OF - np.array(since_years, dtype=np.float64) * YEAR
+    return Outlook(since_d, np.full(owners, odds), np.full(owners, left))
+
+
+def value(rows: Ledger, ahead: Outlook, **rules: float) -> Lifetime:
+    return lifetime(rows, ahead, AS_OF, LifetimeRules(**rules))
+
+
+def test_the_ledger_adds_up_by_kind_and_leaves_out_what_is_not_told() -> None:
+    found = value(
+        ledger(
+            (0, EntryKind.SALE, 3, 200_000),
+            (0, EntryKind.SERVICE, 2, 30_000),
+            (0, EntryKind.SERVICE, 1, 20_000),
+            (1, EntryKind.SUBSCRIPTION, 1, 9_000),
+            (1, EntryKind.SALE, -1, 1e9),  # after the as-of time
+            (1, EntryKind.SALE, 1, NAN),
+        ),
+        outlook(3.0, NAN, NAN),
+    )
+    assert found.sales.tolist() == [200_000, 0, 0]
+    assert found.service.tolist() == [50_000, 0, 0]
+    assert found.subscription.tolist() == [0, 9_000, 0]
+    assert found.total[0] == pytest.approx(250_000 + found.expected[0])
+    assert np.isfinite(found.expected).all()
+
+
+def test_service_ahead_is_the_owners_own_shrunk_to_all_as_by_hand() -> None:
+    found = value(
+        ledger((0, EntryKind.SERVICE, 1, 40_000), (1, EntryKind.SERVICE, 1, 10_000)),
+        outlook(4.0, 1.0, 0.0),
+        horizon_years=5,
+    )
+    usual = 50_000 / 5
+    assert found.expected[0] == pytest.approx(5 * (40_000 + 2 * usual) / 6)
+    assert found.expected[1] == pytest.approx(5 * (10_000 + 2 * usual) / 3)
+    assert found.expected[2] == pytest.approx(5 * usual)
+    widths = (found.expected_p90 - found.expected_p10) / found.expected
+    assert widths[0] < widths[1] < widths[2]
+
+
+def test_a_next_car_and_agreed_payments_are_expected_too() -> None:
+    found = value(ledger(), outlook(2.0, odds=0.3, left=12_000.0))
+    assert found.expected[0] == pytest.approx(0.3 * 150_000 + 12_000)
+    assert found.expected_p10[0] < found.expected[0] < found.expected_p90[0]
+    certain = value(ledger(), outlook(2.0, left=12_000.0))
+    assert (certain.expected_p10[0], certain.expected_p90[0]) == (12_000, 12_000)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 2), st.sampled_from(EntryKind), st.floats(0, 9), st.floats(-1e5, 1e6)))
+)
+def test_a_lifetime_is_finite_whatever_the_ledger(rows: list[tuple[int, EntryKind, float, float]]) -> None:
+    found = value(ledger(*rows), outlook(NAN, 3.0, NAN, odds=0.5))
+    for column in (found.expected, found.expected_p10, found.expected_p90, found.total):
+        assert np.isfinite(column).all()
+    assert (found.expected_p10 <= found.expected_p90).all()
+
+
+PLANS = """schema = 1
+[[plan]]
+name = "S"
+km_per_year = 10000
+price_per_year = 5000
+price_per_extra_km = 0.20
+[[plan]]
+name = "L"
+km_per_year = 20000
+price_per_year = 6000
+price_per_extra_km = 0.15
+"""
+
+
+def ahead(*km_per_year: float) -> Ahead:
+    vehicles = len(km_per_year)
+    rate = np.array(km_per_year) * KM / YEAR
+    return Ahead(
+        Usage(rate, np.full(vehicles, 0.03), np.full(vehicles, 0.12), np.full(vehicles, 4.0)), UsageRules()
+    )
+
+
+def plans() -> Plans:
+    return parse_plans(PLANS, "plans.toml")
+
+
+def test_plans_cost_their_price_and_the_extra_kilometres() -> None:
+    cost = plans().cost(np.array([8_000 * KM, 25_000 * KM]))
+    assert cost / 100 == pytest.approx(np.array([[5_000, 6_000], [5_000 + 3_000, 6_000 + 750]]))
+
+
+def test_the_plan_that_costs_least_is_best_and_says_what_it_saves() -> None:
+    found = plan_fit(plans(), np.array([1, 0, NO_PLAN, 0]), ahead(7_000, 20_000, 15_000, 15_000))
+    assert [plans().names[best] for best in found.best] == [
+        "S",
+        "L",
+        found_name(found.best[2]),
+        found_name(found.best[3]),
+    ]
+    assert found.best_odds[0] > 0.9
+    assert found.over_m_p50[0] < 0 < found.over_m_p50[1]
+    assert found.over_odds[0] < 0.01 < 0.95 < found.over_odds[1]
+    assert found.saving[0] == pytest.approx(100_000, rel=0.1)
+    assert found.saving[1] > 50_000
+    assert np.isnan([found.over_m_p50[2], found.over_odds[2], found.saving[2]]).all()
+    assert found.best_odds[3] < 0.9
+    assert (found.year_m_p10 < found.year_m_p50).all()
+
+
+def found_name(place: int) -> str:
+    return plans().names[place]
+
+
+def test_the_expected_cost_is_the_mean_over_many_years() -> None:
+    rng = np.random.default_rng(2)
+    pace = ahead(15_000)
+    zero = np.zeros(1, dtype=np.int64)
+    years = np.array([float(pace.metres_in(zero, np.array([YEAR]), z)[0]) for z in rng.normal(size=4_000)])
+    oracle = plans().cost(years).mean(axis=0)
+    found = plan_fit(plans(), np.array([NO_PLAN]), pace)
+    assert found.best_cost[0] == pytest.approx(oracle.min(), rel=0.01)
+    assert found.year_m_p90[0] == pytest.approx(
+        np.quantile(years, gamma.normal_below(np.array(gamma.Z90))), rel=0.03
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("[", "is no TOML"),
+        ("schema = 1\n", "plan"),
+        (PLANS.replace('"L"', '"S"'), "two plans have the same name"),
+        (PLANS.replace("6000", "-6000"), "price_per_year"),
+    ],
+)
+def test_bad_plans_say_where(text: str, why: str) -> None:
+    with pytest.raises(DataFileError, match=why):
+        parse_plans(text, "plans.toml")
