@@ -15,7 +15,7 @@ from milepost_server.derivation.signal_paths import ODOMETER
 from milepost_server.derivation.times import AsOf, moment
 from milepost_server.errors import NotFoundError
 from milepost_server.people.sessions import Principal
-from milepost_server.signals.items import shipped
+from milepost_server.signals.schedules.shipped import shipped
 from milepost_server.store import dirty, item_actions, overrules, vehicles
 from milepost_server.store.overrules import Place
 from milepost_server.store.schema import ItemActionKind

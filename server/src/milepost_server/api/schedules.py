@@ -14,7 +14,7 @@ from milepost_server.api.services import Parts, Planner, Services, Viewer
 from milepost_server.errors import NotFoundError
 from milepost_server.people.sessions import Principal
 from milepost_server.signals.errors import ScheduleError
-from milepost_server.signals.items import parse_schedule
+from milepost_server.signals.schedules.parsing import parse_schedule
 from milepost_server.store import dealer_schedules
 
 router = APIRouter(tags=["schedules"])
