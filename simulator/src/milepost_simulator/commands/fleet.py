@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from milepost_simulator.fleet.files import FleetWriter, Written, write_fleet
-from milepost_simulator.fleet.fleet import FleetPlan
+from milepost_simulator.fleet.lot import FleetPlan
 from milepost_simulator.fleet.records import day_of
 
 EXAMPLE = """
@@ -39,7 +39,7 @@ MONTHS_MAX = 120
 def fleet(as_of: dt.datetime | None, out: Path, *, truth: bool, samples: bool, **size: int) -> None:
     """Write a fleet: owners, vehicles, services, samples, and the truth behind them."""
     as_of_date = as_of.date() if as_of else dt.datetime.now(dt.UTC).date()
-    plan = FleetPlan(as_of_day=day_of(as_of_date), **size)
+    plan = FleetPlan(size["owners"], size["seed"], size["months"], day_of(as_of_date))
 
     def show(so_far: Written) -> None:
         done = f"{so_far.owners:,} of {plan.owners:,} owners, {so_far.vehicles:,} vehicles"

@@ -103,7 +103,7 @@ def _may_go_on(vehicle: FleetVehicle) -> bool:
     """Whether the car still spoke yesterday, and has no fault that a fresh car would not know of."""
     as_of_day = vehicle.block.plan.as_of_day
     has_fault = any(fault.pending_day < as_of_day <= fault.mended_day for fault in vehicle.faults())
-    return not has_fault and not vehicle.block.population.silent_from_day[vehicle.row]
+    return not has_fault and not vehicle.silent_from_day
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from milepost_simulator.fleet.fleet import FleetPlan, FleetVehicle, make_blocks
+from milepost_simulator.fleet.fleet import FleetVehicle, make_blocks
+from milepost_simulator.fleet.lot import FleetPlan
 from milepost_simulator.fleet.records import (
     OwnerRecord,
     date_of,

@@ -23,6 +23,8 @@ class Stream(IntEnum):
     PEOPLE = 4
     INTENT = 5
     HISTORY = 6
+    TURNOVER = 7
+    OBSERVED = 8
 
 
 def generator(seed: int, block: int, stream: Stream, *more: int) -> np.random.Generator:

@@ -6,8 +6,9 @@ import csv
 import json
 from typing import TYPE_CHECKING, NamedTuple
 
-from milepost_simulator.fleet.fleet import Block, FleetPlan, make_blocks
+from milepost_simulator.fleet.fleet import Block, make_blocks
 from milepost_simulator.fleet.history import history
+from milepost_simulator.fleet.lot import FleetPlan
 from milepost_simulator.fleet.records import date_of, owner_records, service_records, vehicle_truth
 
 if TYPE_CHECKING:

@@ -60,7 +60,7 @@ def history(vehicle: FleetVehicle, *, with_counters: bool = True) -> list[Row]:
     block = vehicle.block
     rng = generator(block.plan.seed, block.number, Stream.HISTORY, vehicle.row)
     days = block.history_days
-    silent_from = int(block.population.silent_from_day[vehicle.row])
+    silent_from = vehicle.silent_from_day
     if silent_from:
         days = min(days, silent_from - block.plan.first_day)
     evening_ms = _times_ms(rng, block.plan.first_day, days, EVENING_H)
@@ -95,7 +95,7 @@ def _odometer(vehicle: FleetVehicle, evening_ms: NDArray[np.int64]) -> Iterator[
     """One reading at the end of each day of driving, in steps of 100 m where the car reports it itself."""
     odometer_km = vehicle.odometer_km()
     begin_km = float(odometer_km[0])
-    km = vehicle.block.km[vehicle.row]
+    km = vehicle.km()
     own = vehicle.model.has_odometer
     yield Row(f"{MILEPOST}Odometer.Uncertainty", 0.0, int(evening_ms[0]))
     for index in np.flatnonzero(km[: len(evening_ms)] > 0):
@@ -108,9 +108,9 @@ def _odometer(vehicle: FleetVehicle, evening_ms: NDArray[np.int64]) -> Iterator[
 
 def _counters(vehicle: FleetVehicle, evening_ms: NDArray[np.int64]) -> Iterator[Row]:
     """Totals since the device was installed, once a week."""
-    total_km = np.cumsum(vehicle.block.km[vehicle.row])
+    total_km = np.cumsum(vehicle.km())
     has_engine = vehicle.model.powertrain is not Powertrain.EV
-    trips = np.cumsum(np.ceil(vehicle.block.km[vehicle.row] / TRIP_KM))
+    trips = np.cumsum(np.ceil(vehicle.km() / TRIP_KM))
     for index in range(WEEK_DAYS - 1, len(evening_ms), WEEK_DAYS):
         at_ms, km, count = int(evening_ms[index]), float(total_km[index]), int(trips[index])
         yield Row(f"{MILEPOST}Trip.Count", count, at_ms)
@@ -128,8 +128,8 @@ def _counters(vehicle: FleetVehicle, evening_ms: NDArray[np.int64]) -> Iterator[
 
 def _wear(vehicle: FleetVehicle, evening_ms: NDArray[np.int64]) -> Iterator[Row]:
     """Pads, treads and oil whenever their figure changes, as seen after a drive."""
-    used = vehicle.block.life.used[vehicle.row, : len(evening_ms)]
-    drives = vehicle.block.km[vehicle.row, : len(evening_ms)] > 0
+    used = vehicle.worn(len(evening_ms))
+    drives = vehicle.km()[: len(evening_ms)] > 0
     for index, wheel in enumerate(WHEELS):
         front = index < 2
         pads = used[:, Channel.FRONT_PADS if front else Channel.REAR_PADS] * PADS_BY_WHEEL[index]
@@ -174,7 +174,7 @@ def _pressures(morning_ms: NDArray[np.int64]) -> Iterator[Row]:
 
 def _battery(rng: np.random.Generator, vehicle: FleetVehicle, morning_ms: NDArray[np.int64]) -> Iterator[Row]:
     """Rest voltage on some mornings, and the dip of the first start of a day of driving."""
-    health = vehicle.block.life.battery_health[vehicle.row, : len(morning_ms)].astype(np.float64)
+    health = vehicle.battery_health(len(morning_ms))
     ambient_c = np.array([TEMPERATE.ambient_c(int(t) / 1000) for t in morning_ms])
     rest_v = 12.66 - 0.6 * (1 - health) + 0.004 * (ambient_c - 15) + rng.normal(0, 0.02, len(health))
     ohm = RESISTANCE_OHM * (1 + 0.9 * (1 - health)) * (1 + 0.010 * np.maximum(0, 25 - ambient_c))

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
 
 from milepost_simulator.car.models import Powertrain
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 class FleetModel(NamedTuple):
@@ -42,3 +47,15 @@ def residual(powertrain: Powertrain, age_years: float) -> float:
     if age_years <= 1.0:
         return float(1.0 - (1.0 - RESIDUAL_FIRST_YEAR) * max(age_years, 0.0))
     return float(RESIDUAL_FIRST_YEAR * RESIDUAL_YEARLY[powertrain] ** (age_years - 1.0))
+
+
+_YEARLY = np.array([RESIDUAL_YEARLY[model.powertrain] for model in FLEET_MODELS])
+
+
+def residuals(model: NDArray[np.int64], age_years: NDArray[np.float64]) -> NDArray[np.float64]:
+    """`residual` of many cars (vehicles) at many ages (vehicles, times)."""
+    young = 1.0 - (1.0 - RESIDUAL_FIRST_YEAR) * np.clip(age_years, 0.0, 1.0)
+    later: NDArray[np.float64] = RESIDUAL_FIRST_YEAR * _YEARLY[model][:, None] ** np.maximum(
+        age_years - 1, 0.0
+    )
+    return np.where(age_years <= 1.0, young, later)

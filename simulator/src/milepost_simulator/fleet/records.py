@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from milepost_simulator.fleet.fleet import Block, FleetVehicle
 
 EPOCH = dt.date(1970, 1, 1)
+MONTHS_AHEAD = 12
 
 
 class VehicleRecord(TypedDict):
@@ -85,10 +86,10 @@ def day_of(date: dt.date) -> int:
 
 def owner_records(block: Block) -> list[OwnerRecord]:
     """The wanted owners of a block, each with their vehicles."""
-    records: dict[int, OwnerRecord] = {}
+    people, records = block.people(), dict[int, OwnerRecord]()
     for vehicle in block.vehicles():
         number = vehicle.owner_number
-        person = block.people[int(block.population.owner[vehicle.row])]
+        person = people[int(block.first.population.owner[vehicle.row])]
         record = records.setdefault(
             number,
             OwnerRecord(
@@ -121,7 +122,7 @@ def vehicle_record(vehicle: FleetVehicle) -> VehicleRecord:
         first_registered_on=registered.isoformat(),
         owned_since=date_of(vehicle.owned_since_day).isoformat(),
         device_id=vehicle.device_id,
-        odometer_m_at_installation=int(vehicle.block.population.odometer_m[vehicle.row]),
+        odometer_m_at_installation=int(vehicle.lot.population.odometer_m[vehicle.row]),
     )
 
 
@@ -142,18 +143,19 @@ def service_records(vehicle: FleetVehicle, *, recorded_only: bool = True) -> lis
 def vehicle_truth(vehicle: FleetVehicle) -> VehicleTruth:
     """The truth of a vehicle."""
     block, row = vehicle.block, vehicle.row
-    people, last = block.population, block.history_days - 1
-    intent, due_day = block.intent, block.life.due_day[row]
+    people, lot, last = vehicle.lot.population, vehicle.lot, block.history_days - 1
+    due_day = lot.life.due_day(block.history_days, block.plan.first_day)[row]
+    now = slice(block.plan.months, block.plan.months + MONTHS_AHEAD)
     age_years = (block.plan.as_of_day - vehicle.registered_day) / YEAR_DAYS
     return VehicleTruth(
         vin=vehicle.vin,
         owner=owner_id(vehicle.owner_number),
         style=Style(int(people.style[row])).name.lower(),
-        km_per_day_now=round(float(block.level_km[row, last]), 2),
+        km_per_day_now=round(float(lot.level_km[row, last]), 2),
         pad_rate=round(float(people.pad_rate[row]), 3),
         tyre_rate=round(float(people.tyre_rate[row]), 3),
         oil_rate=round(float(people.oil_rate[row]), 3),
-        battery_health=round(float(block.life.battery_health[row, last]), 3),
+        battery_health=round(float(vehicle.battery_health(block.history_days)[-1]), 3),
         silent_from=_date_or_none(int(people.silent_from_day[row])),
         contract=vehicle.contract.name.lower(),
         contract_end=_date_or_none(int(people.contract_end_day[row])),
@@ -164,10 +166,10 @@ def vehicle_truth(vehicle: FleetVehicle) -> VehicleTruth:
             for index, item in enumerate(ITEMS)
             if vehicle.model.powertrain in item.powertrains
         },
-        hazard_by_month=[round(float(hazard), 5) for hazard in intent.hazard[row]],
-        replaces_within_90_days=round(float(intent.within_90_days[row]), 5),
-        replaces_within_180_days=round(float(intent.within_180_days[row]), 5),
-        replaced_on=_date_or_none(int(intent.replaced_day[row])),
+        hazard_by_month=[round(float(hazard), 5) for hazard in lot.intent.hazard[row, now]],
+        replaces_within_90_days=round(float(lot.intent.within(block.plan.months, 3)[row]), 5),
+        replaces_within_180_days=round(float(lot.intent.within(block.plan.months, 6)[row]), 5),
+        replaced_on=_date_or_none(int(lot.intent.replaced_day[row])),
     )
 
 
