@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from pathlib import Path
 
 import click
 
+from milepost_simulator.fleet.column_files import write_columns
 from milepost_simulator.fleet.files import FleetWriter, Written, write_fleet
 from milepost_simulator.fleet.lot import FleetPlan
 from milepost_simulator.fleet.records import day_of
 
 EXAMPLE = """
 \b
-Example: 500 owners with two years of history, the same each time:
+Examples. 500 owners with two years of history, the same each time:
   milepost-sim fleet --owners 500 --months 24 --seed 7 --as-of 2026-03-03 --out build/fleet
+20,000 owners who buy and sell cars, for `milepost-server evaluate truth`:
+  milepost-sim fleet --columns --owners 20000 --months 36 --seed 7 --as-of 2026-03-03 --out build/columns
 """
 OWNERS_MAX = 1_000_000
 MONTHS_MAX = 120
@@ -34,16 +38,40 @@ MONTHS_MAX = 120
     help="The day that the history ends before (default: today).",
 )
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write to.")
+@click.option(
+    "--columns",
+    is_flag=True,
+    help="Write columns for evaluations, not books and samples: dirty readings, cars that change hands.",
+)
 @click.option("--truth/--no-truth", default=True, show_default=True, help="Whether to write the truth too.")
 @click.option("--samples/--no-samples", default=True, show_default=True, help="Whether to write the samples.")
-def fleet(as_of: dt.datetime | None, out: Path, *, truth: bool, samples: bool, **size: int) -> None:
+@click.option(
+    "--wear/--no-wear", default=True, show_default=True, help="Whether columns hold wear readings too."
+)
+def fleet(
+    as_of: dt.datetime | None,
+    out: Path,
+    *,
+    columns: bool,
+    wear: bool,
+    truth: bool,
+    samples: bool,
+    **size: int,
+) -> None:
     """Write a fleet: owners, vehicles, services, samples, and the truth behind them."""
-    as_of_date = as_of.date() if as_of else dt.datetime.now(dt.UTC).date()
-    plan = FleetPlan(size["owners"], size["seed"], size["months"], day_of(as_of_date))
+    as_of_day = day_of(as_of.date() if as_of else dt.datetime.now(dt.UTC).date())
+    plan = FleetPlan(size["owners"], size["seed"], size["months"], as_of_day, settled=not columns)
+    began_s = time.monotonic()
 
     def show(so_far: Written) -> None:
+        per_s = so_far.owners / max(time.monotonic() - began_s, 1e-3)
         done = f"{so_far.owners:,} of {plan.owners:,} owners, {so_far.vehicles:,} vehicles"
-        click.echo(f"{done}, {so_far.samples:,} samples", err=True)
+        click.echo(f"{done}, {so_far.samples:,} samples; {per_s:,.0f} owners a second", err=True)
 
-    total = write_fleet(plan, FleetWriter(out, with_truth=truth, with_samples=samples), show)
+    if columns and not truth:
+        raise click.UsageError("columns are for evaluations, which need the truth: leave --no-truth out")
+    if columns:
+        total = write_columns(plan, out, show, with_wear=wear)
+    else:
+        total = write_fleet(plan, FleetWriter(out, with_truth=truth, with_samples=samples), show)
     click.echo(f"{total.owners:,} owners with {total.vehicles:,} vehicles are in {out}; see {out}/README.txt")

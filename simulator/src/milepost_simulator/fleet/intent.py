@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 NOT_WITHIN = 0
 USUAL_YEARS_NEW, USUAL_YEARS_USED = 71 / 12, 50 / 12
-BASE_PER_MONTH = 0.0042
+BASE_PER_MONTH = 0.0026
 SEASON = (0.22, 75.0)  # strength, and the day of the year on which most are bought
 HALF_YEAR = (0.15, 75.0)
 TENURE = 0.95

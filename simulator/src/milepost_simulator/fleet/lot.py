@@ -55,6 +55,7 @@ class Lot:
     without: `until_day` says to where it is true.
 
     Attributes:
+        generation: 0 for the vehicles of the first day, 1 for those that came after them, and so on.
         population: who has what, V rows.
         usage: kilometres, and the reasons behind them.
         curves: kilometres since the row began, summed up.
@@ -65,6 +66,7 @@ class Lot:
             the last one where that does not happen.
     """
 
+    generation: int
     population: Population
     usage: Usage
     curves: Curves
@@ -107,4 +109,4 @@ def make_lot(plan: FleetPlan, block: int, generation: int, people: Population, s
     intent = draw_intent(stream(Stream.INTENT), people, reasons, first_day, from_month)
     replaced = intent.replaced_day
     until_day = np.where(replaced == NOT_WITHIN, first_day + days, replaced)
-    return Lot(people, usage, curves, life, faults, intent, until_day)
+    return Lot(generation, people, usage, curves, life, faults, intent, until_day)
