@@ -11,7 +11,7 @@ from milepost_server.signals import gamma
 from milepost_server.signals.ahead import Ahead
 from milepost_server.signals.errors import DataFileError
 from milepost_server.signals.faults.systems import shipped_systems
-from milepost_server.signals.items import shipped
+from milepost_server.signals.schedules.shipped import shipped
 from milepost_server.signals.usage import Usage, UsageRules
 from milepost_server.signals.value.lifetime import (
     EntryKind,
