@@ -145,4 +145,4 @@ def test_a_countdown_from_before_the_last_service_is_over() -> None:
 )
 def test_a_countdown_that_was_set_back_tells_of_a_service(left: list[float], expected: int) -> None:
     rows = counts(*((float(day), 0.0, value) for day, value in enumerate(left)))
-    assert set_back(rows, in_km=True).tolist() == [expected]
+    assert set_back(rows, np.array([NAN]), in_km=True).tolist() == [expected]

@@ -49,12 +49,17 @@ def ends(readings: CountdownReadings, since_d: Floats, *, in_km: bool) -> Floats
     return np.where(counts, here + left * (1_000.0 if in_km else 1.0), np.nan)
 
 
-def set_back(readings: CountdownReadings, *, in_km: bool) -> Ints:
-    """The row (Q) of the first reading after the countdown was last set back, -1 where it never was."""
+def set_back(readings: CountdownReadings, since_d: Floats, *, in_km: bool) -> Ints:
+    """The row (Q) of the first reading after the countdown was last set back, -1 where it never was.
+
+    Only readings from ``since_d`` (Q, NaN: all) on are compared: before it, the service is on record.
+    """
     limit, rise = (LEFT_KM_MAX, RISE_KM) if in_km else (LEFT_D_MAX, RISE_D)
     result = np.full(len(readings.offsets) - 1, -1, dtype=np.int64)
-    row = np.flatnonzero(np.abs(readings.left) < limit)
-    owner, left = owners_of(readings.offsets)[row], readings.left[row]
+    owner = owners_of(readings.offsets)
+    since = np.where(np.isnan(since_d), -np.inf, since_d)[owner]
+    row = np.flatnonzero((np.abs(readings.left) < limit) & (readings.time_d >= since))
+    owner, left = owner[row], readings.left[row]
     rose = np.flatnonzero((owner[1:] == owner[:-1]) & (np.diff(left) >= rise)) + 1
     result[owner[rose]] = row[rose]  # rows rise, and of several the last one is written last
     return result

@@ -64,6 +64,7 @@ class Limits:
     start_d: Floats  # (K) last service, or first registration
     anchor_d: Floats  # (K) the reading from which distance is projected: the vehicle's last one
     anchor_m: Floats  # (K) the continuous odometer there
+    has_odometer: Bools  # (K) False where there is none at all: distances count from the start then
     each: tuple[Limit, ...]
 
 
@@ -120,7 +121,7 @@ def due(
     )
     return Due(
         time_d=time_d,
-        odometer_m=known.odometers(),
+        odometer_m=np.where(unknown | ~limits.has_odometer, np.nan, known.odometers()),
         p_30d=near + hidden,
         p_90d=far + hidden,
         state=states(time_d[1], firm, as_of_d, rules, previous),

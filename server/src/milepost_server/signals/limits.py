@@ -106,7 +106,8 @@ def item_limits(
     anchorless = ~np.isfinite(starts.anchor_d)
     anchor_d = np.where(anchorless, starts.time_d, starts.anchor_d)
     anchor_m = np.where(anchorless, 0.0, starts.anchor_m)
-    start_m = np.where(anchorless, 0.0, starts.odometer_m)
+    from_start_m = np.where(np.isnan(starts.time_d), np.nan, 0.0)
+    start_m = np.where(anchorless, from_start_m, starts.odometer_m)
 
     measured = np.zeros(size, dtype=np.bool_) if wear is None else wear.measured
     # What wear usually is says no more than the schedule's distance, so that goes before it.
@@ -129,7 +130,7 @@ def item_limits(
         sure = np.ones(size, dtype=np.bool_)
         each.append(Limit(FirstLimit.COUNTDOWN, sure, at_m=np.where(anchorless, np.nan, countdown.at_m)))
         each.append(Limit(FirstLimit.COUNTDOWN, sure, at_d=countdown.at_d))
-    limits = Limits(starts.vehicle, starts.time_d, anchor_d, anchor_m, tuple(each))
+    limits = Limits(starts.vehicle, starts.time_d, anchor_d, anchor_m, ~anchorless, tuple(each))
     return ItemLimits(limits, intervals.band, forgotten)
 
 

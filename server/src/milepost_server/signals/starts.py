@@ -17,6 +17,8 @@ NOON_D = 0.5
 """Service records carry no hour: an odometer is looked up at noon."""
 METRES_PER_D_MAX = 1_500_000.0
 """A service odometer that lies further than this a day beyond the last reading is an error of typing."""
+RECORD_OFF_D = 7.0
+"""A record may be dated this long before the work: what is seen until then is the very service on record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class Starts:
 
     def renewed(self, time_d: Floats, odometer_m: Floats, registered_d: Floats) -> Starts:
         """The starts with renewals that were seen at ``time_d`` (Q, NaN where none) and are later."""
-        later = time_d > np.where(np.isnan(self.time_d), -np.inf, self.time_d)
+        later = time_d > np.where(np.isnan(self.time_d), -np.inf, self.time_d + RECORD_OFF_D)
         if not later.any():
             return self
         age = np.maximum(time_d - registered_d, 0.0) / DAYS_PER_MONTH

@@ -106,5 +106,10 @@ def carried(previous: Ints, previous_start_d: Floats, start_d: Floats) -> Ints:
     ``previous_start_d`` and ``start_d`` (K) are where the items began then and now, NaN where that is not
     known. A service record, also one that arrives late, moves the start, and nothing of the old life holds.
     """
-    same = (previous_start_d == start_d) | (np.isnan(previous_start_d) & np.isnan(start_d))
-    return np.where(same, previous, int(State.UNKNOWN))
+    return np.where(goes_on(previous_start_d, start_d), previous, int(State.UNKNOWN))
+
+
+def goes_on(previous_start_d: Floats, start_d: Floats) -> Bools:
+    """Whether items (K) are in the life that they were in: the start is the same, or unknown now as then."""
+    same: Bools = previous_start_d == start_d
+    return same | (np.isnan(previous_start_d) & np.isnan(start_d))

@@ -58,6 +58,11 @@ class Plans:
     plans: tuple[Plan, ...]
     of: Ints  # (V) place in ``plans``
 
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys of all items of all plans."""
+        return tuple(dict.fromkeys(item.key for plan in self.plans for item in plan.items))
+
 
 @dataclass(frozen=True)
 class ScheduleBook:
