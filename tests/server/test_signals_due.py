@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from milepost_server.signals.ahead import HORIZON_D_MAX, Ahead
-from milepost_server.signals.due import Due, FirstLimit, due
+from milepost_server.signals.due import Due, FirstLimit, Widening, due
 from milepost_server.signals.flat import offsets_of
 from milepost_server.signals.items import Band, Item
 from milepost_server.signals.limits import ItemLimits, add_months, intervals_of, item_limits
@@ -43,7 +43,7 @@ class Car:
     age_months: float = 24.0
     wear: WearLimit | None = None
 
-    def due(self, item: Item, as_of_d: float = NOW_D) -> Due:
+    def due(self, item: Item, as_of_d: float = NOW_D, *, widening: Widening | None = None) -> Due:
         history = History(
             offsets_of(np.array([len(self.rows)], dtype=np.int64)),
             np.array([NOW_D + days for days, _ in self.rows]),
@@ -52,7 +52,7 @@ class Car:
         one = np.ones(1)
         usage = Usage(one * self.rate_km * KM, one * self.cv2, one * 0.0, one)
         limits = self.limits(item, as_of_d).limits
-        return due(history, Ahead(usage, UsageRules()), limits, as_of_d, DueRules())
+        return due(history, Ahead(usage, UsageRules()), limits, as_of_d, DueRules(), widening=widening)
 
     def limits(self, item: Item, as_of_d: float = NOW_D) -> ItemLimits:
         one = np.ones(1)
@@ -232,6 +232,58 @@ def test_months_end_where_the_month_ends() -> None:
     result = add_months(days, np.array([12.0, 1.0, 24.0, 12.0, np.nan]))
     expected = [day("2025-02-28"), day("2025-02-28"), day("2027-03-15"), np.nan, np.nan]
     np.testing.assert_array_equal(result, expected)
+
+
+def stretched(factor: float) -> Widening:
+    return lambda days: np.full(len(days), factor)
+
+
+def test_calibration_stretches_times_around_their_median_and_the_odds_with_them() -> None:
+    car, oil = Car(cv2=0.04), interval(km=15_000)
+    plain, wide = car.due(oil), car.due(oil, widening=stretched(1.5))
+    (p10, p50, p90), wider = (np.log(result.time_d[:, 0] - NOW_D) for result in (plain, wide))
+    assert wider == pytest.approx([p50 + 1.5 * (p10 - p50), p50, p50 + 1.5 * (p90 - p50)])
+    assert plain.p_90d[0] < wide.p_90d[0]
+    # The odds of a day are those of the quantile that stands on it.
+    for days, odds in zip(np.exp(wider), (0.1, 0.5, 0.9), strict=True):
+        moved = car.due(oil, as_of_d=NOW_D + days - 90, widening=stretched(1.5))
+        assert moved.p_90d[0] == pytest.approx(odds, abs=1e-3)
+
+
+def test_a_factor_of_one_changes_nothing_and_a_day_is_not_stretched() -> None:
+    item = interval(km=15_000, months=12)
+    plain, same, wide = (Car(cv2=0.04).due(item, widening=w) for w in (None, stretched(1.0), stretched(2.0)))
+    assert same.time_d == pytest.approx(plain.time_d)
+    assert same.p_90d == pytest.approx(plain.p_90d)
+    by_time = next(each for each in wide.reached if each.kind is FirstLimit.TIME)
+    assert np.ptp(by_time.time_d) == 0
+
+
+def first_of_both(km: float, worn_km: float, variance: float) -> tuple[np.ndarray, Due]:
+    """Days to the first of a distance and a wear, simulated with a pace and a rate of wear of their own."""
+    rng = np.random.default_rng(1)
+    car = Car(cv2=0.04, wear=worn_at(54_000 + worn_km, variance))
+    item = Item(key="thing", title="Thing", interval=interval(km + 4_000).interval, wear=pads().wear)
+    pace_km = 40 * rng.gamma(1 / 0.04, 0.04, 200_000)
+    rate = rng.gamma(1 / variance, variance, 200_000)
+    return np.minimum(km / pace_km, worn_km / rate / pace_km), car.due(item)
+
+
+@pytest.mark.parametrize("variance", [0.01, 0.05, 0.2])
+def test_of_limits_that_meet_one_day_the_first_comes_a_little_earlier_than_said(variance: float) -> None:
+    """The worst case for limits that are taken as moving together: both are as far."""
+    days, said = first_of_both(4_000, 4_000, variance)
+    late = (said.time_d[:, 0] - NOW_D) / np.quantile(days, (0.1, 0.5, 0.9)) - 1
+    # Never said too early, but for rounding, and late by no more than half a standard deviation of the wear.
+    assert (late > -0.02).all()
+    assert (late < 0.5 * np.sqrt(variance)).all()
+
+
+@pytest.mark.parametrize("worn_km", [2_000.0, 12_000.0])
+def test_of_limits_that_lie_apart_the_first_is_exact(worn_km: float) -> None:
+    days, said = first_of_both(6_000, worn_km, 0.04)
+    assert said.time_d[:, 0] - NOW_D == pytest.approx(np.quantile(days, (0.1, 0.5, 0.9)), rel=0.03)
+    assert said.p_90d[0] == pytest.approx(np.mean(days < 90), abs=0.03)
 
 
 CAR = st.builds(
