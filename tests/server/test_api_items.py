@@ -19,6 +19,7 @@ OIL = "/api/v1/vehicles/1/items/engine-oil/actions"
 DAY = dt.timedelta(days=1)
 PLAN = """
 schema = 1
+dealer = "Autohaus Nord"
 powertrain = "combustion"
 title = "Our own schedule"
 [[item]]

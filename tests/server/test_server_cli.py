@@ -118,7 +118,12 @@ def test_a_time_zone_that_is_none(site: Installation) -> None:
 
 
 def test_with_two_dealers_one_must_be_named(site: Installation) -> None:
-    assert site.run("dealer", "add", "--name", "Syd Motors") == "dealer 2\n"
+    assert "is not three capital letters" in site.run(
+        "dealer", "add", "--name", "S", "--currency", "kr", code=2
+    )
+    assert site.run("dealer", "add", "--name", "Syd Motors", "--currency", "SEK") == "dealer 2\n"
+    with closing(sqlite3.connect(site.folder / "milepost.db")) as db:
+        assert db.execute("SELECT currency FROM dealers ORDER BY id").fetchall() == [("EUR",), ("SEK",)]
     said = site.run("device", "add", "gw-1", code=2)
     assert "1 (Nord Motors), 2 (Syd Motors)" in said
     site.run("device", "add", "gw-1", "--dealer", "2")

@@ -11,11 +11,11 @@ from milepost_server.api.answers import Answer, Items
 from milepost_server.api.bodies import SEQ_MAX, Day, ItemActionBody, OverruleBody, PathId
 from milepost_server.api.errors import InvalidError
 from milepost_server.api.services import Handler, Parts, Services, Viewer
+from milepost_server.derivation.schedules import plan_of
 from milepost_server.derivation.signal_paths import ODOMETER
 from milepost_server.derivation.times import AsOf, moment
 from milepost_server.errors import NotFoundError
 from milepost_server.people.sessions import Principal
-from milepost_server.signals.schedules.shipped import shipped
 from milepost_server.store import dirty, item_actions, overrules, vehicles
 from milepost_server.store.overrules import Place
 from milepost_server.store.schema import ItemActionKind
@@ -93,7 +93,8 @@ async def act(
     _check_days(body, parts.today(who))
     async with parts.store.write() as connection:
         vehicle = await _vehicle(connection, who.dealer_id, vehicle_id)
-        if item not in shipped()[vehicle.powertrain].titles():
+        plan = await plan_of(connection, who.dealer_id, vehicle)
+        if item not in {each.key for each in plan.items}:
             raise NotFoundError("item", item)
         key = await item_actions.add(
             connection,

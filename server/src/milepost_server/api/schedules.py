@@ -11,10 +11,10 @@ from milepost_server.api.answers import Answer, Items
 from milepost_server.api.bodies import ScheduleBody
 from milepost_server.api.errors import InvalidError
 from milepost_server.api.services import Parts, Planner, Services, Viewer
+from milepost_server.derivation.schedules import book_with
 from milepost_server.errors import NotFoundError
 from milepost_server.people.sessions import Principal
 from milepost_server.signals.errors import ScheduleError
-from milepost_server.signals.schedules.parsing import parse_schedule
 from milepost_server.store import dealer_schedules
 
 router = APIRouter(tags=["schedules"])
@@ -68,15 +68,21 @@ async def put_schedule(parts: Services, who: Principal, name: str, text: str | N
         InvalidError: the text is no schedule; the message says which item and field.
         NotFoundError: there is none to take back.
     """
-    if text is not None:
-        try:
-            parse_schedule(text, name)
-        except ScheduleError as error:
-            raise InvalidError(str(error), field="text") from error
     async with parts.store.write() as connection:
-        known = await dealer_schedules.current(connection, who.dealer_id)
-        if text is None and name not in {row.name for row in known}:
+        rows = await dealer_schedules.current(connection, who.dealer_id)
+        own = {row.name: row.text for row in rows}
+        if text is None and own.pop(name, None) is None:
             raise NotFoundError("schedule", name)
+        if text is not None:
+            _check(own, name, text)
         await dealer_schedules.put(
             connection, who.dealer_id, name=name, text=text, staff_id=who.staff_id, now=parts.now()
         )
+
+
+def _check(own: dict[str, str], name: str, text: str) -> None:
+    """Raise an `InvalidError` where ``text`` cannot stand under ``name`` beside the dealer's ``own``."""
+    try:
+        book_with(tuple({**own, name: text}.items()))
+    except ScheduleError as error:
+        raise InvalidError(str(error), field="text") from error

@@ -9,10 +9,9 @@ from milepost_server.api.bodies import OneOrMany, ServiceRecordBody, VehicleBody
 from milepost_server.api.errors import InvalidError
 from milepost_server.api.lists import PAGE_ITEMS, After, Limit, page_of, store_all
 from milepost_server.api.services import Parts, Recorder, Registrar, Viewer
+from milepost_server.derivation.schedules import plan_of
 from milepost_server.errors import NotFoundError
-from milepost_server.signals.schedules.shipped import shipped
 from milepost_server.store import dirty, service_records, vehicles
-from milepost_server.store.schema import Powertrain
 
 router = APIRouter(tags=["vehicles"])
 
@@ -53,7 +52,8 @@ async def add_service_records(
         vehicle = await vehicles.one(connection, who.dealer_id, record.vehicle_id)
         if vehicle is None:
             raise NotFoundError("vehicle", record.vehicle_id)
-        _check_item(record.item, vehicle.powertrain)
+        plan = await plan_of(connection, who.dealer_id, vehicle)
+        _check_item(record.item, [item.key for item in plan.items])
         now = parts.now()
         row, is_new = await service_records.add(connection, who.dealer_id, now=now, **record.model_dump())
         if is_new:
@@ -74,10 +74,6 @@ async def list_service_records(
     return page_of([ServiceRecordAnswer.model_validate(row) for row in rows], limit, lambda row: row.id)
 
 
-def _check_item(item: str, powertrain: Powertrain) -> None:
-    known = shipped()[powertrain].titles()
+def _check_item(item: str, known: list[str]) -> None:
     if item not in known:
-        raise InvalidError(
-            f"A car of this kind ({powertrain}) has no item {item!r}. Its items are: {', '.join(known)}.",
-            field="item",
-        )
+        raise InvalidError(f"This car has no item {item!r}. Its items are: {', '.join(known)}.", field="item")

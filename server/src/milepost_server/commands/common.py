@@ -75,6 +75,23 @@ def data_dir_option(function: Callable[P, R]) -> Callable[P, R]:
     )(function)
 
 
+def currency_option(function: Callable[P, R]) -> Callable[P, R]:
+    """``--currency`` of a new dealer."""
+    return click.option(
+        "--currency",
+        default=dealers.CURRENCY,
+        show_default=True,
+        callback=_check_currency,
+        help="Of all of the dealer's money: three letters of ISO 4217.",
+    )(function)
+
+
+def _check_currency(context: click.Context, option: click.Parameter, value: str) -> str:  # noqa: ARG001
+    if len(value) == 3 and value.isascii() and value.isalpha() and value.isupper():
+        return value
+    raise click.BadParameter(f"{value!r} is not three capital letters, such as {dealers.CURRENCY}")
+
+
 def now() -> dt.datetime:
     """The clock of commands."""
     return dt.datetime.now(dt.UTC)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import secrets
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
 from milepost_server import secret_files
-from milepost_server.commands.common import command, data_dir_option, load_settings, now
+from milepost_server.commands.common import command, currency_option, data_dir_option, load_settings, now
 from milepost_server.errors import InstallError, SettingsError
 from milepost_server.people.passwords import Passwords
 from milepost_server.settings import FILE_NAME, load
@@ -25,10 +25,19 @@ if TYPE_CHECKING:
 PASSWORD_BYTES = 15
 
 
+class NewDealer(NamedTuple):
+    """What a dealer is made of."""
+
+    name: str
+    timezone: str
+    currency: str
+
+
 @click.command(epilog="Example: milepost-server init --dealer 'Nord Motors' --email ada@nord.example")
 @data_dir_option
 @click.option("--dealer", "dealer_name", required=True, help="Name of the first dealer.")
 @click.option("--timezone", default="UTC", show_default=True, help="The dealer's time zone (IANA name).")
+@currency_option
 @click.option("--email", required=True, help="Mail address of the first user, a manager.")
 @click.option("--name", default="Manager", show_default=True, help="The user's name.")
 @click.option("--set", "pairs", multiple=True, metavar="NAME=VALUE", help="Write a setting to server.toml.")
@@ -43,6 +52,7 @@ async def init(
     data_dir: Path,
     dealer_name: str,
     timezone: str,
+    currency: str,
     email: str,
     name: str,
     pairs: tuple[str, ...],
@@ -57,9 +67,8 @@ async def init(
     settings = load_settings(data_dir)
     secret_files.make(settings.secrets_dir)
     password = new_password()
-    dealer_id = await _first_dealer(
-        settings, dealer_name=dealer_name, timezone=timezone, email=email, name=name, password=password
-    )
+    of = NewDealer(dealer_name, timezone, currency)
+    dealer_id = await _first_dealer(settings, of, email=email, name=name, password=password)
     address = f"http://{settings.http_host}:{settings.http_port}/"
     said = {"address": address, "dealer_id": dealer_id, "email": email, "password": password}
     if credentials is not None:
@@ -132,7 +141,7 @@ def _toml(value: str) -> str:
 
 
 async def _first_dealer(
-    settings: Settings, *, dealer_name: str, timezone: str, email: str, name: str, password: str
+    settings: Settings, dealer: NewDealer, *, email: str, name: str, password: str
 ) -> int:
     store = open_store(settings.database)
     try:
@@ -143,7 +152,7 @@ async def _first_dealer(
                 raise InstallError(
                     "there is an installation already; see `milepost-server dealer add` and `user add`"
                 )
-            dealer_id = await dealers.add(connection, name=dealer_name, timezone=timezone, now=now())
+            dealer_id = await dealers.add(connection, **dealer._asdict(), now=now())
             await staff.add(
                 connection,
                 dealer_id,

@@ -13,7 +13,14 @@ from milepost_protocol.errors import ProtocolError
 from milepost_protocol.identity import check_device_id, check_vin
 from milepost_server import secret_files
 from milepost_server.broker import credentials
-from milepost_server.commands.common import command, data_dir_option, now, opened, the_dealer
+from milepost_server.commands.common import (
+    command,
+    currency_option,
+    data_dir_option,
+    now,
+    opened,
+    the_dealer,
+)
 from milepost_server.commands.install import check_timezone, new_password
 from milepost_server.errors import ConflictError, NotFoundError
 from milepost_server.people.errors import PasswordRefusedError
@@ -33,12 +40,13 @@ def dealer() -> None:
 @data_dir_option
 @click.option("--name", required=True, help="The dealer's name.")
 @click.option("--timezone", default="UTC", show_default=True, help="The dealer's time zone (IANA name).")
+@currency_option
 @command
-async def dealer_add(data_dir: Path, name: str, timezone: str) -> None:
+async def dealer_add(data_dir: Path, name: str, timezone: str, currency: str) -> None:
     """Add a dealer and print its id."""
     check_timezone(timezone)
     async with opened(data_dir) as (_, store), store.write() as connection:
-        dealer_id = await dealers.add(connection, name=name, timezone=timezone, now=now())
+        dealer_id = await dealers.add(connection, name=name, timezone=timezone, currency=currency, now=now())
     click.echo(f"dealer {dealer_id}")
 
 

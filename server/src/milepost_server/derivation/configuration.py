@@ -6,9 +6,10 @@ import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from milepost_server.signals.life_cycle import LifeCycleRules
 from milepost_server.signals.odometer import OdometerRules
-from milepost_server.signals.schedules.documents import Schedule
-from milepost_server.signals.schedules.shipped import shipped, shipped_version
+from milepost_server.signals.schedules.book import ScheduleBook
+from milepost_server.signals.schedules.shipped import shipped_book, shipped_version
 from milepost_server.signals.states import DueRules
 from milepost_server.signals.usage import UsageRules
 from milepost_server.signals.wear import WearRules
@@ -25,16 +26,17 @@ class Configuration:
     usage: UsageRules = field(default_factory=UsageRules)
     wear: WearRules = field(default_factory=WearRules)
     due: DueRules = field(default_factory=DueRules)
-    schedules: dict[str, Schedule] = field(default_factory=shipped)
+    life_cycle: LifeCycleRules = field(default_factory=LifeCycleRules)
+    book: ScheduleBook = field(default_factory=shipped_book)
 
     @cached_property
     def version(self) -> str:
         """For example ``3.3f9a0c12.73dc52a3``: method, rules, schedules."""
-        rules = repr((self.odometer, self.usage, self.wear, self.due))
-        if self.schedules is shipped():
+        rules = repr((self.odometer, self.usage, self.wear, self.due, self.life_cycle))
+        if self.book is shipped_book():
             schedules = shipped_version()
         else:
-            schedules = _digest(repr(sorted(self.schedules.items())))
+            schedules = _digest(repr((self.book.generic, sorted(self.book.layers.items()))))
         return f"{METHOD}.{_digest(rules)}.{schedules}"
 
 

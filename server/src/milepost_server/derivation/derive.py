@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from milepost_server.derivation import loading, priors, rows, steps, writing
+from milepost_server.derivation import loading, priors, rows, rows_due, writing
+from milepost_server.derivation.driving import drive, months_of
 from milepost_server.derivation.loading import CHUNK_VEHICLES_MAX
+from milepost_server.derivation.steps import Learned, derive
 from milepost_server.derivation.times import AsOf
 from milepost_server.store import dealers, dirty
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from milepost_server.derivation.configuration import Configuration
-    from milepost_server.derivation.loading import Chunk
+    from milepost_server.derivation.fleet import Chunk
     from milepost_server.derivation.priors import Priors
     from milepost_server.store.dealers import DealerRow
     from milepost_server.store.dirty import DirtyVehicle
@@ -51,7 +53,6 @@ class Derivation:
         self._store = store
         self._config = config
         self._now = now
-        self._signals = loading.wear_signals(config.schedules)
 
     async def dealer(self, dealer: DealerRow, date: dt.date) -> Report:
         """Make the dealer's priors anew, and derive all of its vehicles with them."""
@@ -114,16 +115,14 @@ class Derivation:
 
     async def _load(self, dealer_id: int, as_of: AsOf, ids: Sequence[int]) -> Chunk:
         async with self._store.read() as connection:
-            return await loading.load(
-                connection, dealer_id, ids, as_of, rules=self._config.odometer, signals=self._signals
-            )
+            return await loading.load(connection, dealer_id, ids, as_of, self._config)
 
     async def _make_priors(self, dealer_id: int, as_of: AsOf) -> Priors:
         sample = priors.FleetSample()
         async for ids in self._all_ids(dealer_id):
             chunk = await self._load(dealer_id, as_of, ids)
-            driven = await asyncio.to_thread(steps.drive, chunk, as_of.end_d, self._config)
-            sample.add(chunk.vehicles, driven, steps.months_of(driven))
+            driven = await asyncio.to_thread(drive, chunk.inputs.odometer, as_of.end_d, self._config)
+            sample.add(chunk.vehicles, driven, months_of(driven))
         return sample.priors(self._config.usage)
 
     async def _chunk(
@@ -143,11 +142,11 @@ class Derivation:
         return Report(len(chunk.vehicles), len(prepared.due), judgements)
 
     def _prepare(self, chunk: Chunk, as_of: AsOf, found: Priors) -> writing.Prepared:
-        driven = steps.drive(chunk, as_of.end_d, self._config)
-        derived = steps.finish(chunk, driven, found.of(chunk.vehicles), as_of.end_d, self._config)
+        learned = Learned(found.of(chunk.vehicles))
+        derived = derive(chunk.inputs, learned, as_of.end_d, self._config)
         return writing.Prepared(
             [vehicle.id for vehicle in chunk.vehicles],
             list(rows.usage_rows(chunk, derived, as_of)),
-            list(rows.due_rows(chunk, derived, as_of)),
+            list(rows_due.due_rows(chunk, derived)),
             list(rows.judgement_rows(chunk, derived)),
         )

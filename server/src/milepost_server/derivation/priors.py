@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from milepost_server.derivation.configuration import Configuration
-    from milepost_server.derivation.loading import Vehicle
-    from milepost_server.derivation.steps import Driven
+    from milepost_server.derivation.driving import Driven
+    from milepost_server.derivation.fleet import Vehicle
     from milepost_server.signals.flat import Floats
     from milepost_server.signals.usage import UsageRules
 

@@ -7,3 +7,5 @@ from typing import Final
 ODOMETER: Final = "Vehicle.TraveledDistance"
 ODOMETER_UNCERTAINTY: Final = "Vehicle.Milepost.Odometer.Uncertainty"
 DTC: Final = "Vehicle.Milepost.Diagnostics.Dtc"
+EVENTS: Final = (DTC,)
+"""Those whose values are texts."""

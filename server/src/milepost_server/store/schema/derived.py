@@ -11,9 +11,9 @@ Shapes of the JSON columns:
     days since 1970, ``h``, ``rev``, ``share``), null where only its day is known; dates are ISO texts or
     null.
 ``service_due.wear``
-    each measured or usual position, the most worn first:
-    ``[{"signal", "worn", "p50_on", "per_1000_km", "measured": true}]``; ``worn`` is 0 new, 1 at the limit, or
-    null where it is not measured.
+    each position, those that are measured before the others, the first to reach its limit at the front:
+    ``[{"signal", "worn", "limit_odometer_m", "per_1000_km", "measured": true}]``; ``worn`` is 0 new, 1 at the
+    limit, or null where it is not measured, and ``per_1000_km`` what it grows by.
 ``due_calibrations.document``
     what `milepost_server.signals.calibration` reads and writes.
 ``due_calibrations.coverage``
@@ -94,11 +94,15 @@ service_due = Table(
     Column("p_90d", Double),
     Column("worn", Double),  # measured wear: 0 new, 1 at its limit
     Column("position", String(128)),  # the signal of the position whose wear decides
-    # The state before hysteresis, from which the next day's goes on, and the first day of the one shown.
-    Column("state_raw", String(16), nullable=False),
-    Column("state_since", Date, nullable=False),
+    Column("started_on", Date),  # what it is counted from; a new start forgets the states before it
+    # Since when it needs attention, and is due or overdue; and when it last cleared by itself.
+    Column("listed_since_on", Date),
+    Column("due_since_on", Date),
+    Column("cleared_on", Date),
     Column("life_cycle", String(16), nullable=False),
-    Column("life_cycle_since", Date, nullable=False),
+    Column("life_cycle_since", Date),
+    Column("life_cycle_until", Date),  # the appointment, or the first day after a snooze
+    Column("is_shown", Boolean, nullable=False),  # whether it stands on the list of what is to be done
     Column("reminders", Integer, nullable=False),  # how many this need has had
     Column("remind_on", Date),  # the day of the next one
     Column("limits", Json, nullable=False),
@@ -112,7 +116,6 @@ service_due = Table(
     Column("derived_at", UtcDateTime, nullable=False),
     PrimaryKeyConstraint("vehicle_id", "item", "as_of"),
     one_of("state", DueState),
-    one_of("state_raw", DueState),
     one_of("life_cycle", LifeCycle),
     one_of("rests_on", RestsOn),
     same_dealer("vehicle_id", "vehicles"),

@@ -30,10 +30,22 @@ TABLES = (
 )
 # Rows of earlier days are not derived again: what needed attention then is open, and nobody was reminded.
 FILL_DUE = """
-UPDATE service_due SET state_raw = state, state_since = as_of, life_cycle_since = as_of, reminders = 0,
-    limits = '[]', wear = '[]',
+UPDATE service_due SET reminders = 0, limits = '[]', wear = '[]',
+    listed_since_on = CASE WHEN state IN ('upcoming', 'due', 'overdue') THEN as_of END,
+    due_since_on = CASE WHEN state IN ('due', 'overdue') THEN as_of END,
+    is_shown = state IN ('upcoming', 'due', 'overdue'),
+    life_cycle_since = CASE WHEN state IN ('upcoming', 'due', 'overdue') THEN as_of END,
     life_cycle = CASE WHEN state IN ('upcoming', 'due', 'overdue') THEN 'open' ELSE 'none' END
 """
+DATES = (
+    "started_on",
+    "listed_since_on",
+    "due_since_on",
+    "cleared_on",
+    "life_cycle_since",
+    "life_cycle_until",
+    "remind_on",
+)
 
 
 def _add_filled_to_due(*columns: sa.Column[Any]) -> None:
@@ -464,21 +476,18 @@ def _results_of_owners() -> None:
 def _columns() -> None:
     # With a default, and not in a batch: that would make the table anew, which others refer to.
     op.add_column("dealers", sa.Column("currency", sa.String(length=3), nullable=False, server_default="EUR"))
+    with op.batch_alter_table("service_due", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("position", sa.String(length=128), nullable=True))
+        for name in DATES:
+            batch_op.add_column(sa.Column(name, sa.Date(), nullable=True))
     _add_filled_to_due(
-        sa.Column("state_raw", sa.String(length=16)),
-        sa.Column("state_since", sa.Date()),
         sa.Column("life_cycle", sa.String(length=16)),
-        sa.Column("life_cycle_since", sa.Date()),
+        sa.Column("is_shown", sa.Boolean()),
         sa.Column("reminders", sa.Integer()),
         sa.Column("limits", Json),
         sa.Column("wear", Json),
     )
     with op.batch_alter_table("service_due", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("position", sa.String(length=128), nullable=True))
-        batch_op.add_column(sa.Column("remind_on", sa.Date(), nullable=True))
-        batch_op.create_check_constraint(
-            op.f("ck_service_due_state_raw"), "state_raw IN ('unknown', 'ok', 'upcoming', 'due', 'overdue')"
-        )
         batch_op.create_check_constraint(
             op.f("ck_service_due_life_cycle"),
             "life_cycle IN ('none', 'open', 'reminded', 'acknowledged', 'booked', 'snoozed', 'done', "
@@ -506,17 +515,8 @@ def downgrade() -> None:
 
     with op.batch_alter_table("service_due", schema=None) as batch_op:
         batch_op.drop_constraint(op.f("ck_service_due_life_cycle"), type_="check")
-        batch_op.drop_constraint(op.f("ck_service_due_state_raw"), type_="check")
-        batch_op.drop_column("wear")
-        batch_op.drop_column("limits")
-        batch_op.drop_column("remind_on")
-        batch_op.drop_column("reminders")
-        batch_op.drop_column("life_cycle_since")
-        batch_op.drop_column("life_cycle")
-        batch_op.drop_column("state_since")
-        batch_op.drop_column("state_raw")
-        batch_op.drop_column("position")
-
+        for name in (*DATES, "position", "life_cycle", "is_shown", "reminders", "limits", "wear"):
+            batch_op.drop_column(name)
     op.drop_column("dealers", "currency")
 
     for table in TABLES:

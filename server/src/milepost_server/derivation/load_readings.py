@@ -1,0 +1,121 @@
+"""Reads a chunk's readings: the odometer, other signals with numbers, and events with a text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from sqlalchemy import select
+
+from milepost_protocol.samples import TimeTrust
+from milepost_server.derivation import times
+from milepost_server.derivation.fleet import Events, ReadingIds
+from milepost_server.derivation.signal_paths import ODOMETER, ODOMETER_UNCERTAINTY
+from milepost_server.signals.fleet.inputs import SignalRows
+from milepost_server.store.schema import readings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from milepost_server.derivation.times import AsOf
+    from milepost_server.signals.odometer import OdometerRules
+
+
+class OdometerRow(NamedTuple):
+    """One odometer reading, before it becomes a row of arrays."""
+
+    vehicle: int
+    stream_id: int
+    seq: int
+    time_ms: int
+    metres: float
+    is_trusted: bool
+    is_plausible: bool
+    fall_m_max: float
+
+
+async def odometer_rows(
+    connection: AsyncConnection, dealer_id: int, place: dict[int, int], as_of: AsOf, rules: OdometerRules
+) -> list[OdometerRow]:
+    """The odometer readings of the vehicles in ``place`` (place by id), in the order of their streams."""
+    c = readings.c
+    query = (
+        select(c.signal, c.vehicle_id, c.stream_id, c.seq, c.time_ms, c.value_num, c.trust, c.time_plausible)
+        .where(c.dealer_id == dealer_id, c.vehicle_id.in_(place))
+        .where(c.signal.in_((ODOMETER, ODOMETER_UNCERTAINTY)))
+        .where((c.time_ms < as_of.end_ms) | ~c.time_plausible)
+        .order_by(c.stream_id, c.seq)
+    )
+    rows: list[OdometerRow] = []
+    sigma_m: dict[tuple[int, int], float] = {}
+    for signal, vehicle_id, stream_id, seq, time_ms, value, trust, plausible in await connection.execute(
+        query
+    ):
+        told_of = (vehicle_id, stream_id)
+        if signal == ODOMETER_UNCERTAINTY:
+            sigma_m[told_of] = value
+            continue
+        fall_m_max = rules.fall_m_max_of(sigma_m.get(told_of, 0.0))
+        is_trusted = times.is_trusted(trust)
+        rows.append(
+            OdometerRow(place[vehicle_id], stream_id, seq, time_ms, value, is_trusted, plausible, fall_m_max)
+        )
+    return rows
+
+
+async def signal_rows(
+    connection: AsyncConnection, dealer_id: int, place: dict[int, int], as_of: AsOf, paths: Sequence[str]
+) -> tuple[dict[str, SignalRows], dict[str, ReadingIds]]:
+    """The readings of each of ``paths``, whose values are numbers; those without a time are left out."""
+    c = readings.c
+    query = (
+        select(c.signal, c.vehicle_id, c.time_ms, c.value_num, c.stream_id, c.seq)
+        .where(c.dealer_id == dealer_id, c.vehicle_id.in_(place), c.signal.in_(paths))
+        .where(c.time_plausible, c.trust != TimeTrust.UNTRUSTED.value, c.time_ms < as_of.end_ms)
+        .order_by(c.vehicle_id, c.time_ms, c.stream_id, c.seq)
+    )
+    found: dict[str, list[tuple[Any, ...]]] = {path: [] for path in paths}
+    for signal, vehicle_id, *row in await connection.execute(query):
+        found[signal].append((place[vehicle_id], *row))
+    made = {path: _signal(rows, as_of) for path, rows in found.items()}
+    return {path: rows for path, (rows, _) in made.items()}, {path: ids for path, (_, ids) in made.items()}
+
+
+def _signal(rows: list[tuple[Any, ...]], as_of: AsOf) -> tuple[SignalRows, ReadingIds]:
+    vehicle, time_ms, value, stream_id, seq = list(zip(*rows, strict=True)) or [()] * 5
+    values = SignalRows(
+        vehicle=np.array(vehicle, dtype=np.int64),
+        time_d=as_of.days(np.array(time_ms, dtype=np.int64)),
+        value=np.array(value, dtype=np.float64),
+    )
+    return values, ReadingIds(np.array(stream_id, dtype=np.int64), np.array(seq, dtype=np.int64))
+
+
+async def event_rows(
+    connection: AsyncConnection, dealer_id: int, place: dict[int, int], as_of: AsOf, paths: Sequence[str]
+) -> dict[str, Events]:
+    """The readings of each of ``paths``, whose values are texts."""
+    c = readings.c
+    query = (
+        select(c.signal, c.vehicle_id, c.time_ms, c.value_text, c.stream_id, c.seq, c.trust, c.time_plausible)
+        .where(c.dealer_id == dealer_id, c.vehicle_id.in_(place), c.signal.in_(paths))
+        .where((c.time_ms < as_of.end_ms) | ~c.time_plausible)
+        .order_by(c.vehicle_id, c.stream_id, c.seq)
+    )
+    found: dict[str, list[tuple[Any, ...]]] = {path: [] for path in paths}
+    for signal, vehicle_id, *row, trust, plausible in await connection.execute(query):
+        found[signal].append((place[vehicle_id], *row, plausible and times.is_trusted(trust)))
+    return {path: _events(rows, as_of) for path, rows in found.items()}
+
+
+def _events(rows: list[tuple[Any, ...]], as_of: AsOf) -> Events:
+    vehicle, time_ms, text, stream_id, seq, has_time = list(zip(*rows, strict=True)) or [()] * 6
+    time_d = as_of.days(np.array(time_ms, dtype=np.int64))
+    return Events(
+        vehicle=np.array(vehicle, dtype=np.int64),
+        time_d=np.where(np.array(has_time, dtype=np.bool_), time_d, np.nan),
+        text=list(text),
+        ids=ReadingIds(np.array(stream_id, dtype=np.int64), np.array(seq, dtype=np.int64)),
+    )

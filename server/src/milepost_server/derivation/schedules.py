@@ -1,0 +1,47 @@
+"""The schedules that hold for a dealer: those that come with the product, with the dealer's own on top."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from milepost_server.signals.schedules.book import Kind, Plan, ScheduleBook
+from milepost_server.signals.schedules.parsing import parse_layer
+from milepost_server.signals.schedules.shipped import shipped_book
+from milepost_server.store import dealer_schedules
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from milepost_server.derivation.fleet import Vehicle
+    from milepost_server.store.vehicles import VehicleRow
+
+BOOKS_CACHED_MAX = 64
+
+
+@lru_cache(maxsize=BOOKS_CACHED_MAX)
+def book_with(own: tuple[tuple[str, str], ...]) -> ScheduleBook:
+    """The shipped schedules with a dealer's ``own`` (name, text) on top.
+
+    Raises:
+        ScheduleError: a text is no schedule of a dealer, or two are for the same cars.
+    """
+    if not own:
+        return shipped_book()
+    return shipped_book().with_layers({name: parse_layer(text, name) for name, text in own})
+
+
+async def book_of(connection: AsyncConnection, dealer_id: int) -> ScheduleBook:
+    """The schedules that hold for a dealer now."""
+    rows = await dealer_schedules.current(connection, dealer_id)
+    return book_with(tuple((row.name, row.text) for row in rows))
+
+
+def kind_of(vehicle: Vehicle | VehicleRow) -> Kind:
+    """What schedules may depend on, of a vehicle."""
+    return Kind(vehicle.powertrain, vehicle.make, vehicle.model, vehicle.engine or "", vehicle.duty or "")
+
+
+async def plan_of(connection: AsyncConnection, dealer_id: int, vehicle: VehicleRow) -> Plan:
+    """The items that a vehicle has by the dealer's schedules of now."""
+    return (await book_of(connection, dealer_id)).plan(kind_of(vehicle))
