@@ -13,7 +13,7 @@ from milepost_server.api.bodies import Day, PathId
 from milepost_server.api.services import Parts, Viewer
 from milepost_server.errors import NotFoundError
 from milepost_server.store import vehicle_health, vehicles
-from milepost_server.store.schema import HealthState, Urgency
+from milepost_server.store.schema import BatteryMeasure, BatteryWord, PackWord, Urgency
 
 router = APIRouter(tags=["health"])
 
@@ -41,24 +41,26 @@ class VehicleHealthAnswer(Answer):
     """12 V battery and traction pack; dates are those on which the value is down to its limit."""
 
     as_of: dt.date
-    battery_state: HealthState
-    battery_rest_v: float | None
-    battery_cranking_v: float | None
-    battery_fall_v_per_year: float | None
-    battery_limit_v: float | None
-    battery_basis: str | None
+    battery_state: BatteryWord
+    battery_measure: BatteryMeasure | None
+    battery_level: float | None
+    battery_per_year: float | None
+    battery_limit: float | None
     battery_p10_on: dt.date | None
     battery_p50_on: dt.date | None
     battery_p90_on: dt.date | None
-    pack_state: HealthState
-    pack_health: float | None
-    pack_fall_per_year: float | None
-    pack_limit: float | None
+    pack_outcome: PackWord | None
+    pack_percent: float | None
+    pack_per_year: float | None
+    pack_limit_percent: float | None
     pack_warranty_ends_on: dt.date | None
-    pack_p_in_warranty: float | None
+    pack_claim_odds: float | None
     pack_p10_on: dt.date | None
     pack_p50_on: dt.date | None
     pack_p90_on: dt.date | None
+    pack_p10_odometer_m: float | None
+    pack_p50_odometer_m: float | None
+    pack_p90_odometer_m: float | None
     evidence: dict[str, list[dict[str, Any]]]
     config_version: str
     derived_at: dt.datetime

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from milepost_server.derivation import priors, writing
 from milepost_server.derivation.derive import Derivation, Report
+from milepost_server.derivation.schedules import configuration_of
 from milepost_server.derivation.times import AsOf
 from milepost_server.store import dealers
 
@@ -59,7 +60,8 @@ class DerivationRunner:
         for dealer in known:
             date = AsOf.at(now, dealer.timezone).date
             async with self._store.read() as connection:
-                current = await priors.are_current(connection, dealer.id, date, self._config)
+                config = await configuration_of(connection, dealer.id, self._config)
+                current = await priors.are_current(connection, dealer.id, date, config)
             if not current:
                 done += await derivation.dealer(dealer, date)
                 async with self._store.write() as connection:

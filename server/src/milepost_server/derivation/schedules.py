@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from milepost_server.store import dealer_schedules
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
+    from milepost_server.derivation.configuration import Configuration
     from milepost_server.derivation.fleet import Vehicle
     from milepost_server.store.vehicles import VehicleRow
 
@@ -35,6 +37,11 @@ async def book_of(connection: AsyncConnection, dealer_id: int) -> ScheduleBook:
     """The schedules that hold for a dealer now."""
     rows = await dealer_schedules.current(connection, dealer_id)
     return book_with(tuple((row.name, row.text) for row in rows))
+
+
+async def configuration_of(connection: AsyncConnection, dealer_id: int, base: Configuration) -> Configuration:
+    """``base`` with the schedules of a dealer, which goes into its version."""
+    return replace(base, book=await book_of(connection, dealer_id))
 
 
 def kind_of(vehicle: Vehicle | VehicleRow) -> Kind:

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 
-from milepost_server.store.schema import HealthState, Urgency, vehicle_faults, vehicle_health
+from milepost_server.store.schema import (
+    BatteryMeasure,
+    BatteryWord,
+    PackWord,
+    Urgency,
+    vehicle_faults,
+    vehicle_health,
+)
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -45,30 +52,33 @@ class FaultRow:
 
 @dataclass(frozen=True, slots=True)
 class HealthRow:
-    """12 V battery and traction pack on ``as_of``; None where not known, or not there.
+    """12 V battery and traction battery on ``as_of``; None where not known, or not there.
 
-    The dates are those on which the value is down to its limit.
+    ``battery_level``, what it changes by in a year and its limit are in the unit of ``battery_measure``;
+    dates are those on which a value is down to its limit, None beyond what can be foretold.
     """
 
     as_of: dt.date
-    battery_state: HealthState
-    battery_rest_v: float | None
-    battery_cranking_v: float | None
-    battery_fall_v_per_year: float | None
-    battery_limit_v: float | None
-    battery_basis: str | None
+    battery_state: BatteryWord
+    battery_measure: BatteryMeasure | None
+    battery_level: float | None
+    battery_per_year: float | None
+    battery_limit: float | None
     battery_p10_on: dt.date | None
     battery_p50_on: dt.date | None
     battery_p90_on: dt.date | None
-    pack_state: HealthState
-    pack_health: float | None
-    pack_fall_per_year: float | None
-    pack_limit: float | None
+    pack_outcome: PackWord | None
+    pack_percent: float | None
+    pack_per_year: float | None
+    pack_limit_percent: float | None
     pack_warranty_ends_on: dt.date | None
-    pack_p_in_warranty: float | None
+    pack_claim_odds: float | None
     pack_p10_on: dt.date | None
     pack_p50_on: dt.date | None
     pack_p90_on: dt.date | None
+    pack_p10_odometer_m: float | None
+    pack_p50_odometer_m: float | None
+    pack_p90_odometer_m: float | None
     evidence: dict[str, list[dict[str, Any]]]
     config_version: str
     derived_at: dt.datetime
@@ -88,8 +98,13 @@ async def of_vehicle(
     row = (await connection.execute(query)).mappings().one_or_none()
     if row is None:
         return None
-    states = {name: HealthState(row[name]) for name in ("battery_state", "pack_state")}
-    return HealthRow(**{**row, **states})
+    measure, outcome = row["battery_measure"], row["pack_outcome"]
+    words = {
+        "battery_state": BatteryWord(row["battery_state"]),
+        "battery_measure": None if measure is None else BatteryMeasure(measure),
+        "pack_outcome": None if outcome is None else PackWord(outcome),
+    }
+    return HealthRow(**{**row, **words})
 
 
 async def faults_of(

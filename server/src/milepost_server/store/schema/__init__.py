@@ -41,13 +41,15 @@ from milepost_server.store.schema.health import vehicle_faults, vehicle_health
 from milepost_server.store.schema.people import dealers, owners, sessions, staff
 from milepost_server.store.schema.scores import owner_signals, readiness, readiness_models
 from milepost_server.store.schema.words import (
+    BatteryMeasure,
+    BatteryWord,
     ContractKind,
     DueState,
     Fitted,
-    HealthState,
     ItemActionKind,
     LifeCycle,
     OutcomeKind,
+    PackWord,
     Powertrain,
     QuarantineState,
     RestsOn,
@@ -61,13 +63,15 @@ TENANT_TABLES = tuple(table for table in metadata.sorted_tables if table.name no
 __all__ = [
     "GLOBAL_TABLES",
     "TENANT_TABLES",
+    "BatteryMeasure",
+    "BatteryWord",
     "ContractKind",
     "DueState",
     "Fitted",
-    "HealthState",
     "ItemActionKind",
     "LifeCycle",
     "OutcomeKind",
+    "PackWord",
     "Powertrain",
     "QuarantineState",
     "RestsOn",

@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 
 from milepost_server.store.schema.columns import dealer_column, metadata, one_of, same_dealer
-from milepost_server.store.schema.words import HealthState, Urgency
+from milepost_server.store.schema.words import BatteryMeasure, BatteryWord, PackWord, Urgency
 from milepost_server.store.types import BigId, Json, UtcDateTime
 
 vehicle_faults = Table(
@@ -54,29 +54,32 @@ vehicle_health = Table(
     Column("vehicle_id", BigId, nullable=False),
     Column("as_of", Date, nullable=False),
     Column("battery_state", String(16), nullable=False),
-    Column("battery_rest_v", Double),
-    Column("battery_cranking_v", Double),  # the lowest of the last starts
-    Column("battery_fall_v_per_year", Double),  # of what decides
-    Column("battery_limit_v", Double),  # what it falls to when it fails
-    Column("battery_basis", String(16)),  # which decides: rest or cranking
-    Column("battery_p10_on", Date),  # when it comes down to the limit
+    Column("battery_measure", String(32)),  # the one that says the worst; its unit is that of the next three
+    Column("battery_level", Double),  # today, without the season
+    Column("battery_per_year", Double),  # what it changes by
+    Column("battery_limit", Double),  # where it has to be replaced
+    Column("battery_p10_on", Date),  # when it comes down to the limit; null beyond the horizon
     Column("battery_p50_on", Date),
     Column("battery_p90_on", Date),
-    Column("pack_state", String(16), nullable=False),
-    Column("pack_health", Double),  # state of health, a share: 0.93
-    Column("pack_fall_per_year", Double),
-    Column("pack_limit", Double),  # what the warranty promises, a share
-    Column("pack_warranty_ends_on", Date),
-    Column("pack_p_in_warranty", Double),  # probability to come below the limit before the warranty ends
-    Column("pack_p10_on", Date),  # when it comes down to the limit
+    Column("pack_outcome", String(16)),  # null: a car without one
+    Column("pack_percent", Double),  # state of health today
+    Column("pack_per_year", Double),
+    Column("pack_limit_percent", Double),  # what the warranty promises
+    Column("pack_warranty_ends_on", Date),  # most likely, by date or distance
+    Column("pack_claim_odds", Double),  # probability to come below the limit before the warranty ends
+    Column("pack_p10_on", Date),  # when it comes down to the limit; null beyond the horizon
     Column("pack_p50_on", Date),
     Column("pack_p90_on", Date),
+    Column("pack_p10_odometer_m", Double),
+    Column("pack_p50_odometer_m", Double),
+    Column("pack_p90_odometer_m", Double),
     Column("evidence", Json, nullable=False),
     Column("config_version", String(64), nullable=False),
     Column("derived_at", UtcDateTime, nullable=False),
     PrimaryKeyConstraint("vehicle_id", "as_of"),
-    one_of("battery_state", HealthState),
-    one_of("pack_state", HealthState),
+    one_of("battery_state", BatteryWord),
+    one_of("battery_measure", BatteryMeasure),
+    one_of("pack_outcome", PackWord),
     same_dealer("vehicle_id", "vehicles"),
     Index(None, "dealer_id", "as_of"),
 )

@@ -101,13 +101,32 @@ class Urgency(enum.StrEnum):
     P3 = "P3"  # keep an eye on it
 
 
-class HealthState(enum.StrEnum):
-    """How a 12 V battery or a traction pack is."""
+class BatteryWord(enum.StrEnum):
+    """How a 12 V battery is."""
 
     UNKNOWN = "unknown"
-    OK = "ok"
+    GOOD = "good"
     WEAK = "weak"
-    FAILING = "failing"
+    REPLACE = "replace"
+
+
+class BatteryMeasure(enum.StrEnum):
+    """What a 12 V battery is judged by: volts, volts, percent."""
+
+    CRANKING_MINIMUM = "cranking_minimum"
+    REST_VOLTAGE = "rest_voltage"
+    STATE_OF_HEALTH = "state_of_health"
+
+
+class PackWord(enum.StrEnum):
+    """What becomes of the warranty of a traction battery."""
+
+    UNKNOWN = "unknown"
+    HOLDS = "holds"
+    POSSIBLE = "possible"
+    LIKELY = "likely"
+    CLAIM = "claim"
+    ENDED = "ended"
 
 
 class Fitted(enum.StrEnum):
