@@ -105,6 +105,8 @@ def test_a_battery_that_dies_within_days_is_said_so_but_one_odd_start_is_not_bel
 def test_the_measure_that_says_the_worst_speaks() -> None:
     found = judge(falling(10.5, 0.0), rest=falling(11.8, 0.0))
     assert (found.state[0], found.measure[0]) == (BatteryState.REPLACE, Measure.REST_VOLTAGE)
+    assert found.levels[:2, 0].tolist() == pytest.approx([10.5, 11.8], abs=0.15)
+    assert np.isnan(found.levels[Measure.STATE_OF_HEALTH, 0])
     health = judge(falling(10.5, 0.0), falling(12.6, 0.0), falling(65.0, -5.0))
     assert (health.state[0], health.measure[0]) == (BatteryState.WEAK, Measure.STATE_OF_HEALTH)
 
@@ -193,6 +195,28 @@ def test_numbers_come_together_or_not_at_all(cars: list[list[tuple[float, float]
     assert ((found.last_row >= 0) == known).all()
     assert (found.days_p10[known] <= found.days_p50[known]).all()
     assert (found.days_p50[known] <= found.days_p90[known]).all()
+
+
+def test_four_of_five_batteries_reach_their_limit_within_the_interval() -> None:
+    rng = np.random.default_rng(11)
+    vehicles, usual = 2_000, RULES.measures[Measure.CRANKING_MINIMUM].usual
+    slopes = rng.normal(usual.slope_per_year, usual.slope_sd_per_year, vehicles)
+    today = rng.uniform(9.3, 11.0, vehicles)
+    cars = []
+    for slope, volts in zip(slopes, today, strict=True):
+        ages = np.arange(7, -1, -1) * 91.0 + 30.0  # one a span, so that the scatter is that of spans
+        drawn = volts - slope * ages / YEAR + rng.normal(0, usual.noise, len(ages))
+        cars.append(list(zip(ages.tolist(), drawn.tolist(), strict=True)))
+    empty = readings(*([] for _ in cars))
+    found = batteries(
+        [readings(*cars), empty, empty], np.full(vehicles, np.nan), [NO_SEASON] * 3, AS_OF, RULES
+    )
+    limit = RULES.measures[Measure.CRANKING_MINIMUM].replace
+    true_d = np.where(slopes < 0, (today - limit) / np.maximum(-slopes, 1e-9) * YEAR, HORIZON_D_MAX)
+    foretold = (found.days_p90 < HORIZON_D_MAX) & (found.days_p10 > 0)
+    inside = ((true_d >= found.days_p10) & (true_d <= found.days_p90))[foretold]
+    assert len(inside) > 500
+    assert inside.mean() == pytest.approx(0.8, abs=0.06)
 
 
 @pytest.mark.data

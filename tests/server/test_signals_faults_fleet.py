@@ -10,7 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from milepost_server.signals.faults.clearing import ClearingRules, clearings, falls, is_proving
+from milepost_server.signals.faults.clearing import (
+    ClearingRules,
+    cleared_before_visit,
+    clearings,
+    falls,
+    is_proving,
+)
 from milepost_server.signals.faults.codes import CODES, NO_CODE, decode, encode, is_generic
 from milepost_server.signals.faults.events import STATUSES, Fault, FaultEvent, FaultStatus, current_faults
 from milepost_server.signals.faults.fleet import (
@@ -158,14 +164,33 @@ def test_a_counter_that_falls_was_cleared_and_a_gap_changes_nothing() -> None:
 def test_codes_cleared_shortly_before_a_visit_are_named_with_what_went() -> None:
     offsets = np.array([0, 2, 3, 3], dtype=np.int64)
     time_d = np.array([100.0, 200.0, 300.0])
+    faults = fleet_faults(
+        fleet(
+            [
+                ("P0301", CLEARED, 99.5, 1),
+                ("P0302", CONFIRMED, 90, 1),
+                ("P0302", CLEARED, 100.5, 1),
+                ("P0302", CONFIRMED, 120, 1),
+                ("P0420", CLEARED, 150, 1),
+                ("P0455", CONFIRMED, 150, 1),
+                ("P0171", CLEARED, np.nan, 1),
+            ],
+            [("P0301", CLEARED, 200, 1)],
+            [],
+        ),
+        RULES,
+    )
     found = clearings(
         offsets,
         time_d,
         np.array([True, True, True]),
         visits=(np.array([0, 2, 2, 3]), np.array([104.0, 230.0, 301.0])),
-        ended=(np.array([0, 3, 3, 3]), np.array([99.5, 100.5, 150.0])),
+        faults=faults,
         rules=ClearingRules(),
     )
+    hidden = cleared_before_visit(faults, found, ClearingRules())
+    assert [decode(int(code)) for code in faults.code[hidden]] == ["P0301", "P0302"]
+    assert faults.vehicle[hidden].tolist() == [0, 0]
     assert found.vehicle.tolist() == [0, 0, 1]
     assert found.before_visit.tolist() == [True, False, False]
     assert found.codes.tolist() == [2, 0, 0]

@@ -95,7 +95,7 @@ def test_one_wild_span_moves_the_line_little() -> None:
 
 def test_a_slope_is_shrunk_to_the_usual_one_as_by_hand() -> None:
     found = trend(rows(*straight()), USUAL)  # without scatter: the usual noise counts as four spans
-    noise_var = 4 * USUAL.noise**2 / (4 + BINS)
+    noise_var = 1.15 * 4 * USUAL.noise**2 / (4 + BINS - 2)
     spread = float(((np.arange(BINS) - (BINS - 1) / 2) ** 2).sum() * 60**2)
     prior, prior_var = -0.2 / DAYS_PER_YEAR, (0.3 / DAYS_PER_YEAR) ** 2
     precision = 1 / prior_var + spread / noise_var

@@ -10,6 +10,15 @@ from hypothesis import strategies as st
 from milepost_server.signals import gamma
 from milepost_server.signals.ahead import Ahead
 from milepost_server.signals.errors import DataFileError
+from milepost_server.signals.faults.codes import encode
+from milepost_server.signals.faults.fleet import (
+    CLEARED,
+    CONFIRMED,
+    PENDING,
+    FaultEvents,
+    FaultRules,
+    fleet_faults,
+)
 from milepost_server.signals.faults.systems import shipped_systems
 from milepost_server.signals.schedules.shipped import shipped
 from milepost_server.signals.usage import Usage, UsageRules
@@ -23,6 +32,8 @@ from milepost_server.signals.value.lifetime import (
 )
 from milepost_server.signals.value.repairs import (
     Needs,
+    RepairRules,
+    needs_of_faults,
     odds_due,
     parse_prices,
     repair_burden,
@@ -76,6 +87,35 @@ def test_the_odds_that_something_is_due_follow_the_quantiles_of_its_date() -> No
         assert odds_due(p10, p50, p90, day)[0] == pytest.approx(odds, abs=1e-3)
     assert odds_due(p10, np.array([NAN]), p90, 200.0)[0] == 0
     assert odds_due(p50, p50, p50, 151.0)[0] == 1
+
+
+def test_faults_need_one_repair_a_system_and_cleared_ones_none() -> None:
+    codes = [("P0301", CONFIRMED), ("P0302", PENDING), ("P0420", PENDING), ("P0455", CLEARED)]
+    faults = fleet_faults(
+        FaultEvents(
+            np.array([0, 0, 4]),
+            encode([code for code, _ in codes]),
+            np.array([status for _, status in codes]),
+            np.arange(4.0),
+            np.full(4, NAN),
+        ),
+        FaultRules(),
+    )
+    found = needs_of_faults(faults, shipped_systems(), shipped_prices(), RepairRules())
+    price, _ = shipped_prices().of_systems(["misfire", "catalyst"])
+    assert found.vehicle.tolist() == [1, 1]
+    assert sorted(zip(found.price.tolist(), found.odds.tolist(), strict=True)) == sorted(
+        zip(price.tolist(), [0.8, 0.3], strict=True)
+    )
+    both = found.and_(needs((0, 1.0, 100.0, 0.0)))
+    assert repair_burden(both, np.ones(2)).expected.tolist() == pytest.approx(
+        [100.0, 0.8 * price[0] + 0.3 * price[1]]
+    )
+    nothing = fleet_faults(
+        FaultEvents(np.zeros(2, dtype=np.int64), *(np.zeros(0, dtype=np.int64),) * 2, *(np.zeros(0),) * 2),
+        FaultRules(),
+    )
+    assert len(needs_of_faults(nothing, shipped_systems(), shipped_prices(), RepairRules()).odds) == 0
 
 
 def test_every_item_and_every_system_has_a_price() -> None:

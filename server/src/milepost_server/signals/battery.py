@@ -107,6 +107,7 @@ class Battery:
     level: Floats  # (V) today, volts or percent
     level_sd: Floats  # (V)
     slope_per_year: Floats  # (V) volts or percent a year
+    levels: Floats  # (measures, V) of each measure today, also of those that do not speak
     days_p10: Floats  # (V) days until it has to be replaced: early
     days_p50: Floats  # (V) most likely; HORIZON_D_MAX or later is not foretold
     days_p90: Floats  # (V) late
@@ -160,6 +161,9 @@ def batteries(
         level=level,
         level_sd=level_sd,
         slope_per_year=slope,
+        levels=np.stack(
+            [np.where(one.state > BatteryState.UNKNOWN, one.columns[0], np.nan) for one in judged]
+        ),
         days_p10=p10,
         days_p50=p50,
         days_p90=p90,

@@ -19,6 +19,8 @@ HORIZON_D_MAX = 10 * 365.25
 """A limit that is not reached within this time is said to be reached at this time."""
 DAYS_PER_YEAR = 365.25
 _MAD_TO_SIGMA = 1.4826  # of a normal variable: 1 / 0.6745
+_MEDIAN_LOSS = 1.4  # variance of the median level over that of a mean, normal scatter, 4 to 8 spans
+_SLOPE_LOSS = 1.15  # variance of Theil and Sen's slope over that of least squares, the same
 _SIGMA_WEIGHT = 4.0  # the usual noise counts as if seen in so many spans
 _RUN_D_MIN = 1e-6  # two spans of the same time differ by rounding only
 _ROUNDS = 16  # of a bisection: the horizon over 2 ** 16 is 80 minutes
@@ -162,11 +164,18 @@ def _lines(time: Floats, value: Floats, count: Ints, usual: Usual) -> list[Float
     level = median_rows(value - raw[:, None] * (time - centre[:, None]))
     residual = np.abs(value - level[:, None] - raw[:, None] * (time - centre[:, None]))
     sigma = _MAD_TO_SIGMA * median_rows(residual)
-    noise_var = (count * sigma**2 + _SIGMA_WEIGHT * usual.noise**2) / (count + _SIGMA_WEIGHT)
+    free = np.maximum(count - 2, 0)  # level and slope took two of the spans
+    noise_var = (count * sigma**2 + _SIGMA_WEIGHT * usual.noise**2) / (free + _SIGMA_WEIGHT)
 
     prior, prior_var = usual.slope_per_year / DAYS_PER_YEAR, (usual.slope_sd_per_year / DAYS_PER_YEAR) ** 2
-    weight = prior_var * spread / (prior_var * spread + noise_var)
-    return [centre, level, noise_var / count, prior + weight * (raw - prior), prior_var * (1 - weight)]
+    weight = prior_var * spread / (prior_var * spread + _SLOPE_LOSS * noise_var)
+    return [
+        centre,
+        level,
+        _MEDIAN_LOSS * noise_var / count,
+        prior + weight * (raw - prior),
+        prior_var * (1 - weight),
+    ]
 
 
 def theil_sen(time: Floats, value: Floats) -> Floats:

@@ -9,13 +9,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from milepost_server.signals.flat import Bools, Floats, Ints, count_up_to, owners_of
+from milepost_server.signals.faults.fleet import FleetFaults
+from milepost_server.signals.flat import Bools, Floats, Ints, count_up_to, offsets_of, owners_of
 
 
 @dataclass(frozen=True, slots=True)
 class ClearingRules:
     """The numbers behind cleared codes; part of the configuration version."""
 
+    together_d: float = 1.0  # a code that is gone so soon before or after was cleared then
     before_visit_d: float = 7.0  # a clearing this close before a visit is worth a question
     proof_m: float = 150_000.0  # an assumption: after this distance most self tests have run again
     proof_warm_ups: int = 10  # or after so many warm-ups; maker's drive cycles ask for fewer
@@ -28,7 +30,7 @@ class Clearings:
     vehicle: Ints  # (K)
     time_d: Floats  # (K)
     row: Ints  # (K) the reading that showed it
-    codes: Ints  # (K) how many active codes went with it; 0 where none was known
+    codes: Ints  # (K) how many known codes went with it
     visit_d: Floats  # (K) the next visit; NaN where none is known
     before_visit: Bools  # (K) whether that came within ``before_visit_d``
 
@@ -51,19 +53,22 @@ def clearings(
     is_clearing: Bools,
     *,
     visits: tuple[Ints, Floats],
-    ended: tuple[Ints, Floats],
+    faults: FleetFaults,
     rules: ClearingRules,
 ) -> Clearings:
     """The clearings among N readings of V vehicles.
 
     ``is_clearing`` (N): a fall of a counter, or the car's own word (``Diagnostics.CodesCleared``). ``visits``
-    are offsets (V + 1) and rising times of service records and work orders; ``ended`` offsets (V + 1) and
-    rising times at which a code was last reported cleared.
+    are offsets (V + 1) and rising times of service records and work orders.
     """
     row = np.flatnonzero(is_clearing & np.isfinite(time_d))
     vehicle, at = owners_of(offsets)[row], time_d[row]
     visit_d = _next(visits, vehicle, at)
-    gone = count_up_to(*ended, vehicle, at + 1.0) - count_up_to(*ended, vehicle, at - 1.0)
+    ended = np.lexsort((faults.cleared_d, faults.vehicle))  # NaN last within each vehicle
+    cleared_d = faults.cleared_d[ended]
+    gone = count_up_to(faults.offsets, cleared_d, vehicle, at + rules.together_d) - count_up_to(
+        faults.offsets, cleared_d, vehicle, at - rules.together_d
+    )
     return Clearings(vehicle, at, row, gone, visit_d, visit_d - at <= rules.before_visit_d)
 
 
@@ -73,6 +78,20 @@ def _next(times: tuple[Ints, Floats], vehicle: Ints, at: Floats) -> Floats:
     place = offsets[vehicle] + count_up_to(offsets, time_d, vehicle, at)
     there = place < offsets[vehicle + 1]
     return np.append(time_d, np.nan)[np.where(there, place, -1)]
+
+
+def cleared_before_visit(faults: FleetFaults, found: Clearings, rules: ClearingRules) -> Bools:
+    """Whether each fault (F) was last cleared shortly before a visit, rather than gone by itself."""
+    suspect = np.flatnonzero(found.before_visit)
+    counts = np.bincount(found.vehicle[suspect], minlength=len(faults.offsets) - 1)
+    offsets = offsets_of(counts.astype(np.int64))
+    vehicle, time_d = faults.vehicle, found.time_d[suspect]
+    at = np.nan_to_num(faults.cleared_d, nan=np.inf)
+    near = count_up_to(offsets, time_d, vehicle, at + rules.together_d) - count_up_to(
+        offsets, time_d, vehicle, at - rules.together_d
+    )
+    hidden: Bools = np.isfinite(faults.cleared_d) & (near > 0)
+    return hidden
 
 
 def is_proving(since_cleared_m: Floats, warm_ups: Floats, rules: ClearingRules) -> Bools:

@@ -50,6 +50,9 @@ class FleetFaults:
     last_seen_row: Ints  # (F) the last that has a time; NO_ROW where none has
     first_seen_d: Floats  # (F) NaN where there is no such row
     last_seen_d: Floats  # (F)
+    cleared_d: (
+        Floats  # (F) when it was last reported cleared, also if it came back; NaN where never or unknown
+    )
     returns: Ints  # (F) how often it came back after it was cleared
     back_after_d: Floats  # (F) days from clearing to coming back, the last time; NaN where unknown or never
     back_after_m: Floats  # (F) metres, the same
@@ -99,6 +102,7 @@ def fleet_faults(events: FaultEvents, rules: FaultRules) -> FleetFaults:
         last_seen_row=last_row,
         first_seen_d=_at(events.time_d, first_row),
         last_seen_d=_at(events.time_d, last_row),
+        cleared_d=_cleared_d(events, order, np.cumsum(is_first) - 1),
         returns=returns,
         back_after_d=back_d,
         back_after_m=back_m,
@@ -114,6 +118,14 @@ def _timed_rows(time_d: Floats, order: Ints, begin: Ints, end: Ints) -> tuple[In
     some = low < high
     rows = np.append(order[timed], NO_ROW)
     return rows[np.where(some, low, -1)], rows[np.where(some, high - 1, -1)]
+
+
+def _cleared_d(events: FaultEvents, order: Ints, fault: NDArray[np.intp]) -> Floats:
+    """When each fault (F) was last reported cleared."""
+    cleared = np.full(int(fault[-1]) + 1 if len(fault) else 0, np.nan)
+    at = np.flatnonzero((events.status[order] == CLEARED) & np.isfinite(events.time_d[order]))
+    cleared[fault[at]] = events.time_d[order[at]]  # the last of equal places stays
+    return cleared
 
 
 def _returns(

@@ -17,6 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from milepost_server.signals import gamma
 from milepost_server.signals.errors import DataFileError
+from milepost_server.signals.faults.fleet import PENDING, FleetFaults
+from milepost_server.signals.faults.systems import CodeTable
 from milepost_server.signals.flat import Floats, Ints
 
 WITHIN_D = 183.0
@@ -117,6 +119,32 @@ class Needs:
     odds: Floats  # (N) probability that it is needed within ``WITHIN_D``; NaN counts as not
     price: Floats  # (N) mean, minor units
     price_cv: Floats  # (N)
+
+    def and_(self, more: Needs) -> Needs:
+        """These and more needs of the same vehicles."""
+        return Needs(
+            *(np.concatenate([getattr(self, name), getattr(more, name)]) for name in Needs.__slots__)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RepairRules:
+    """How likely a fault is mended within ``WITHIN_D``; assumptions, part of the configuration version."""
+
+    confirmed_odds: float = 0.8
+    pending_odds: float = 0.3
+
+
+def needs_of_faults(faults: FleetFaults, table: CodeTable, prices: PriceList, rules: RepairRules) -> Needs:
+    """What the active faults of V vehicles need: one repair a system, as likely as its likeliest fault."""
+    active = np.flatnonzero(faults.is_active)
+    odds = np.where(faults.status[active] == PENDING, rules.pending_odds, rules.confirmed_odds)
+    system, vehicle = table.system[faults.code[active]], faults.vehicle[active]
+    order = np.lexsort((-odds, system, vehicle))
+    key = (vehicle * len(table.systems) + system)[order]
+    first = order[np.append(True, key[1:] != key[:-1])[: len(key)]]
+    price, cv = prices.of_systems([entry.key for entry in table.systems])
+    return Needs(vehicle[first], odds[first], price[system[first]], cv[system[first]])
 
 
 @dataclass(frozen=True, slots=True)
