@@ -248,9 +248,9 @@ def ahead(km_per_year: float, vehicles: int = 1) -> Ahead:
 
 def pack(rows: list[tuple[float, float]], age_years: float, km: float, km_per_year: float = 15_000) -> Packs:
     found = readings(rows)
-    limits = pack_limits(
-        [shipped_pack_facts().of("Renault")], np.array([AS_OF - age_years * YEAR]), np.zeros(1)
-    )
+    warranty = [shipped_pack_facts().of("Renault")]
+    first = np.zeros(1, dtype=np.int64)
+    limits = pack_limits(warranty, first, np.array([AS_OF - age_years * YEAR]), np.zeros(1))
     return packs(
         PackReadings(found.offsets, found.time_d, found.value),
         limits,
@@ -305,6 +305,7 @@ def test_what_is_not_known_of_a_pack_is_unknown() -> None:
     nowhere = pack(falling(85.0, -2.0, 900), np.nan, 45_000)
     assert nowhere.outcome[0] == PackOutcome.UNKNOWN
     assert not np.isnan(nowhere.level[0])
+    assert np.isnan([nowhere.reach_d_p50[0], nowhere.reach_m_p90[0], nowhere.warranty_end_d[0]]).all()
 
 
 def test_without_an_odometer_a_warranty_ends_by_date() -> None:
@@ -351,8 +352,9 @@ def test_bad_facts_of_packs_say_where(text: str, why: str) -> None:
 def test_pack_limits_begin_with_the_car() -> None:
     facts = shipped_pack_facts()
     warranties = [facts.of("Toyota"), facts.of("X")]
-    limits = pack_limits(warranties, np.array([0.0, np.nan]), np.zeros(2))
+    limits = pack_limits(warranties, np.array([0, 1]), np.array([0.0, np.nan]), np.zeros(2))
     assert limits.end_d[0] == pytest.approx(8 * 365.2425)
     assert np.isnan(limits.end_d[1])
     assert np.isnan(limits.percent[1])
-    assert limits.end_m.tolist() == [160e6, 160e6]
+    assert limits.end_m[0] == 160e6
+    assert np.isnan(limits.end_m[1])

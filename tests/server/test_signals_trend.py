@@ -18,6 +18,7 @@ from milepost_server.signals.trend import (
     Trend,
     Usual,
     median_rows,
+    recent,
     since_last_rise,
     spans,
     theil_sen,
@@ -70,20 +71,23 @@ def test_medians_are_those_of_numpy(table: list[list[float]]) -> None:
 def test_spans_are_medians_of_equal_times_and_pass_over_what_is_no_reading() -> None:
     time_d = AS_OF - np.array([799, 700, 10, 5, 5, 4, 3, 0, -1], dtype=np.float64)
     value = np.array([1, 12, 10, 11, 900, np.nan, 13, 12, 1], dtype=np.float64)
-    found = spans(np.array([0, 0, 9]), time_d, value, AS_OF, window_d=730.0, value_max=16.0)
-    assert np.isnan(found.value[0]).all()
-    assert np.flatnonzero(np.isfinite(found.value[1])).tolist() == [0, BINS - 1]
-    assert found.value[1, [0, -1]].tolist() == pytest.approx([12, 11.5])
-    assert found.time_d[1, [0, -1]].tolist() == pytest.approx([-700, -(10 + 5 + 3 + 0) / 4])
+    seen = recent(np.array([0, 0, 9]), time_d, value, np.full(2, AS_OF - 730), AS_OF, value_max=16.0)
+    assert (seen.vehicle.tolist(), seen.count.tolist()) == ([1], [5])
+    assert seen.row[[seen.first[0], seen.last[0]]].tolist() == [1, 7]
+    found = spans(seen, 730.0, 16.0)
+    assert np.flatnonzero(np.isfinite(found.value[0])).tolist() == [0, BINS - 1]
+    assert found.value[0, [0, -1]].tolist() == pytest.approx([12, 11.5])
+    assert found.time_d[0, [0, -1]].tolist() == pytest.approx([-700, -(10 + 5 + 3 + 0) / 4])
 
 
 @given(st.lists(st.lists(st.floats(0, 15.9), max_size=9), max_size=5))
 def test_medians_of_spans_agree_with_numpy_for_any_counts(table: list[list[float]]) -> None:
     offsets = offsets_of(np.array([len(row) for row in table], dtype=np.int64))
     value = np.array([x for row in table for x in row], dtype=np.float64)
-    found = spans(offsets, np.full(len(value), AS_OF - 1), value, AS_OF, window_d=730.0, value_max=16.0)
-    oracle = [np.median(row) if row else np.nan for row in table]
-    assert found.value[:, -1].tolist() == pytest.approx(oracle, nan_ok=True, abs=1e-9)
+    time_d, begin_d = np.full(len(value), AS_OF - 1), np.full(len(table), AS_OF - 730)
+    found = spans(recent(offsets, time_d, value, begin_d, AS_OF, value_max=16.0), 730.0, 16.0)
+    oracle = [np.median(row) for row in table if row]
+    assert found.value[:, -1].tolist() == pytest.approx(oracle, abs=1e-9)
 
 
 def test_one_wild_span_moves_the_line_little() -> None:

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from milepost_server.signals import gamma
-from milepost_server.signals.flat import DAYS_PER_MONTH, Bools, Floats, Ints, count_up_to, owners_of
+from milepost_server.signals.flat import DAYS_PER_MONTH, Bools, Floats, Ints, owners_of
 from milepost_server.signals.trend import (
     DAYS_PER_YEAR,
     HORIZON_D_MAX,
+    Trend,
     Usual,
     median_rows,
+    recent,
     since_last_rise,
     spans,
     trend,
@@ -117,7 +119,7 @@ class Battery:
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """One measure of V vehicles."""
+    """One measure of V vehicles; UNKNOWN, NaN and -1 where it says nothing."""
 
     state: Ints
     columns: tuple[Floats, ...]  # level to days_p90 of `Battery`
@@ -139,7 +141,7 @@ def batteries(
     """
     assert len(readings) == len(season) == len(rules.measures)
     judged = [
-        _judge(_as_one(rows, added, measure), renewed_d, as_of_d, measure, rules)
+        _judge(rows, renewed_d, added, as_of_d, measure=measure, rules=rules)
         for rows, added, measure in zip(readings, season, rules.measures, strict=True)
     ]
     state = np.stack([one.state for one in judged])
@@ -150,8 +152,7 @@ def batteries(
     known = worst > BatteryState.UNKNOWN
     pick = np.arange(len(speaks))
     level, level_sd, slope, p10, p50, p90 = (
-        np.where(known, np.stack(column)[speaks, pick], np.nan)
-        for column in zip(*(one.columns for one in judged), strict=True)
+        np.stack(column)[speaks, pick] for column in zip(*(one.columns for one in judged), strict=True)
     )
     first = np.stack([one.first_row for one in judged])[speaks, pick]
     last = np.stack([one.last_row for one in judged])[speaks, pick]
@@ -161,62 +162,69 @@ def batteries(
         level=level,
         level_sd=level_sd,
         slope_per_year=slope,
-        levels=np.stack(
-            [np.where(one.state > BatteryState.UNKNOWN, one.columns[0], np.nan) for one in judged]
-        ),
+        levels=np.stack([one.columns[0] for one in judged]),
         days_p10=p10,
         days_p50=p50,
         days_p90=p90,
-        first_row=np.where(known, first, -1),
-        last_row=np.where(known, last, -1),
+        first_row=first,
+        last_row=last,
     )
 
 
 def _judge(
-    rows: BatteryReadings, renewed_d: Floats, as_of_d: float, measure: MeasureRules, rules: BatteryRules
+    rows: BatteryReadings,
+    renewed_d: Floats,
+    season: Floats,
+    as_of_d: float,
+    *,
+    measure: MeasureRules,
+    rules: BatteryRules,
 ) -> _Judged:
-    vehicle = np.arange(len(renewed_d), dtype=np.int64)
-    begin_d = np.fmax(np.full(len(renewed_d), as_of_d - rules.window_d), renewed_d)
-    before = count_up_to(rows.offsets, rows.time_d, vehicle, np.nextafter(begin_d, -np.inf))
-    until = count_up_to(rows.offsets, rows.time_d, vehicle, np.full(len(vehicle), as_of_d))
-    owner = owners_of(rows.offsets)
-    value = np.where(rows.time_d >= begin_d[owner], rows.value, np.nan)
-    found = spans(
-        rows.offsets,
-        rows.time_d,
-        value,
-        as_of_d,
-        window_d=rules.window_d,
-        value_max=measure.usual.value_max,
-    )
+    """Judge the batteries of V vehicles by one measure."""
+    value = np.where(rows.value > measure.two_above, rows.value / 2, rows.value)
+    begin_d = np.fmax(as_of_d - rules.window_d, renewed_d)
+    value_max = measure.usual.value_max
+    seen = recent(rows.offsets, rows.time_d, value, begin_d, as_of_d, value_max=value_max)
+    if season.any():
+        seen = replace(seen, value=seen.value - season[month_of(as_of_d - seen.age_d)])
+    found = spans(seen, rules.window_d, value_max)
     line = trend(since_last_rise(found, measure.renewal), measure.usual)
-    last_row = rows.offsets[:-1] + until - 1
-    silent_d = as_of_d - np.append(rows.time_d, np.nan)[np.where(until > 0, last_row, -1)]
-    known = (until - before >= rules.readings_min) & (silent_d <= rules.silent_d_max) & (line.spans > 0)
+    enough = seen.count >= rules.readings_min
+    known = enough & (seen.age_d[seen.last] <= rules.silent_d_max)
+    lately = _median_of_last(seen.value, seen.last, enough, rules.readings_min)
+    state, columns = _say(line, lately, measure, rules)
+
+    told = seen.vehicle[known]
+    states = np.full(len(renewed_d), BatteryState.UNKNOWN, dtype=np.int64)
+    evidence = np.full((2, len(renewed_d)), -1, dtype=np.int64)
+    numbers = np.full((len(columns), len(renewed_d)), np.nan)
+    states[told] = state[known]
+    evidence[:, told] = seen.row[seen.first[known]], seen.row[seen.last[known]]
+    numbers[:, told] = [column[known] for column in columns]
+    return _Judged(states, tuple(numbers), evidence[0], evidence[1])
+
+
+def _say(
+    line: Trend, lately: Floats, measure: MeasureRules, rules: BatteryRules
+) -> tuple[Ints, list[Floats]]:
+    """State (K), and the columns level to days_p90 of `Battery`."""
+    today = np.zeros(len(lately))
     # A dying battery falls faster than any line: its last readings say so before the line does.
-    lately = _median_of_last(value, last_row, known, rules.readings_min)
-    today = np.zeros(len(vehicle))
     level = np.where(lately < measure.replace, np.fmin(lately, line.mean(today)), line.mean(today))
     p10, p50, p90 = (
         np.where(level < measure.replace, 0.0, line.days_until(measure.replace, z))
         for z in (gamma.Z10, gamma.Z50, gamma.Z90)
     )
     weak = (level < measure.weak) | (p50 <= rules.soon_d)
-    state = np.select(
-        [~known, level < measure.replace, weak],
-        [BatteryState.UNKNOWN, BatteryState.REPLACE, BatteryState.WEAK],
-        BatteryState.GOOD,
-    )
-    slope = line.slope_per_d * DAYS_PER_YEAR
-    columns = (level, line.sd(today), slope, np.minimum(p10, p50), p50, np.maximum(p50, p90))
-    return _Judged(state.astype(np.int64), columns, rows.offsets[:-1] + before, last_row)
+    state = np.where(weak, BatteryState.WEAK, BatteryState.GOOD)
+    state = np.where(level < measure.replace, BatteryState.REPLACE, state)
+    return state, [level, line.sd(today), line.slope_per_d * DAYS_PER_YEAR, p10, p50, p90]
 
 
-def _median_of_last(value: Floats, last_row: Ints, known: Bools, count: int) -> Floats:
-    """The median (V) of the last ``count`` readings up to ``last_row`` (V); NaN where not ``known``."""
-    vehicle = np.flatnonzero(known)
-    result = np.full(len(known), np.nan)
-    result[vehicle] = median_rows(value[last_row[vehicle][:, None] - np.arange(count)])
+def _median_of_last(value: Floats, last: Ints, enough: Bools, count: int) -> Floats:
+    """The median (K) of ``count`` readings up to the row ``last`` (K); NaN where there are not ``enough``."""
+    result = np.full(len(last), np.nan)
+    result[enough] = median_rows(value[last[enough][:, None] - np.arange(count)])
     return result
 
 
@@ -241,10 +249,3 @@ def season_of(rows: BatteryReadings, measure: MeasureRules) -> Floats:
 def month_of(time_d: Floats) -> Ints:
     """The month (N) of times in days since 1970: 0 is January; twelve equal parts of the mean year."""
     return np.floor(time_d / DAYS_PER_MONTH).astype(np.int64) % MONTHS
-
-
-def _as_one(rows: BatteryReadings, season: Floats, measure: MeasureRules) -> BatteryReadings:
-    """Readings of one battery, those of a 24 V system halved, in a month of the year's mean."""
-    known = np.where(np.isfinite(rows.time_d), rows.time_d, 0.0)
-    value = np.where(rows.value > measure.two_above, rows.value / 2, rows.value)
-    return BatteryReadings(rows.offsets, rows.time_d, value - season[month_of(known)])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -20,10 +21,11 @@ from milepost_server.signals import gamma
 from milepost_server.signals.ahead import Ahead
 from milepost_server.signals.ends import Ends, Place, first_of
 from milepost_server.signals.errors import DataFileError
-from milepost_server.signals.flat import DAYS_PER_MONTH, Bools, Floats, Ints, count_up_to
-from milepost_server.signals.trend import DAYS_PER_YEAR, Trend, Usual, spans, trend
+from milepost_server.signals.flat import DAYS_PER_MONTH, Floats, Ints
+from milepost_server.signals.trend import DAYS_PER_YEAR, Trend, Usual, recent, spans, trend
 
 WARRANTIES_MAX = 500
+PERCENT_MAX = 128.0  # cars tell up to 104 when new; more is no reading
 _Words = Annotated[str, Field(min_length=8, max_length=300)]
 
 
@@ -138,6 +140,10 @@ class PackLimits:
     end_d: Floats  # (V)
     end_m: Floats  # (V) on the axis of the odometer
 
+    def taken(self, vehicle: Ints) -> PackLimits:
+        """The limits of ``vehicle`` (K)."""
+        return PackLimits(self.percent[vehicle], self.end_d[vehicle], self.end_m[vehicle])
+
 
 @dataclass(frozen=True, slots=True)
 class Packs:
@@ -170,66 +176,71 @@ def packs(
     rules: PackRules,
 ) -> Packs:
     """Judge the traction batteries of V vehicles; those without readings or a warranty are UNKNOWN."""
-    vehicles = len(limits.percent)
-    vehicle = np.arange(vehicles, dtype=np.int64)
     usual = facts.usual
-    found = spans(
-        readings.offsets,
-        readings.time_d,
-        readings.percent,
-        as_of_d,
-        window_d=rules.window_d,
-        value_max=128.0,
+    begin_d = np.full(len(limits.percent), as_of_d - rules.window_d)
+    seen = recent(
+        readings.offsets, readings.time_d, readings.percent, begin_d, as_of_d, value_max=PERCENT_MAX
     )
     line = trend(
-        found,
-        Usual(usual.slope_percent_per_year, usual.slope_sd_percent_per_year, usual.noise_percent, 128.0),
+        spans(seen, rules.window_d, PERCENT_MAX),
+        Usual(
+            usual.slope_percent_per_year, usual.slope_sd_percent_per_year, usual.noise_percent, PERCENT_MAX
+        ),
     )
-    first_row, last_row, told = _evidence(readings, vehicle, as_of_d, rules)
-    known = told & (line.spans > 0)
-    days = [line.days_until(limits.percent, z) for z in (gamma.Z10, gamma.Z50, gamma.Z90)]
+    enough = seen.count >= rules.readings_min
+    known = enough & (seen.age_d[seen.last] <= rules.silent_d_max)
+    told = seen.vehicle[known]
+    outcome, columns = _say(
+        line, limits.taken(seen.vehicle), place, seen.vehicle, ahead, as_of_d=as_of_d, rules=rules
+    )
+
+    outcomes = np.full(len(begin_d), PackOutcome.UNKNOWN, dtype=np.int64)
+    evidence = np.full((2, len(begin_d)), -1, dtype=np.int64)
+    numbers = np.full((len(columns), len(begin_d)), np.nan)
+    outcomes[told] = outcome[known]
+    evidence[:, told] = seen.row[seen.first[known]], seen.row[seen.last[known]]
+    numbers[:, told] = [column[known] for column in columns]
+    return Packs(outcomes, *numbers, *evidence)
+
+
+def _say(
+    line: Trend,
+    limits: PackLimits,
+    place: Place,
+    vehicle: Ints,
+    ahead: Ahead,
+    *,
+    as_of_d: float,
+    rules: PackRules,
+) -> tuple[Ints, list[Floats]]:
+    """Outcome (K), and the columns claim_odds to warranty_end_d of `Packs`, of ``vehicle`` (K)."""
+    limited = np.isfinite(limits.percent)
+    days = [
+        np.where(limited, line.days_until(limits.percent, z), np.nan)
+        for z in (gamma.Z10, gamma.Z50, gamma.Z90)
+    ]
     ends = first_of(limits.end_d, limits.end_m, place, vehicle, ahead, as_of_d=as_of_d)
     odds = _claim_odds(line, limits.percent, ends)
-    today = np.zeros(vehicles)
-    outcome = _outcome(line.mean(today), odds, (limits.percent, ends.p50_d), known, rules)
+    today = np.zeros(len(vehicle))
+    outcome = _outcome(line.mean(today), odds, limits.percent, ends.p50_d, rules)
 
     def there(date: int, pace: float) -> Floats:
-        return _odometer(ahead, place, as_of_d + days[date], pace)
+        since_d = np.maximum(as_of_d + days[date] - place.time_d[vehicle], 0.0)
+        metres = ahead.metres_in(vehicle, np.nan_to_num(since_d), pace)
+        return np.where(np.isnan(since_d), np.nan, place.odometer_m[vehicle] + metres)
 
     reach_m = there(1, gamma.Z50)
-    return Packs(
-        outcome=outcome,
-        claim_odds=np.where(known, odds, np.nan),
-        level=_if(known, line.mean(today)),
-        level_sd=_if(known, line.sd(today)),
-        slope_per_year=_if(known, line.slope_per_d * DAYS_PER_YEAR),
-        reach_d_p10=_if(known, as_of_d + days[0]),
-        reach_d_p50=_if(known, as_of_d + days[1]),
-        reach_d_p90=_if(known, as_of_d + days[2]),
-        reach_m_p10=_if(known, reach_m - _both(reach_m, there(0, gamma.Z50), there(1, gamma.Z10))),
-        reach_m_p50=_if(known, reach_m),
-        reach_m_p90=_if(known, reach_m + _both(reach_m, there(2, gamma.Z50), there(1, gamma.Z90))),
-        warranty_end_d=as_of_d + ends.p50_d,
-        first_row=np.where(known, first_row, -1),
-        last_row=np.where(known, last_row, -1),
-    )
-
-
-def _if(known: Bools, values: Floats) -> Floats:
-    return np.where(known, values, np.nan)
-
-
-def _evidence(
-    readings: PackReadings, vehicle: Ints, as_of_d: float, rules: PackRules
-) -> tuple[Ints, Ints, Bools]:
-    """First and last row (V) within the window, and whether they are enough and recent enough."""
-    at = np.full(len(vehicle), as_of_d)
-    before = count_up_to(readings.offsets, readings.time_d, vehicle, at - rules.window_d)
-    until = count_up_to(readings.offsets, readings.time_d, vehicle, at)
-    last = readings.offsets[:-1] + until - 1
-    silent_d = as_of_d - np.append(readings.time_d, np.nan)[np.where(until > 0, last, -1)]
-    told = (until - before >= rules.readings_min) & (silent_d <= rules.silent_d_max)
-    return readings.offsets[:-1] + before, last, told
+    return outcome, [
+        odds,
+        line.mean(today),
+        line.sd(today),
+        line.slope_per_d * DAYS_PER_YEAR,
+        *(as_of_d + day for day in days),
+        reach_m - _both(reach_m, there(0, gamma.Z50), there(1, gamma.Z10)),
+        reach_m,
+        reach_m + _both(reach_m, there(2, gamma.Z50), there(1, gamma.Z90)),
+        as_of_d + ends.p50_d,
+    ]
 
 
 def _claim_odds(line: Trend, percent: Floats, ends: Ends) -> Floats:
@@ -243,16 +254,13 @@ def _claim_odds(line: Trend, percent: Floats, ends: Ends) -> Floats:
     )
 
 
-def _outcome(
-    today: Floats, odds: Floats, limits: tuple[Floats, Floats], known: Bools, rules: PackRules
-) -> Ints:
-    percent, end_d = limits
+def _outcome(today: Floats, odds: Floats, percent: Floats, end_d: Floats, rules: PackRules) -> Ints:
     outcome = np.select(
         [end_d <= 0, today < percent, odds >= rules.likely, odds >= rules.possible],
         [PackOutcome.ENDED, PackOutcome.CLAIM, PackOutcome.LIKELY, PackOutcome.POSSIBLE],
         PackOutcome.HOLDS,
     )
-    sayable = np.isfinite(percent) & np.isfinite(end_d) & (known | (end_d <= 0))
+    sayable = np.isfinite(percent) & np.isfinite(end_d)
     return np.where(sayable, outcome, PackOutcome.UNKNOWN).astype(np.int64)
 
 
@@ -261,19 +269,18 @@ def _both(middle: Floats, first: Floats, second: Floats) -> Floats:
     return np.hypot(first - middle, second - middle)
 
 
-def _odometer(ahead: Ahead, place: Place, at_d: Floats, pace: float) -> Floats:
-    vehicle = np.arange(len(at_d), dtype=np.int64)
-    days = np.nan_to_num(np.maximum(at_d - place.time_d, 0.0))
-    return place.odometer_m + ahead.metres_in(vehicle, days, pace)
+def pack_limits(
+    warranties: Sequence[PackWarranty], which: Ints, in_service_d: Floats, in_service_m: Floats
+) -> PackLimits:
+    """The limits of V vehicles: ``which`` (V) of the warranties each has, and where it began.
 
-
-def pack_limits(warranty: list[PackWarranty], in_service_d: Floats, in_service_m: Floats) -> PackLimits:
-    """The limits of V vehicles from their warranties (V) and where they began: NaN where that is unknown."""
-    months = np.array([entry.months for entry in warranty], dtype=np.float64)
-    distance_m = np.array([entry.distance_km for entry in warranty], dtype=np.float64) * 1_000.0
-    percent = np.array([entry.limit_percent for entry in warranty], dtype=np.float64)
+    All is NaN where the date of that is not known: the date may have ended the warranty long ago.
+    """
+    months = np.array([entry.months for entry in warranties], dtype=np.float64)[which]
+    distance_m = np.array([entry.distance_km for entry in warranties], dtype=np.float64)[which] * 1_000.0
+    percent = np.array([entry.limit_percent for entry in warranties], dtype=np.float64)[which]
     return PackLimits(
         np.where(np.isfinite(in_service_d), percent, np.nan),
         in_service_d + months * DAYS_PER_MONTH,
-        in_service_m + distance_m,
+        np.where(np.isfinite(in_service_d), in_service_m + distance_m, np.nan),
     )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from milepost_server.signals import gamma
-from milepost_server.signals.flat import Bools, Floats, Ints, owners_of
+from milepost_server.signals.flat import Bools, Floats, Ints, offsets_of, owners_of
 
 BINS = 8
 HORIZON_D_MAX = 10 * 365.25
@@ -38,7 +38,7 @@ class Usual:
 
 @dataclass(frozen=True, slots=True)
 class Spans:
-    """The medians of V vehicles in ``BINS`` spans of time, the oldest first; NaN where there is none."""
+    """The medians of K vehicles in ``BINS`` spans of time, the oldest first; NaN where there is none."""
 
     time_d: Floats  # (V, BINS) mean time of the readings, relative to the as-of time: never above 0
     value: Floats  # (V, BINS)
@@ -88,18 +88,53 @@ class Trend:
         return fallen
 
 
-def spans(
-    offsets: Ints, time_d: Floats, value: Floats, as_of_d: float, *, window_d: float, value_max: float
-) -> Spans:
-    """Medians of the readings (N) of V vehicles in the ``window_d`` days up to the as-of time.
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """The usable readings of the K vehicles that have any, in order of vehicle and time."""
 
-    Readings that are NaN, later than the as-of time, or outside of 0 to ``value_max`` are passed over.
+    vehicle: Ints  # (K)
+    offsets: Ints  # (K + 1)
+    row: Ints  # (N) where each was among all readings
+    age_d: Floats  # (N) before the as-of time
+    value: Floats  # (N)
+
+    @property
+    def count(self) -> Ints:
+        """How many readings each vehicle (K) has: at least one."""
+        return np.diff(self.offsets)
+
+    @property
+    def first(self) -> Ints:
+        """The place (K) of each vehicle's first reading."""
+        return self.offsets[:-1]
+
+    @property
+    def last(self) -> Ints:
+        """The place (K) of each vehicle's last reading."""
+        return self.offsets[1:] - 1
+
+
+def recent(
+    offsets: Ints, time_d: Floats, value: Floats, begin_d: Floats, as_of_d: float, *, value_max: float
+) -> Recent:
+    """The readings (N) of V vehicles from ``begin_d`` (V) to the as-of time, both included.
+
+    Readings that are NaN, without a time, or outside of 0 to ``value_max`` are passed over.
     """
-    vehicles = len(offsets) - 1
-    age = as_of_d - time_d
-    usable = (age >= 0) & (age < window_d) & (value >= 0) & (value < value_max)
-    age, value = age[usable], value[usable]
-    cell = owners_of(offsets)[usable] * BINS + BINS - 1 - (age * (BINS / window_d)).astype(np.int64)
+    owner = owners_of(offsets)
+    timely = (time_d >= begin_d[owner]) & (time_d <= as_of_d)
+    row = np.flatnonzero(timely & (value >= 0) & (value < value_max))
+    counts = np.bincount(owner[row], minlength=len(begin_d)).astype(np.int64)
+    vehicle = np.flatnonzero(counts)
+    return Recent(vehicle, offsets_of(counts[vehicle]), row, as_of_d - time_d[row], value[row])
+
+
+def spans(found: Recent, window_d: float, value_max: float) -> Spans:
+    """Medians of the readings of K vehicles in ``BINS`` equal spans of the last ``window_d`` days."""
+    vehicles = len(found.vehicle)
+    age, value = found.age_d, found.value
+    back = np.minimum((age * (BINS / window_d)).astype(np.int64), BINS - 1)
+    cell = owners_of(found.offsets) * BINS + BINS - 1 - back
     count = np.bincount(cell, minlength=vehicles * BINS)
     # One sort of one array: the cell in front of the point, the value behind it.
     width = float(value_max)
