@@ -117,12 +117,12 @@ def test_what_is_cleared_is_for_the_record_only() -> None:
     assert judge(CONFIRMED, CLEARED, code="P0524") == (3, Why.CLEARED)
 
 
-def test_what_keeps_coming_back_is_more_urgent_but_never_a_reason_to_stop() -> None:
-    back = (CONFIRMED, CLEARED) * 2 + (CONFIRMED,)
-    assert judge(*back, code="P0420") == (1, Why.RECURRING)
-    assert judge(*back, code="P0301") == (1, Why.RECURRING)
-    assert judge(*back, code="P0524") == (0, Why.RECURRING)
-    assert judge(*back[:-1], code="P0420") == (3, Why.CLEARED)
+def test_what_came_back_is_more_urgent_but_never_a_reason_to_stop() -> None:
+    back = (CONFIRMED, CLEARED, CONFIRMED, CLEARED)
+    assert judge(*back[:-1], code="P0420") == (1, Why.RECURRING)
+    assert judge(*back[:-1], code="P0301") == (1, Why.RECURRING)
+    assert judge(*back[:-1], code="P0524") == (0, Why.RECURRING)
+    assert judge(*back, code="P0420") == (3, Why.CLEARED)
 
 
 def test_a_lamp_makes_a_note_worth_a_visit_and_a_flashing_one_stops_the_car() -> None:
@@ -155,8 +155,8 @@ def test_the_reason_is_said_in_words() -> None:
     code = int(encode(["P0301"])[0])
     words = reason_words(code, 1, int(Why.RECURRING | Why.LAMP_ON), shipped_systems())
     assert words == (
-        "P0301, soon: unburnt fuel reaches the catalyst and can destroy it; it keeps coming back; "
-        "a warning lamp is on"
+        "P0301, soon: unburnt fuel reaches the catalyst and can destroy it; "
+        "it came back after it was cleared; a warning lamp is on"
     )
 
 

@@ -127,7 +127,7 @@ class _Fleet:
         self.found = fleet_faults(self.events, FaultRules())
         lamp, bits = np.zeros(CHUNK, dtype=np.int64), np.full(len(self.found.code), NO_BITS)
         urgencies(self.found, shipped_systems(), lamp, bits, FaultRules())
-        self.recurring = self.found.recurring(FaultRules())
+        self.recurring = self.found.recurring(FaultRules()).astype(np.float64)
 
     def battery(self) -> None:
         season = [NO_SEASON] * len(Measure)

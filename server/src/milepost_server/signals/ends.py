@@ -10,6 +10,7 @@ from milepost_server.signals import gamma
 from milepost_server.signals.ahead import Ahead
 from milepost_server.signals.flat import Floats, Ints
 
+_YEAR_D = 365.25
 WEIGHTS = (0.3, 0.4, 0.3)
 """Of P10, P50 and P90 as three points that stand for a whole distribution (Swanson's rule)."""
 
@@ -42,16 +43,18 @@ def first_of(
     """When the first of a date and a distance is reached, for Q things of ``vehicle`` (Q).
 
     ``end_d`` (Q) days since 1970 and ``end_m`` (Q) on the odometer, NaN where it does not end so. A distance
-    says nothing where the vehicle's odometer is not known.
+    says nothing where the odometer is not known; one that lies behind was reached at the usual pace.
     """
     left_m = end_m - place.odometer_m[vehicle]
     lies_ahead = left_m > 0
     metres = np.where(lies_ahead, left_m, 1.0)
     since_d = place.time_d[vehicle] - as_of_d
     none = np.zeros(len(vehicle))
+    usual_m_per_d = ahead.metres_in(vehicle, np.full(len(vehicle), _YEAR_D), gamma.Z50) / _YEAR_D
+    behind_d = np.minimum(left_m, 0.0) / usual_m_per_d
 
     def at(pace: float) -> Floats:
-        days = np.where(lies_ahead, ahead.days_to(vehicle, metres, none, pace), 0.0)
+        days = np.where(lies_ahead, ahead.days_to(vehicle, metres, none, pace), behind_d)
         return np.fmin(end_d - as_of_d, np.where(np.isnan(left_m), np.nan, since_d + days))
 
     return Ends(at(gamma.Z90), at(gamma.Z50), at(gamma.Z10))

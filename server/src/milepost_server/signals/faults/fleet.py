@@ -25,7 +25,7 @@ class FaultRules:
 
     return_d_max: float = 365.0  # a code that comes back later than this is another fault
     return_m_max: float = 20_000_000.0
-    recurring_returns_min: int = 2  # so often must a code come back to be called recurring
+    recurring_returns_min: int = 1  # so often must a code come back to be called recurring
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class FleetFaults:
         return active
 
     def recurring(self, rules: FaultRules) -> Ints:
-        """How many active codes of each vehicle (V) keep coming back."""
+        """How many active codes of each vehicle (V) came back after they were cleared."""
         often = self.is_active & (self.returns >= rules.recurring_returns_min)
         return np.bincount(self.vehicle[often], minlength=len(self.offsets) - 1).astype(np.int64)
 

@@ -1,7 +1,7 @@
 """How soon a person has to act on each fault, P0 to P3, and the reason in words.
 
 The code says the most (`systems`); what the car says of it moves that: seen once only, a lamp, a code that
-keeps coming back. Nothing but the code itself or a flashing lamp ever makes a fault a reason to stop.
+came back. Nothing but the code itself or a flashing lamp ever makes a fault a reason to stop.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ _WORDS: dict[Why, str] = {
     Why.PENDING: "seen in one drive, not yet confirmed",
     Why.PERMANENT: "stays until the car itself has seen it mended",
     Why.CLEARED: "cleared, and not seen since",
-    Why.RECURRING: "it keeps coming back",
+    Why.RECURRING: "it came back after it was cleared",
     Why.LAMP_ON: "a warning lamp is on",
     Why.FAILING_NOW: "it fails at this moment",
     Why.NOT_FAILING_NOW: "it does not fail at this moment",
@@ -135,7 +135,7 @@ def _why(faults: FleetFaults, table: CodeTable, lamp: Ints, bits: Ints, rules: F
 
 
 def reason_words(code: int, level: int, why: int, table: CodeTable) -> str:
-    """For example ``P0442, for the record: fuel vapour escapes ...; it keeps coming back``."""
+    """For example ``P0442, at the next visit: fuel vapour escapes ...; a warning lamp is on``."""
     parts = [words for reason, words in _WORDS.items() if why & reason]
     about = table.reasons[table.reason[code]]
     return f"{decode(code)}, {URGENCY_WORDS[level]}: {'; '.join([about, *parts])}"

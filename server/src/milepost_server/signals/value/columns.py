@@ -49,7 +49,7 @@ class Results:
     warranty: WarrantyEnds
     burden: RepairBurden
     equity: Equity
-    recurring_faults: Ints  # (V)
+    recurring_faults: Floats  # (V) NaN where the car does not report faults
 
 
 def columns(results: Results, owned: Owned, as_of_d: float) -> dict[str, Floats]:
@@ -65,11 +65,11 @@ def columns(results: Results, owned: Owned, as_of_d: float) -> dict[str, Floats]
         "excess_fee_share": _excess_share(results, row),
         "months_to_warranty_end": results.warranty.months,
         "repair_burden_share": results.burden.share,
-        "recurring_faults": results.recurring_faults.astype(np.float64),
+        "recurring_faults": results.recurring_faults,
         "equity_share": results.equity.share,
         "age_months": np.maximum(as_of_d - owned.registered_d, 0.0) / DAYS_PER_MONTH,
         "months_owned_over_usual": np.where(np.isnan(bought_new), np.nan, owned_months - usual),
-        "is_lease": np.where(kind == ContractKind.LEASE, 1.0, 0.0),
+        "is_lease": np.where(row == NO_CONTRACT, np.nan, (kind == ContractKind.LEASE) * 1.0),
         "bought_new": bought_new,
     }
 

@@ -74,20 +74,33 @@ def months_to_end(contracts: Contracts, row: Ints, as_of_d: float) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class WarrantyEnds:
-    """When the warranty of V vehicles ends; NaN where none runs or its end is not known."""
+    """When the warranty of V vehicles ends; NaN where there is none or its end is not known."""
 
     row: Ints  # (V) the contract, or NO_CONTRACT
-    ends: Ends  # (V) days from the as-of time
+    ends: Ends  # (V) days from the as-of time, negative where it has ended
     months: Floats  # (V) most likely
     by_distance: Bools  # (V) whether most likely the distance ends it, rather than the date
 
 
 def warranty_ends(contracts: Contracts, place: Place, ahead: Ahead, as_of_d: float) -> WarrantyEnds:
-    """When the running warranty of each vehicle (V) ends: its date or its distance, whichever comes first."""
+    """When the warranty of each vehicle (V) ends, or has: its date or its distance, whichever comes first.
+
+    Of several that of the latest date counts: an extension goes before what it extends.
+    """
     vehicles = len(place.time_d)
-    row = current(contracts, (ContractKind.WARRANTY,), vehicles, as_of_d)
+    row = _last_warranty(contracts, vehicles, as_of_d)
     end_d = at(contracts.end_d, row)
     vehicle = np.arange(vehicles, dtype=np.int64)
     ends = first_of(end_d, at(contracts.end_m, row), place, vehicle, ahead, as_of_d=as_of_d)
     by_distance: Bools = np.isfinite(ends.p50_d) & ~(ends.p50_d >= end_d - as_of_d)
-    return WarrantyEnds(row, ends, np.maximum(ends.p50_d, 0.0) / DAYS_PER_MONTH, by_distance)
+    return WarrantyEnds(row, ends, ends.p50_d / DAYS_PER_MONTH, by_distance)
+
+
+def _last_warranty(contracts: Contracts, vehicles: int, as_of_d: float) -> Ints:
+    """The row (V) of the warranty that has begun and ends last by its date; NO_CONTRACT without any."""
+    begun = (contracts.kind == ContractKind.WARRANTY) & (contracts.start_d <= as_of_d)
+    row = np.flatnonzero(begun)
+    row = row[np.argsort(contracts.end_d[row], kind="stable")]  # NaN last: it ends by distance alone
+    result = np.full(vehicles, NO_CONTRACT, dtype=np.int64)
+    result[contracts.vehicle[row]] = row  # the last of equal places stays
+    return result
