@@ -22,6 +22,7 @@ from milepost_server import secret_files
 from milepost_server.broker import rules
 from milepost_server.broker.service import BrokerService, reachable
 from milepost_server.derivation.configuration import Configuration
+from milepost_server.derivation.fault_texts import texts_of
 from milepost_server.derivation.runner import DerivationRunner
 from milepost_server.errors import InstallError
 from milepost_server.ingest.commit import CommitLimits
@@ -94,7 +95,11 @@ class Server:
             on_receipt=lambda sent: self.metrics.receipts.labels("yes" if sent else "no").inc(),
         )
         self.derivation = DerivationRunner(
-            store, Configuration(), now=_now, interval_s=settings.derivation_interval_s
+            store,
+            Configuration(),
+            now=_now,
+            interval_s=settings.derivation_interval_s,
+            texts=texts_of(settings.dtc_file),
         )
         self.web = self._web()
         self._http = _Http(

@@ -22,6 +22,7 @@ from milepost_server.commands.common import (
 )
 from milepost_server.derivation.configuration import Configuration
 from milepost_server.derivation.derive import Derivation
+from milepost_server.derivation.fault_texts import texts_of
 from milepost_server.derivation.times import AsOf
 from milepost_server.errors import ServerError
 from milepost_server.ingest.projection import Projector
@@ -74,11 +75,12 @@ async def reproject(data_dir: Path, dealer_id: int | None, device_id: str | None
 @command
 async def derive(data_dir: Path, dealer_id: int | None, as_of: dt.datetime | None) -> None:
     """Derive all vehicles of a dealer as of a date, priors first."""
-    async with opened(data_dir) as (_, store):
+    async with opened(data_dir) as (settings, store):
         async with store.read() as connection:
             of = await the_dealer(connection, dealer_id)
+        texts = texts_of(settings.dtc_file)
         date = as_of.date() if as_of else AsOf.at(now(), of.timezone).date
-        report = await Derivation(store, Configuration(), now=now()).dealer(of, date)
+        report = await Derivation(store, Configuration(), now=now(), texts=texts).dealer(of, date)
     click.echo(f"{report.vehicles} vehicles, {report.items} items as of {date}")
 
 

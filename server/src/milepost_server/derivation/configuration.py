@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, fields
+from functools import cache, cached_property
+from importlib import resources
 
+from milepost_server.signals.battery import BatteryRules
+from milepost_server.signals.faults.clearing import ClearingRules
+from milepost_server.signals.faults.fleet import FaultRules
 from milepost_server.signals.life_cycle import LifeCycleRules
 from milepost_server.signals.odometer import OdometerRules
+from milepost_server.signals.pack import PackRules
 from milepost_server.signals.schedules.book import ScheduleBook
 from milepost_server.signals.schedules.shipped import shipped_book, shipped_version
 from milepost_server.signals.states import DueRules
 from milepost_server.signals.usage import UsageRules
+from milepost_server.signals.value.lifetime import LifetimeRules
+from milepost_server.signals.value.repairs import RepairRules
+from milepost_server.signals.value.residual import ValueRules
 from milepost_server.signals.wear import WearRules
+from milepost_server.signals.wear_prior import WearPriorRules
 
 METHOD = "3"
 """Counts up when the same rules and schedules give other results."""
+
+DATA_FILES = (
+    "faults/systems.toml",
+    "pack.toml",
+    "value/repairs.toml",
+    "value/residuals.csv",
+    "value/models.csv",
+)
 
 
 @dataclass(frozen=True)
@@ -25,19 +42,34 @@ class Configuration:
     odometer: OdometerRules = field(default_factory=OdometerRules)
     usage: UsageRules = field(default_factory=UsageRules)
     wear: WearRules = field(default_factory=WearRules)
+    wear_prior: WearPriorRules = field(default_factory=WearPriorRules)
     due: DueRules = field(default_factory=DueRules)
     life_cycle: LifeCycleRules = field(default_factory=LifeCycleRules)
+    faults: FaultRules = field(default_factory=FaultRules)
+    clearing: ClearingRules = field(default_factory=ClearingRules)
+    battery: BatteryRules = field(default_factory=BatteryRules)
+    pack: PackRules = field(default_factory=PackRules)
+    value: ValueRules = field(default_factory=ValueRules)
+    repair: RepairRules = field(default_factory=RepairRules)
+    lifetime: LifetimeRules = field(default_factory=LifetimeRules)
     book: ScheduleBook = field(default_factory=shipped_book)
 
     @cached_property
     def version(self) -> str:
         """For example ``3.3f9a0c12.73dc52a3``: method, rules, schedules."""
-        rules = repr((self.odometer, self.usage, self.wear, self.due, self.life_cycle))
+        rules = repr([getattr(self, each.name) for each in fields(self) if each.name != "book"])
         if self.book is shipped_book():
             schedules = shipped_version()
         else:
             schedules = _digest(repr((self.book.generic, sorted(self.book.layers.items()))))
-        return f"{METHOD}.{_digest(rules)}.{schedules}"
+        return f"{METHOD}.{_digest(rules + _data_version())}.{schedules}"
+
+
+@cache
+def _data_version() -> str:
+    """A short name of the tables that come with the product, beside schedules."""
+    folder = resources.files("milepost_server.signals")
+    return _digest("".join((folder / name).read_text(encoding="utf-8") for name in DATA_FILES))
 
 
 def _digest(text: str) -> str:

@@ -1,7 +1,7 @@
 """Derives vehicles as of a date: one dealer's, all or some, or those of all dealers with something new.
 
-Same data, same configuration, same date: same rows. A full derivation makes the dealer's priors first and
-then uses them; a partial one uses the newest that are there.
+Same data, same configuration, same date: same rows. A full derivation learns from the dealer's fleet first
+and then uses what it has learned; a partial one uses what the last full one has learned.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from milepost_server.derivation import loading, priors, rows, rows_due, writing
-from milepost_server.derivation.driving import drive, months_of
+from milepost_server.derivation import knowledge, loading, rows, rows_due, rows_health, writing
 from milepost_server.derivation.loading import CHUNK_VEHICLES_MAX
-from milepost_server.derivation.steps import Learned, derive
+from milepost_server.derivation.schedules import configuration_of
+from milepost_server.derivation.steps import derive
 from milepost_server.derivation.times import AsOf
+from milepost_server.signals.faults.texts import FaultTexts
 from milepost_server.store import dealers, dirty
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from milepost_server.derivation.configuration import Configuration
     from milepost_server.derivation.fleet import Chunk
-    from milepost_server.derivation.priors import Priors
+    from milepost_server.derivation.knowledge import Knowledge
     from milepost_server.store.dealers import DealerRow
     from milepost_server.store.dirty import DirtyVehicle
     from milepost_server.store.engine import Store
@@ -47,23 +48,29 @@ class Report:
 
 
 class Derivation:
-    """Derives with one configuration; ``now`` is written down as the time of derivation."""
+    """Derives with one configuration, to which each dealer's own schedules are added.
 
-    def __init__(self, store: Store, config: Configuration, *, now: dt.datetime) -> None:
+    ``now`` is written down as the time of derivation; ``texts`` are what trouble codes are called.
+    """
+
+    def __init__(
+        self, store: Store, config: Configuration, *, now: dt.datetime, texts: FaultTexts | None = None
+    ) -> None:
         self._store = store
         self._config = config
         self._now = now
+        self._texts = texts or FaultTexts()
 
     async def dealer(self, dealer: DealerRow, date: dt.date) -> Report:
-        """Make the dealer's priors anew, and derive all of its vehicles with them."""
-        as_of = AsOf.of(date, dealer.timezone)
-        found = await self._make_priors(dealer.id, as_of)
+        """Learn from the dealer's fleet anew, and derive all of its vehicles with that."""
+        run = await self._run(dealer, date)
+        learned = await run.learn()
         report = Report()
-        async for ids in self._all_ids(dealer.id):
-            report += await self._chunk(dealer.id, as_of, ids, found)
+        async for ids in run.all_ids():
+            report += await run.chunk(ids, learned)
         # Last, so that a derivation that was cut short is made again.
         async with self._store.write() as connection:
-            await priors.save(connection, dealer.id, date, found, self._config)
+            await knowledge.save(connection, dealer.id, date, learned, run.config, now=self._now)
         return report
 
     async def vehicles(
@@ -75,15 +82,15 @@ class Derivation:
         seen: Sequence[DirtyVehicle] = (),
     ) -> Report:
         """Derive some of the dealer's vehicles; those in ``seen`` are clean afterwards."""
-        as_of = AsOf.of(date, dealer.timezone)
+        run = await self._run(dealer, date)
         async with self._store.read() as connection:
-            found = await priors.newest(connection, dealer.id, date)
+            learned = await knowledge.newest(connection, dealer.id, date)
         report = Report()
         for start in range(0, len(vehicle_ids), CHUNK_VEHICLES_MAX):
             ids = vehicle_ids[start : start + CHUNK_VEHICLES_MAX]
             chosen = set(ids)
             clean = [vehicle for vehicle in seen if vehicle.vehicle_id in chosen]
-            report += await self._chunk(dealer.id, as_of, ids, found, clean)
+            report += await run.chunk(ids, learned, clean)
         return report
 
     async def dirty(self, limit: int) -> Report:
@@ -101,52 +108,66 @@ class Derivation:
             report += await self.vehicles(dealer, date, [each.vehicle_id for each in seen], seen=seen)
         return report
 
-    async def _all_ids(self, dealer_id: int) -> AsyncIterator[Sequence[int]]:
+    async def _run(self, dealer: DealerRow, date: dt.date) -> DealerRun:
+        async with self._store.read() as connection:
+            config = await configuration_of(connection, dealer.id, self._config)
+        stamp = writing.Stamp(dealer.id, date, config.version, self._now)
+        return DealerRun(self._store, config, AsOf.of(date, dealer.timezone), stamp, self._texts)
+
+
+@dataclass(frozen=True, slots=True)
+class DealerRun:
+    """One derivation of one dealer's vehicles as of one date."""
+
+    store: Store
+    config: Configuration
+    as_of: AsOf
+    stamp: writing.Stamp
+    texts: FaultTexts
+
+    async def all_ids(self) -> AsyncIterator[Sequence[int]]:
+        """The ids of all vehicles, a chunk at a time."""
         after_id = 0
         while True:
-            async with self._store.read() as connection:
+            async with self.store.read() as connection:
                 ids = await loading.vehicle_ids(
-                    connection, dealer_id, after_id=after_id, limit=CHUNK_VEHICLES_MAX
+                    connection, self.stamp.dealer_id, after_id=after_id, limit=CHUNK_VEHICLES_MAX
                 )
             if not ids:
                 return
             yield ids
             after_id = ids[-1]
 
-    async def _load(self, dealer_id: int, as_of: AsOf, ids: Sequence[int]) -> Chunk:
-        async with self._store.read() as connection:
-            return await loading.load(connection, dealer_id, ids, as_of, self._config)
+    async def learn(self) -> Knowledge:
+        """What the dealer's fleet says of itself."""
+        sample = knowledge.FleetSample(self.config, self.as_of.end_d)
+        async for ids in self.all_ids():
+            chunk = await self._load(ids)
+            await asyncio.to_thread(sample.add, chunk)
+        return await asyncio.to_thread(sample.knowledge)
 
-    async def _make_priors(self, dealer_id: int, as_of: AsOf) -> Priors:
-        sample = priors.FleetSample()
-        async for ids in self._all_ids(dealer_id):
-            chunk = await self._load(dealer_id, as_of, ids)
-            driven = await asyncio.to_thread(drive, chunk.inputs.odometer, as_of.end_d, self._config)
-            sample.add(chunk.vehicles, driven, months_of(driven))
-        return sample.priors(self._config.usage)
-
-    async def _chunk(
-        self,
-        dealer_id: int,
-        as_of: AsOf,
-        ids: Sequence[int],
-        found: Priors,
-        seen: Sequence[DirtyVehicle] = (),
+    async def chunk(
+        self, ids: Sequence[int], learned: Knowledge, seen: Sequence[DirtyVehicle] = ()
     ) -> Report:
-        chunk = await self._load(dealer_id, as_of, ids)
-        prepared = await asyncio.to_thread(self._prepare, chunk, as_of, found)
-        stamp = writing.Stamp(dealer_id, as_of.date, self._config.version, self._now)
-        async with self._store.write() as connection:
-            judgements = await writing.write(connection, prepared, stamp)
+        """Derive a chunk of vehicles; those in ``seen`` are clean afterwards."""
+        chunk = await self._load(ids)
+        prepared = await asyncio.to_thread(self._prepare, chunk, learned)
+        async with self.store.write() as connection:
+            judgements = await writing.write(connection, prepared, self.stamp)
             await dirty.clear(connection, seen)
         return Report(len(chunk.vehicles), len(prepared.due), judgements)
 
-    def _prepare(self, chunk: Chunk, as_of: AsOf, found: Priors) -> writing.Prepared:
-        learned = Learned(found.of(chunk.vehicles))
-        derived = derive(chunk.inputs, learned, as_of.end_d, self._config)
+    async def _load(self, ids: Sequence[int]) -> Chunk:
+        async with self.store.read() as connection:
+            return await loading.load(connection, self.stamp.dealer_id, ids, self.as_of, self.config)
+
+    def _prepare(self, chunk: Chunk, learned: Knowledge) -> writing.Prepared:
+        derived = derive(chunk.inputs, learned.of(chunk.vehicles), self.as_of.end_d, self.config)
         return writing.Prepared(
             [vehicle.id for vehicle in chunk.vehicles],
-            list(rows.usage_rows(chunk, derived, as_of)),
+            list(rows.usage_rows(chunk, derived, self.as_of)),
             list(rows_due.due_rows(chunk, derived)),
+            list(rows_health.fault_rows(chunk, derived, self.as_of, self.texts)),
+            list(rows_health.health_rows(chunk, derived, self.as_of, self.config)),
             list(rows.judgement_rows(chunk, derived)),
         )

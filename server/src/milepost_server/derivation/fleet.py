@@ -5,20 +5,26 @@ Times are local days since 1970 of the dealer, distances metres.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from milepost_server.signals.fleet.inputs import SignalRows
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Mapping
 
     from milepost_server.signals.flat import Bools, Floats, Ints
-    from milepost_server.signals.fleet.inputs import Previous, SignalRows
+    from milepost_server.signals.fleet.inputs import Previous
     from milepost_server.signals.life_cycle import Actions, Listing
     from milepost_server.signals.odometer import OdometerReadings
     from milepost_server.signals.schedules.book import Plans
+    from milepost_server.signals.value.contracts import Contracts
 
 NO_ROW = -1
+NO_ROWS = SignalRows(np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0))
 NO_SEQ = -1
 """Of an odometer row that comes from a service record: its ``stream_id`` is the record's."""
 
@@ -42,6 +48,31 @@ class Before:
 
 
 @dataclass(frozen=True, slots=True)
+class FaultInputs:
+    """What the control units of V vehicles said of trouble codes."""
+
+    offsets: Ints  # (V + 1)
+    code: Ints  # (N) see `faults.codes.encode`
+    status: Ints  # (N) see `faults.fleet`
+    time_d: Floats  # (N) NaN where the device's clock could not be trusted
+    detail_vehicle: Ints  # (D) details in the order in which they came
+    detail_code: Ints  # (D)
+    detail_bits: Ints  # (D) status bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyInputs:
+    """What decides the value of V vehicles, and what is agreed on them."""
+
+    curve: Ints  # (V) place of the residual curve
+    loss_over_usual: Floats  # (V) a year, of the model
+    list_price: Floats  # (V) minor units; NaN where unknown
+    since_d: Floats  # (V) when the present owner got it; NaN without one
+    pack_warranty: Ints  # (V) place in the pack facts, -1 for a car without a traction battery
+    contracts: Contracts
+
+
+@dataclass(frozen=True, slots=True)
 class Inputs:
     """All that the results of V vehicles are derived from, as arrays."""
 
@@ -51,6 +82,8 @@ class Inputs:
     odometer: OdometerReadings
     services: Services
     signals: Mapping[str, SignalRows]  # by path
+    faults: FaultInputs
+    money: MoneyInputs
     before: Before | None = None
     actions: Actions | None = None  # whose ``item`` is vehicle * I + item
 
@@ -58,6 +91,10 @@ class Inputs:
     def vehicles(self) -> int:
         """How many there are."""
         return len(self.registered_d)
+
+    def rows_of(self, path: str) -> SignalRows:
+        """The readings of one signal; none of one that was not read."""
+        return self.signals.get(path, NO_ROWS)
 
 
 class Vehicle(NamedTuple):
@@ -114,4 +151,4 @@ class Chunk:
     sources: OdometerSources
     service_ids: Ints  # (S)
     signal_ids: Mapping[str, ReadingIds]  # by path
-    events: Mapping[str, Events] = field(default_factory=dict)
+    fault_ids: ReadingIds  # of each event in `Inputs.faults`

@@ -9,13 +9,16 @@ from sqlalchemy import select
 
 from milepost_protocol.samples import TimeTrust
 from milepost_server.derivation import times
-from milepost_server.derivation.fleet import Events, ReadingIds
-from milepost_server.derivation.signal_paths import ODOMETER, ODOMETER_UNCERTAINTY
+from milepost_server.derivation.fleet import Events, FaultInputs, ReadingIds
+from milepost_server.derivation.signal_paths import DTC, DTC_DETAIL, ODOMETER, ODOMETER_UNCERTAINTY
+from milepost_server.signals.faults.codes import NO_CODE, encode
+from milepost_server.signals.faults.events import STATUSES, parse_detail, parse_fault
+from milepost_server.signals.flat import offsets_of
 from milepost_server.signals.fleet.inputs import SignalRows
 from milepost_server.store.schema import readings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -119,3 +122,24 @@ def _events(rows: list[tuple[Any, ...]], as_of: AsOf) -> Events:
         text=list(text),
         ids=ReadingIds(np.array(stream_id, dtype=np.int64), np.array(seq, dtype=np.int64)),
     )
+
+
+def fault_inputs(events: Mapping[str, Events], vehicles: int) -> tuple[FaultInputs, ReadingIds]:
+    """The trouble codes among the texts, and which reading each is; what is none is left out."""
+    told = events[DTC]
+    parsed = [parse_fault(text, None) for text in told.text]
+    code = encode([event.code if event else "" for event in parsed])
+    status = np.array([STATUSES.index(event.status) if event else 0 for event in parsed], dtype=np.int64)
+    row = np.flatnonzero(code != NO_CODE)
+    details = [parse_detail(text) for text in events[DTC_DETAIL].text]
+    detail_row = np.array([place for place, detail in enumerate(details) if detail], dtype=np.int64)
+    found = [detail for detail in details if detail]
+    return FaultInputs(
+        offsets=offsets_of(np.bincount(told.vehicle[row], minlength=vehicles).astype(np.int64)),
+        code=code[row],
+        status=status[row],
+        time_d=told.time_d[row],
+        detail_vehicle=events[DTC_DETAIL].vehicle[detail_row],
+        detail_code=encode([detail.code for detail in found]),
+        detail_bits=np.array([detail.status_byte for detail in found], dtype=np.int64),
+    ), ReadingIds(told.ids.stream_id[row], told.ids.seq[row])

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from sqlalchemy import select
 
-from milepost_server.derivation import load_before, load_readings, times
+from milepost_server.derivation import load_before, load_money, load_readings, times
 from milepost_server.derivation.fleet import NO_ROW, NO_SEQ, Chunk, Inputs, OdometerSources, Services, Vehicle
 from milepost_server.derivation.load_readings import OdometerRow
 from milepost_server.derivation.schedules import kind_of
-from milepost_server.derivation.signal_paths import EVENTS
+from milepost_server.derivation.signal_paths import EVENTS, HEALTH
 from milepost_server.signals import counters
 from milepost_server.signals.flat import offsets_of
 from milepost_server.signals.odometer import OdometerReadings, OdometerRules
@@ -60,6 +60,9 @@ async def load(
     odometer, sources, row_of = _odometers(driven + entered, len(found), as_of)
     paths = signal_paths(plans)
     signals, signal_ids = await load_readings.signal_rows(connection, dealer_id, place, as_of, paths)
+    events = await load_readings.event_rows(connection, dealer_id, place, as_of, EVENTS)
+    faults, fault_ids = load_readings.fault_inputs(events, len(found))
+    owned = await load_money.owners_of(connection, dealer_id, place, as_of)
     registered = [vehicle.first_registered_on for vehicle in found]
     inputs = Inputs(
         plans=plans,
@@ -68,6 +71,8 @@ async def load(
         odometer=odometer,
         services=_columns(records, plans.keys, entered_row, row_of),
         signals=signals,
+        faults=faults,
+        money=await load_money.money_of(connection, dealer_id, found, owned, as_of),
         before=await load_before.before(connection, dealer_id, place, as_of, plans.keys),
         actions=await load_before.actions(connection, dealer_id, place, as_of, plans.keys),
     )
@@ -77,13 +82,13 @@ async def load(
         sources=sources,
         service_ids=np.array([record.id for record in records], dtype=np.int64),
         signal_ids=signal_ids,
-        events=await load_readings.event_rows(connection, dealer_id, place, as_of, EVENTS),
+        fault_ids=fault_ids,
     )
 
 
 def signal_paths(plans: Plans) -> list[str]:
-    """All signals that any item of the plans is measured by, counted by, or counted down to by."""
-    paths: set[str] = set(counters.SIGNALS.values())
+    """All signals with numbers that the plans' items, faults and batteries are derived from."""
+    paths: set[str] = {*counters.SIGNALS.values(), *HEALTH}
     for plan in plans.plans:
         for item in plan.items:
             paths.update(item.wear.signals if item.wear is not None else ())

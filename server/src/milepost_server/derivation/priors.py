@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from sqlalchemy import delete, func, insert, select
 
+from milepost_server.derivation.driving import months_of
 from milepost_server.signals.usage import GroupPrior, Observed, group_prior, published_prior
 from milepost_server.store.schema import usage_priors, vehicle_usage
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from milepost_server.derivation.configuration import Configuration
     from milepost_server.derivation.driving import Driven
     from milepost_server.derivation.fleet import Vehicle
-    from milepost_server.signals.flat import Floats
+    from milepost_server.signals.flat import Floats, Ints
     from milepost_server.signals.usage import UsageRules
 
 
@@ -34,6 +35,12 @@ class Model(NamedTuple):
 FLEET = Model("", "")
 FLEET_GROWTH = 1.25
 """Priors are made anew when this many times more vehicles have a history than when they were made."""
+
+
+def places(groups: Mapping[Model, int], vehicles: Sequence[Vehicle]) -> Ints:
+    """The place (V) of each vehicle's group; that of the whole fleet for a model that has none."""
+    found = [groups.get(Model(each.make, each.model), groups[FLEET]) for each in vehicles]
+    return np.array(found, dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +58,10 @@ class Priors:
 
     def of(self, vehicles: Sequence[Vehicle]) -> GroupPrior:
         """The prior of each vehicle (V)."""
-        group = [self.groups.get(Model(v.make, v.model), self.groups[FLEET]) for v in vehicles]
-        return self.prior.of(np.array(group, dtype=np.int64))
+        return self.prior.of(places(self.groups, vehicles))
 
 
-class FleetSample:
+class UsageSample:
     """Collects what the vehicles of a fleet did, chunk by chunk, until `priors` is asked for."""
 
     def __init__(self) -> None:
@@ -64,13 +70,13 @@ class FleetSample:
         self._observed: list[Observed] = []
         self._months: list[Floats] = []
 
-    def add(self, vehicles: Sequence[Vehicle], driven: Driven, months: Floats) -> None:
+    def add(self, vehicles: Sequence[Vehicle], driven: Driven) -> None:
         """Add one chunk."""
         for vehicle in vehicles:
             key = Model(vehicle.make, vehicle.model)
             self._group.append(self._groups.setdefault(key, len(self._groups)))
         self._observed.append(driven.observed)
-        self._months.append(months)
+        self._months.append(months_of(driven))
 
     def priors(self, rules: UsageRules) -> Priors:
         """The priors of all groups seen; the published ones where nothing was."""

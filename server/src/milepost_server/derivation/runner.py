@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from milepost_server.derivation.configuration import Configuration
+    from milepost_server.signals.faults.texts import FaultTexts
     from milepost_server.store.engine import Store
 
 DIRTY_VEHICLES_MAX = 500
@@ -29,12 +30,19 @@ class DerivationRunner:
     """One loop; ``now`` is the clock. ``total`` counts what was done since it was made."""
 
     def __init__(
-        self, store: Store, config: Configuration, *, now: Callable[[], dt.datetime], interval_s: float
+        self,
+        store: Store,
+        config: Configuration,
+        *,
+        now: Callable[[], dt.datetime],
+        interval_s: float,
+        texts: FaultTexts | None = None,
     ) -> None:
         self._store = store
         self._config = config
         self._now = now
         self._interval_s = interval_s
+        self._texts = texts
         self._woken = asyncio.Event()
         self.total = Report()
 
@@ -53,7 +61,7 @@ class DerivationRunner:
     async def turn(self) -> Report:
         """One turn: dealers whose day has begun or fleet has grown, then a bounded number of vehicles."""
         now = self._now()
-        derivation = Derivation(self._store, self._config, now=now)
+        derivation = Derivation(self._store, self._config, now=now, texts=self._texts)
         done = Report()
         async with self._store.read() as connection:
             known = await dealers.every(connection)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from milepost_server.derivation.driving import Driven, drive
+from milepost_server.derivation.health_steps import Health, health, no_season
+from milepost_server.derivation.money_steps import money
 from milepost_server.derivation.standing import Standing, standing
 from milepost_server.signals.ahead import Ahead
 from milepost_server.signals.axis import OdometerAxis
@@ -15,9 +17,13 @@ from milepost_server.signals.starts import ServiceRecords
 from milepost_server.signals.usage import GroupPrior, Usage, shrink
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from milepost_server.derivation.configuration import Configuration
     from milepost_server.derivation.fleet import Inputs
     from milepost_server.signals.due import Widening
+    from milepost_server.signals.flat import Floats
+    from milepost_server.signals.value.columns import Results
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +33,7 @@ class Learned:
     usage: GroupPrior  # (V) of each vehicle's group
     wear: UsualOf | None = None
     widening: Widening | None = None
+    season: Sequence[Floats] = field(default_factory=no_season)  # of 12 V batteries, one a measure
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +44,8 @@ class Derived:
     usage: Usage
     items: list[ItemResult]
     standing: Standing
+    health: Health
+    money: Results
 
 
 def derive(inputs: Inputs, learned: Learned, as_of_d: float, config: Configuration) -> Derived:
@@ -53,7 +62,15 @@ def finish(
     rules = ItemRules(config.wear, config.due, learned.widening, learned.wear)
     before = None if inputs.before is None else inputs.before.items
     items = list(item_results(fleet, as_of_d, rules, before))
-    return Derived(driven, usage, items, standing(inputs, items, as_of_d, config.life_cycle))
+    sick = health(inputs, fleet, learned.season, as_of_d, config)
+    return Derived(
+        driven=driven,
+        usage=usage,
+        items=items,
+        standing=standing(inputs, items, as_of_d, config.life_cycle),
+        health=sick,
+        money=money(inputs, fleet, as_of_d, config, items=items, found=sick),
+    )
 
 
 def fleet_of(inputs: Inputs, driven: Driven, usage: Usage, config: Configuration) -> Fleet:

@@ -8,7 +8,13 @@ from sqlalchemy import bindparam, delete, func, insert, select
 
 from milepost_server.derivation import rows
 from milepost_server.store.rows import upsert
-from milepost_server.store.schema import odometer_judgements, service_due, vehicle_usage
+from milepost_server.store.schema import (
+    odometer_judgements,
+    service_due,
+    vehicle_faults,
+    vehicle_health,
+    vehicle_usage,
+)
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -18,6 +24,8 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
 ROWS_A_STATEMENT_MAX = 4_000
+OF_VEHICLES = (service_due, vehicle_usage, vehicle_faults, vehicle_health)
+"""Tables that hold what was derived of vehicles for a day."""
 DAYS_KEPT = 30
 """Results older than this before the newest are dropped; any past date can be derived again."""
 
@@ -37,6 +45,8 @@ class Prepared(NamedTuple):
     vehicle_ids: Sequence[int]
     usage: list[rows.Row]
     due: list[rows.Row]
+    faults: list[rows.Row]
+    health: list[rows.Row]
     judgements: list[rows.Row]
 
 
@@ -48,7 +58,7 @@ async def write(connection: AsyncConnection, prepared: Prepared, stamp: Stamp) -
     """
     ids = prepared.vehicle_ids
     later = await _derived_later(connection, ids, stamp)
-    for table in (service_due, vehicle_usage):
+    for table in OF_VEHICLES:
         await connection.execute(
             delete(table).where(
                 table.c.dealer_id == stamp.dealer_id,
@@ -59,13 +69,15 @@ async def write(connection: AsyncConnection, prepared: Prepared, stamp: Stamp) -
     common = stamp._asdict()
     await _insert(connection, vehicle_usage, [{**row, **common} for row in prepared.usage])
     await _insert(connection, service_due, [{**row, **common} for row in prepared.due])
+    await _insert(connection, vehicle_faults, [{**row, **common} for row in prepared.faults])
+    await _insert(connection, vehicle_health, [{**row, **common} for row in prepared.health])
     current = [row for row in prepared.judgements if row["vehicle_id"] not in later]
     return await _write_judgements(connection, stamp.dealer_id, sorted(set(ids) - later), current)
 
 
 async def drop_old(connection: AsyncConnection, dealer_id: int, before: dt.date) -> None:
     """Drop the dealer's results for dates before ``before``."""
-    for table in (service_due, vehicle_usage):
+    for table in OF_VEHICLES:
         await connection.execute(delete(table).where(table.c.dealer_id == dealer_id, table.c.as_of < before))
 
 

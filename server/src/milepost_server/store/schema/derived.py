@@ -15,7 +15,7 @@ Shapes of the JSON columns:
     ``[{"signal", "worn", "limit_odometer_m", "per_1000_km", "measured": true}]``; ``worn`` is 0 new, 1 at the
     limit, or null where it is not measured, and ``per_1000_km`` what it grows by.
 ``due_calibrations.document``
-    what `milepost_server.signals.calibration` reads and writes.
+    what else a full derivation has learned: ``{"battery_season": [[12 numbers], ...], "widening": {...}}``.
 ``due_calibrations.coverage``
     ``[{"horizon_d": 90, "n": 412, "covered": 0.79, "low": 0.75, "high": 0.83, "width_d": 31.0}]``: of ``n``
     due dates that were foretold about ``horizon_d`` days before they came, the share inside of P10 to P90,
@@ -167,14 +167,13 @@ wear_priors = Table(  # how fast a part wears on a dealer's vehicles of one mode
     dealer_column(root=True),
     Column("as_of", Date, nullable=False),
     Column("item", String(64), nullable=False),
-    Column("signal", String(128), nullable=False),  # the position; empty: all of the item's
     Column("make", String(64), nullable=False),  # empty make and model: the whole fleet
     Column("model", String(64), nullable=False),
     Column("lives_per_m", Double, nullable=False),  # of the way from new (0) to the limit (1)
     Column("variance", Double, nullable=False),  # relative, between vehicles
     Column("parts", Integer, nullable=False),  # how many measured ones stand behind it
     Column("config_version", String(64), nullable=False),
-    PrimaryKeyConstraint("dealer_id", "as_of", "item", "signal", "make", "model"),
+    PrimaryKeyConstraint("dealer_id", "as_of", "item", "make", "model"),
 )
 
 due_calibrations = Table(  # how often past due intervals held, and what that makes of the next ones

@@ -254,7 +254,6 @@ def _results_of_vehicles() -> None:
         sa.Column("dealer_id", BigId, nullable=False),
         sa.Column("as_of", sa.Date(), nullable=False),
         sa.Column("item", sa.String(length=64), nullable=False),
-        sa.Column("signal", sa.String(length=128), nullable=False),
         sa.Column("make", sa.String(length=64), nullable=False),
         sa.Column("model", sa.String(length=64), nullable=False),
         sa.Column("lives_per_m", sa.Double(), nullable=False),
@@ -262,9 +261,7 @@ def _results_of_vehicles() -> None:
         sa.Column("parts", sa.Integer(), nullable=False),
         sa.Column("config_version", sa.String(length=64), nullable=False),
         sa.ForeignKeyConstraint(["dealer_id"], ["dealers.id"], name=op.f("fk_wear_priors_dealer_id_dealers")),
-        sa.PrimaryKeyConstraint(
-            "dealer_id", "as_of", "item", "signal", "make", "model", name=op.f("pk_wear_priors")
-        ),
+        sa.PrimaryKeyConstraint("dealer_id", "as_of", "item", "make", "model", name=op.f("pk_wear_priors")),
     )
     op.create_table(
         "due_calibrations",
