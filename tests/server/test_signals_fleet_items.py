@@ -16,13 +16,14 @@ from milepost_server.signals.due import FirstLimit
 from milepost_server.signals.flat import offsets_of
 from milepost_server.signals.fleet.inputs import Fleet, ItemRules, Previous, SignalRows
 from milepost_server.signals.fleet.results import ItemResult, item_results, wear_lines
+from milepost_server.signals.fleet.wear_sample import Part, WearSample, usual_of
 from milepost_server.signals.limits import add_months
 from milepost_server.signals.schedules.book import Kind
 from milepost_server.signals.schedules.shipped import shipped_book
 from milepost_server.signals.starts import ServiceRecords
 from milepost_server.signals.states import State
 from milepost_server.signals.usage import History, Usage, UsageRules
-from milepost_server.signals.wear import UsualWear
+from milepost_server.signals.wear import UsualWear, usual_wear
 
 KM = 1_000.0
 NOW_D = 20_000.0
@@ -260,11 +261,43 @@ def test_a_replay_of_days_is_the_same_as_the_days() -> None:
 
 def test_what_a_fleet_learned_of_wear_goes_before_the_schedule() -> None:
     car = Car(signals={PADS[0]: [(0.0, 45.0)]})
-    fast = ItemRules(usual=lambda key, vehicle: UsualWear(1e-7, 0.1) if key == "front-pads" else None)
+    fast = ItemRules(
+        usual=lambda key, signal, vehicle, usual: UsualWear(1e-7, 0.1) if key == "front-pads" else usual
+    )
     slow, fast_found = (items(car, rules=rules)["front-pads"].due.time_d[1, 0] for rules in (None, fast))
     assert fast_found < slow
-    lines = [(group.key, line) for group, line in wear_lines(fleet_of(car), NOW_D + 1, ItemRules())]
+    lines = [(group.key, line) for group, _, line in wear_lines(fleet_of(car), NOW_D + 1, ItemRules())]
     assert [line.last_row.tolist() for key, line in lines if key == "front-pads"] == [[0], [-1]]
+
+
+def test_a_fleet_learns_the_wear_of_each_position_and_model() -> None:
+    """Two models that wear one twice as fast as the other, left pads twice as fast as right ones."""
+    rng = np.random.default_rng(8)
+    models, cars = np.repeat([0, 1], 60), []
+    for model in models:
+        a_km = np.array([90, 45]) / (12_000 * (1 + model)) * rng.gamma(20, 1 / 20)
+        days = (-180.0, -120.0, -60.0, 0.0)
+        cars.append(
+            Car(
+                records=[("front-pads", -200.0, 46_000.0)],
+                signals={
+                    path: [(day, (day + 200) * 40 * rate + rng.normal(0, 1)) for day in days]
+                    for path, rate in zip(PADS, a_km, strict=True)
+                },
+            )
+        )
+    sample = WearSample()
+    sample.add(fleet_of(*cars), NOW_D + 1, ItemRules(), models)
+    priors = sample.priors(2)
+    left, right = (priors[Part("front-pads", path)] for path in PADS)
+    usual = usual_wear(15_000 * KM, 80_000 * KM)
+    # Leaning on the fleet and on the schedule, a few parts each.
+    expected = np.array([1 / 12_000, 1 / 24_000]) / KM / usual.per_m
+    assert left.ratio == pytest.approx(expected, rel=0.1)
+    assert right.ratio == pytest.approx(expected / 2, rel=0.1)
+    unread = usual_of(priors, np.array([1]))("front-pads", PADS[0], np.array([0]), usual)
+    assert unread.per_m == pytest.approx(usual.per_m * left.ratio[1])
+    assert usual_of({}, np.array([1]))("front-pads", PADS[0], np.array([0]), usual) is usual
 
 
 def test_no_vehicle_has_no_item() -> None:

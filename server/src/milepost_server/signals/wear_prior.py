@@ -3,11 +3,13 @@
 Each measured part has a slope and an uncertainty of it. Slopes differ between drivers (pads five-fold) far
 more than measurement explains, and that difference is what a part that nobody measured has to be given. A
 group (say, a model) leans on the whole fleet, and the fleet on what the schedule says is usual, each as if
-the latter had been seen in a few parts more.
+the latter had been seen in a few parts more. All is said in times the schedule's usual rate, so that petrol
+cars, hybrids and electric cars, whose usual rates differ, learn from each other.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,55 +27,63 @@ class WearPriorRules:
     noise_share_max: float = (
         1.0  # a slope says something where its variance is at most this much of the usual
     )
-    ratio_max: float = 10.0  # a slope beyond this many usual ones is an error of measurement
+    ratio_max: float = 4.0  # a slope beyond this many usual ones is an error of measurement
     variance_min: float = 0.01  # relative: no two drivers are the same
+
+
+@dataclass(frozen=True, slots=True)
+class WearSlopes:
+    """The slopes of S measured parts, in times what the schedule says is usual."""
+
+    ratio: Floats  # (S)
+    noise: Floats  # (S) variance of ``ratio`` by measurement alone
+    group: Ints  # (S)
+
+    @classmethod
+    def of(cls, line: WearLine, usual: UsualWear, group: Ints, rules: WearPriorRules) -> WearSlopes:
+        """Those parts of ``line`` that tell anything; ``usual`` is the schedule's, ``group`` (S) theirs."""
+        rate = np.broadcast_to(np.asarray(usual.per_m, dtype=np.float64), group.shape)
+        known = line.square_m2 * rate**2
+        noise = np.divide(line.noise_variance, known, out=np.full(len(group), np.inf), where=known > 0)
+        told = np.flatnonzero(noise <= rules.noise_share_max * np.asarray(usual.variance))
+        ratio = np.clip(line.slope_per_m[told] / rate[told], 0.0, rules.ratio_max)
+        return cls(ratio, noise[told], group[told])
+
+    @classmethod
+    def together(cls, parts: Sequence[WearSlopes]) -> WearSlopes:
+        """All parts as one."""
+        nothing = cls(np.zeros(0), np.zeros(0), np.zeros(0, dtype=np.int64))
+        each = [nothing, *parts]
+        return cls(*(np.concatenate([getattr(part, name) for part in each]) for name in cls.__slots__))
 
 
 @dataclass(frozen=True, slots=True)
 class WearPrior:
     """The usual wear of G groups."""
 
-    per_m: Floats  # (G)
+    ratio: Floats  # (G) times what the schedule says
     variance: Floats  # (G) relative, between vehicles
     parts: Ints  # (G) how many measured ones stand behind it
 
-    def of(self, group: Ints) -> UsualWear:
-        """What is usual for each part (S) of ``group`` (S)."""
-        return UsualWear(self.per_m[group], self.variance[group])
+    def of(self, group: Ints, usual: UsualWear) -> UsualWear:
+        """What is usual for each part (S) of ``group`` (S); ``usual`` is the schedule's."""
+        return UsualWear(np.asarray(usual.per_m) * self.ratio[group], self.variance[group])
 
 
-_ROUNDS = 5
-"""Weights need the variance and the variance needs weights; five rounds settle both to a few per mille."""
+def wear_prior(slopes: WearSlopes, groups: int, published: float, rules: WearPriorRules) -> WearPrior:
+    """The prior of each group (G); ``published`` is the relative variance that the schedule gives.
 
-
-def wear_prior(
-    line: WearLine, group: Ints, groups: int, usual: UsualWear, rules: WearPriorRules
-) -> WearPrior:
-    """The prior of each group (G) from its parts (S); ``usual`` is the schedule's, one for all.
-
-    Rates are moment estimates, weighted by what is known of each slope (DerSimonian and Laird, 1986). A group
-    without a measured part gets the fleet's, an empty fleet gets ``usual``.
+    Moments with equal weights (Hedges and Olkin, 1985): weights by precision would favour slow wear, which is
+    measured over longer distances. The relative variance between vehicles is one for all groups. A group
+    without a measured part gets the fleet's rate, an empty fleet what the schedule says.
     """
-    unit, published = float(usual.per_m), float(usual.variance)
-    noise = np.divide(
-        line.noise_variance,
-        line.square_m2 * unit**2,
-        out=np.full(len(group), np.inf),
-        where=line.square_m2 > 0,
-    )
-    told = noise <= rules.noise_share_max * published
-    ratio = np.clip(line.slope_per_m[told] / unit, 0.0, rules.ratio_max)
-    member, noise = group[told], noise[told]
-    variance = published
-    for _ in range(_ROUNDS):
-        weight = 1 / (noise + variance)
-        lean = rules.fleet_weight_parts / variance
-        fleet = (float(weight @ ratio) + lean) / (float(weight.sum()) + lean)
-        lean = rules.group_weight_parts / variance
-        mass = np.bincount(member, weights=weight, minlength=groups) + lean
-        means = (np.bincount(member, weights=weight * ratio, minlength=groups) + lean * fleet) / mass
-        between = weight @ ((ratio - means[member]) ** 2 - noise) + rules.fleet_weight_parts
-        total = float(weight.sum()) + rules.fleet_weight_parts / (published * fleet**2)
-        variance = max(float(between) / total, rules.variance_min * fleet**2)
-    relative = np.clip(variance / means**2, rules.variance_min, VARIANCE_MAX)
-    return WearPrior(means * unit, relative, np.bincount(member, minlength=groups))
+    ratio, member = slopes.ratio, slopes.group
+    parts = np.bincount(member, minlength=groups)
+    lean = rules.fleet_weight_parts
+    fleet = (float(ratio.sum()) + lean) / (len(ratio) + lean)
+    total = np.bincount(member, weights=ratio, minlength=groups)
+    means = (total + rules.group_weight_parts * fleet) / (parts + rules.group_weight_parts)
+    off = ((ratio - means[member]) ** 2 - slopes.noise) / means[member] ** 2
+    variance = (float(off.sum()) + lean * published) / (len(ratio) + lean)
+    variance = min(max(variance, rules.variance_min), VARIANCE_MAX)
+    return WearPrior(means, np.full(groups, variance), parts)

@@ -46,8 +46,9 @@ class Previous:
     start_d: Floats  # (V, I) where each item had begun; NaN where that was not known
 
 
-UsualOf: TypeAlias = Callable[[str, Ints], UsualWear | None]
-"""What wear is usual for the item of a key on vehicles (Q), where the fleet's own is known (`wear_prior`)."""
+UsualOf: TypeAlias = Callable[[str, str, Ints, UsualWear], UsualWear]
+"""What wear is usual for an item (by key) and position (by signal) on vehicles (Q), given what their
+schedules say: see `wear_sample`."""
 
 
 @dataclass(frozen=True, slots=True)

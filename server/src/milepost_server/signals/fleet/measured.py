@@ -71,22 +71,23 @@ class Measured:
         wear = group.items[0].wear
         if wear is None:
             return None
-        usual = self._usual(group)
+        scheduled, learned = usual_of_schedule(group), self._rules.usual
         each = []
         for path in wear.signals:
             placed, readings, start_m = self._wear_readings(path, group, starts)
+            usual = scheduled if learned is None else learned(group.key, path, group.vehicle, scheduled)
             limit = wear_limit(readings, start_m, usual, self._rules.wear, noise=wear.noise_share)
             each.append(_in_rows_of(placed, limit))
         position, first = first_to_wear(each)
         return PositionedWear(tuple(wear.signals), position, first, tuple(each))
 
-    def lines(self, group: Group, starts: Starts) -> Iterator[WearLine]:
+    def lines(self, group: Group, starts: Starts) -> Iterator[tuple[str, WearLine]]:
         """What the readings of each position (Q parts) say by themselves: a fleet's own wear comes of it."""
         wear = group.items[0].wear
         for path in () if wear is None else wear.signals:
             _, readings, start_m = self._wear_readings(path, group, starts)
             noise = None if wear is None else wear.noise_share
-            yield wear_line(readings, start_m, self._rules.wear, noise=noise)
+            yield path, wear_line(readings, start_m, self._rules.wear, noise=noise)
 
     def renewal(self, group: Group, starts: Starts, wear: PositionedWear | None) -> tuple[Floats, Floats]:
         """Day and odometer (Q) of a renewal that nobody noted but readings show; NaN where there is none."""
@@ -131,18 +132,6 @@ class Measured:
             found = ends(readings, _since(starts), in_km=in_km)
             at_m, at_d = (np.fmin(at_m, found), at_d) if in_km else (at_m, np.fmin(at_d, found))
         return CountdownLimit(at_m, at_d)
-
-    def _usual(self, group: Group) -> UsualWear:
-        learned = None if self._rules.usual is None else self._rules.usual(group.key, group.vehicle)
-        if learned is not None:
-            return learned
-        found = [
-            usual_wear(*(km * METRES_PER_KM for km in item.wear.usual_km))
-            for item in group.items
-            if item.wear is not None
-        ]
-        rate, variance = (np.array([getattr(each, name) for each in found]) for name in ("per_m", "variance"))
-        return UsualWear(rate[group.which], variance[group.which])
 
     def _wear_readings(self, path: str, group: Group, starts: Starts) -> tuple[_Placed, WearReadings, Floats]:
         """The rows of one position, as shares of the way, and where (Q) the part was new if that is known."""
@@ -189,6 +178,17 @@ class Measured:
         row = np.flatnonzero(use & np.isfinite(odometer_m) if on_axis else use)
         counts = np.bincount(place[rows.vehicle[row]], minlength=len(vehicle))
         return _Placed(offsets_of(counts), row, rows.time_d[row], odometer_m[row], rows.value[row])
+
+
+def usual_of_schedule(group: Group) -> UsualWear:
+    """What the schedules say is usual wear, for each vehicle (Q) of a group that wears."""
+    found = [
+        usual_wear(*(km * METRES_PER_KM for km in item.wear.usual_km))
+        for item in group.items
+        if item.wear is not None
+    ]
+    rate, variance = (np.array([getattr(each, name) for each in found]) for name in ("per_m", "variance"))
+    return UsualWear(rate[group.which], variance[group.which])
 
 
 def _since(starts: Starts) -> Floats:

@@ -48,11 +48,12 @@ def item_results(
         yield run.result(group)
 
 
-def wear_lines(fleet: Fleet, as_of_d: float, rules: ItemRules) -> Iterator[tuple[Group, WearLine]]:
-    """The lines of all measured parts, position by position: what `wear_prior` is made of."""
+def wear_lines(fleet: Fleet, as_of_d: float, rules: ItemRules) -> Iterator[tuple[Group, str, WearLine]]:
+    """The lines of all parts (Q in each group), by position, which its signal names: for `wear_prior`."""
     run = _Run(fleet, as_of_d, rules, None)
     for group in groups(fleet.plans):
-        yield from ((group, line) for line in run.measured.lines(group, run.starts(group)))
+        for signal, line in run.measured.lines(group, run.starts(group)):
+            yield group, signal, line
 
 
 class _Run:
