@@ -17,6 +17,7 @@ from milepost_server.signals.faults.fleet import (
     PERMANENT,
     FaultEvents,
     FaultRules,
+    FleetFaults,
     fleet_faults,
 )
 from milepost_server.signals.faults.systems import parse_systems, shipped_systems
@@ -111,6 +112,25 @@ def test_what_was_seen_once_is_less_urgent_than_what_is_confirmed() -> None:
     assert judge(PERMANENT) == (1, Why.PERMANENT)
     assert judge(PENDING, code="P0524") == (1, Why.PENDING)
     assert judge(PENDING, code="P0442") == (3, Why.PENDING)
+
+
+def test_no_code_is_more_urgent_for_being_pending_and_none_but_p0_becomes_a_reason_to_stop() -> None:
+    def levels(status: int, returns: int, lamp: Lamp) -> np.ndarray:
+        code = np.arange(CODES, dtype=np.int64)
+        no_row, nan = np.full(CODES, -1), np.full(CODES, np.nan)
+        columns = (no_row, no_row, nan, nan, nan, np.full(CODES, returns), nan, nan)
+        faults = FleetFaults(np.array([0, CODES]), code, np.full(CODES, status), *columns)
+        lamps, bits = np.array([int(lamp)]), np.full(CODES, NO_BITS)
+        return urgencies(faults, shipped_systems(), lamps, bits, RULES).level
+
+    base = shipped_systems().urgency
+    for lamp in (Lamp.UNKNOWN, Lamp.OFF, Lamp.ON):
+        confirmed, pending = levels(CONFIRMED, 0, lamp), levels(PENDING, 0, lamp)
+        back = levels(CONFIRMED, 3, lamp)
+        assert (confirmed <= pending).all()
+        assert (back <= confirmed).all()
+        assert ((back == 0) == (base == 0)).all()
+        assert set(np.unique(pending)) <= {1, 2, 3}
 
 
 def test_what_is_cleared_is_for_the_record_only() -> None:

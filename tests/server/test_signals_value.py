@@ -11,9 +11,12 @@ from scipy import stats
 from milepost_server.signals import gamma
 from milepost_server.signals.ahead import Ahead
 from milepost_server.signals.ends import Place, first_of
-from milepost_server.signals.flat import DAYS_PER_MONTH, Floats
+from milepost_server.signals.faults.fleet import FaultEvents, FaultRules, FleetFaults, fleet_faults
+from milepost_server.signals.faults.systems import shipped_systems
+from milepost_server.signals.flat import DAYS_PER_MONTH
 from milepost_server.signals.usage import Usage, UsageRules
-from milepost_server.signals.value.columns import Owned, Results, columns
+from milepost_server.signals.value.assessment import AssessmentRules, Facts, Known, assess
+from milepost_server.signals.value.columns import Owned, columns
 from milepost_server.signals.value.contracts import (
     NO_CONTRACT,
     ContractKind,
@@ -25,8 +28,8 @@ from milepost_server.signals.value.contracts import (
 from milepost_server.signals.value.equity import equity
 from milepost_server.signals.value.lease import TENTHS, lease_excess
 from milepost_server.signals.value.payoff import balance, payment, payoff
-from milepost_server.signals.value.repairs import Needs, repair_burden
-from milepost_server.signals.value.residual import Values
+from milepost_server.signals.value.repairs import Needs, shipped_prices
+from milepost_server.signals.value.residual import Cars, Values, shipped_curves
 
 AS_OF = 20_000.0
 KM = 1_000.0
@@ -256,6 +259,22 @@ def test_ten_paces_are_the_means_of_tenths() -> None:
     assert list(TENTHS) == pytest.approx(((edges[:-1] - edges[1:]) * 10).tolist(), abs=1e-6)
 
 
+def no_faults(vehicles: int) -> FleetFaults:
+    none = np.zeros(0, dtype=np.int64)
+    offsets = np.zeros(vehicles + 1, dtype=np.int64)
+    return fleet_faults(FaultEvents(offsets, none, none, np.zeros(0), np.zeros(0)), FaultRules())
+
+
+def known(found: Contracts, here: Place, price: list[float], age: list[float], reports: list[bool]) -> Known:
+    """Cars with one repair of 500.00, certain, on the first."""
+    vehicles = len(price)
+    zero = np.zeros(vehicles)
+    kind = zero.astype(np.int64)
+    cars = Cars(kind, zero, np.array(age), np.array(price), zero, here.odometer_m)
+    need = Needs(np.zeros(1, dtype=np.int64), np.ones(1), np.array([50_000.0]), np.ones(1))
+    return Known(cars, found, here, no_faults(vehicles), np.array(reports), need)
+
+
 def test_readiness_gets_its_columns_and_what_is_not_known_is_nan() -> None:
     found = contracts(
         {
@@ -269,32 +288,20 @@ def test_readiness_gets_its_columns_and_what_is_not_known_is_nan() -> None:
             "balloon": 800_000.0,
         },
     )
-    here, pace = place(40_000, NAN), ahead(20_000, 20_000)
-    worth: Floats = np.array([1_000_000.0, NAN])
-    value = values(*worth)
-    excess = lease_excess(found, here, pace, AS_OF)
-    made = columns(
-        Results(
-            contracts=found,
-            values=value,
-            excess=excess,
-            warranty=warranty_ends(found, here, pace, AS_OF),
-            burden=repair_burden(
-                Needs(np.zeros(1, dtype=np.int64), np.ones(1), np.array([50_000.0]), np.ones(1)), worth
-            ),
-            equity=equity(value, found, AS_OF),
-            recurring_faults=np.array([2.0, NAN]),
-        ),
-        Owned(np.array([AS_OF - 700, NAN]), np.array([AS_OF - 740, NAN])),
-        AS_OF,
-    )
+    age_months = 740 / DAYS_PER_MONTH
+    cars = known(found, place(40_000, NAN), [3e6, NAN], [age_months, NAN], [True, False])
+    facts = Facts(shipped_curves(), shipped_systems(), shipped_prices())
+    result = assess(cars, ahead(20_000, 20_000), AS_OF, facts=facts, rules=AssessmentRules())
+    owned = Owned(np.array([AS_OF - 700, NAN]), np.array([AS_OF - 740, NAN]))
+    made = columns(result, owned, AS_OF)
     first = {name: float(column[0]) for name, column in made.items()}
-    second = {name: float(column[1]) for name, column in made.items()}
+    worth = float(result.values.p50[0])
     assert first["months_to_contract_end"] == pytest.approx(6)
-    assert first["excess_fee_share"] == pytest.approx(excess.fee_expected[0] / 30_000)
-    assert first["repair_burden_share"] == pytest.approx(0.05)
-    assert first["equity_share"] == pytest.approx(1 - (800_000 + 6 * 30_000) / 1_000_000, abs=0.031)
-    assert (first["is_lease"], first["bought_new"], first["recurring_faults"]) == (1, 1, 2)
-    assert first["age_months"] == pytest.approx(740 / DAYS_PER_MONTH)
+    assert first["excess_fee_share"] == pytest.approx(result.excess.fee_expected[0] / 30_000)
+    assert first["repair_burden_share"] == pytest.approx(50_000 / worth)
+    assert first["equity_share"] == pytest.approx(1 - (800_000 + 6 * 30_000) / worth, abs=0.02)
+    assert (first["is_lease"], first["bought_new"], first["recurring_faults"]) == (1, 1, 0)
+    assert first["age_months"] == pytest.approx(age_months)
     assert first["months_owned_over_usual"] == pytest.approx(700 / DAYS_PER_MONTH - 71)
-    assert np.isnan(list(second.values())).all()
+    assert np.isnan(first["months_to_warranty_end"])
+    assert np.isnan([column[1] for column in made.values()]).all()

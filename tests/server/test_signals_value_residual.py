@@ -99,6 +99,7 @@ def test_a_model_that_loses_more_than_usual_is_worth_less_by_half_of_that() -> N
 
 def test_without_age_or_price_there_is_no_value() -> None:
     found = values(cars([NAN, 60.0], price=NAN), CURVES, RULES)
+    assert np.isnan(values(cars([60.0], price=0.0), CURVES, RULES).p50).all()
     for column in (found.p10, found.p50, found.p90, found.log_sd):
         assert np.isnan(column).all()
 

@@ -11,7 +11,7 @@ from milepost_server.signals.ahead import Ahead
 from milepost_server.signals.battery import NO_SEASON, BatteryReadings, BatteryRules, Measure, batteries
 from milepost_server.signals.ends import Place
 from milepost_server.signals.faults.codes import encode
-from milepost_server.signals.faults.fleet import FaultEvents, FaultRules, FleetFaults, fleet_faults
+from milepost_server.signals.faults.fleet import FaultEvents, FaultRules, fleet_faults
 from milepost_server.signals.faults.systems import shipped_systems
 from milepost_server.signals.faults.urgency import NO_BITS, urgencies
 from milepost_server.signals.flat import offsets_of
@@ -23,18 +23,11 @@ from milepost_server.signals.pack import (
     shipped_pack_facts,
 )
 from milepost_server.signals.usage import Usage, UsageRules
-from milepost_server.signals.value.columns import Owned, Results, columns
-from milepost_server.signals.value.contracts import ContractKind, Contracts, warranty_ends
-from milepost_server.signals.value.equity import equity
-from milepost_server.signals.value.lease import lease_excess
-from milepost_server.signals.value.repairs import (
-    Needs,
-    RepairRules,
-    needs_of_faults,
-    repair_burden,
-    shipped_prices,
-)
-from milepost_server.signals.value.residual import Cars, ValueRules, shipped_curves, values
+from milepost_server.signals.value.assessment import AssessmentRules, Facts, Known, assess
+from milepost_server.signals.value.columns import Owned, columns
+from milepost_server.signals.value.contracts import ContractKind, Contracts
+from milepost_server.signals.value.repairs import Needs, shipped_prices
+from milepost_server.signals.value.residual import Cars, shipped_curves
 from milepost_server.signals.value.subscription import NO_PLAN, Plans, plan_fit
 
 VEHICLES = 1_000_000
@@ -102,7 +95,7 @@ class _Fleet:
         usage = Usage(rate, np.full(CHUNK, 0.05), np.full(CHUNK, 0.15), np.full(CHUNK, 4.0))
         self.ahead = Ahead(usage, UsageRules())
         self.contracts = self._contracts()
-        self.found: FleetFaults | None = None
+        self.found = fleet_faults(self.events, FaultRules())
 
     def _contracts(self) -> Contracts:
         kinds = (ContractKind.LEASE, ContractKind.WARRANTY)
@@ -127,7 +120,6 @@ class _Fleet:
         self.found = fleet_faults(self.events, FaultRules())
         lamp, bits = np.zeros(CHUNK, dtype=np.int64), np.full(len(self.found.code), NO_BITS)
         urgencies(self.found, shipped_systems(), lamp, bits, FaultRules())
-        self.recurring = self.found.recurring(FaultRules()).astype(np.float64)
 
     def battery(self) -> None:
         season = [NO_SEASON] * len(Measure)
@@ -149,25 +141,22 @@ class _Fleet:
     def value(self) -> None:
         age = self.age_d / 30.44
         kind, none = np.zeros(CHUNK, dtype=np.int64), np.zeros(CHUNK)
-        cars = Cars(kind, none, age, np.full(CHUNK, 3e6), none, self.place.odometer_m)
-        value = values(cars, shipped_curves(), ValueRules())
-        assert self.found is not None
         items = Needs(
             np.repeat(self.every, ITEMS),
             self.rng.random(CHUNK * ITEMS),
             np.full(CHUNK * ITEMS, 2e4),
             np.full(CHUNK * ITEMS, 0.3),
         )
-        needs = items.and_(needs_of_faults(self.found, shipped_systems(), shipped_prices(), RepairRules()))
-        results = Results(
-            contracts=self.contracts,
-            values=value,
-            excess=lease_excess(self.contracts, self.place, self.ahead, AS_OF),
-            warranty=warranty_ends(self.contracts, self.place, self.ahead, AS_OF),
-            burden=repair_burden(needs, value.p50),
-            equity=equity(value, self.contracts, AS_OF),
-            recurring_faults=self.recurring,
+        known = Known(
+            Cars(kind, none, age, np.full(CHUNK, 3e6), none, self.place.odometer_m),
+            self.contracts,
+            self.place,
+            self.found,
+            np.ones(CHUNK, dtype=np.bool_),
+            items,
         )
-        columns(results, Owned(AS_OF - self.age_d / 2, AS_OF - self.age_d), AS_OF)
+        facts = Facts(shipped_curves(), shipped_systems(), shipped_prices())
+        found = assess(known, self.ahead, AS_OF, facts=facts, rules=AssessmentRules())
+        columns(found, Owned(AS_OF - self.age_d / 2, AS_OF - self.age_d), AS_OF)
         plans = Plans(("S", "L"), np.array([1e7, 2e7]), np.array([5e5, 6e5]), np.array([0.02, 0.015]))
         plan_fit(plans, np.full(CHUNK, NO_PLAN, dtype=np.int64), self.ahead)

@@ -10,19 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from milepost_server.signals.flat import DAYS_PER_MONTH, Floats, Ints
-from milepost_server.signals.value.contracts import (
-    NO_CONTRACT,
-    ContractKind,
-    Contracts,
-    WarrantyEnds,
-    at,
-    current,
-    months_to_end,
-)
-from milepost_server.signals.value.equity import Equity
-from milepost_server.signals.value.lease import LeaseExcess
-from milepost_server.signals.value.repairs import RepairBurden
-from milepost_server.signals.value.residual import Values
+from milepost_server.signals.value.assessment import Assessment
+from milepost_server.signals.value.contracts import NO_CONTRACT, ContractKind, at, current, months_to_end
 
 USUAL_MONTHS_NEW = 71.0
 USUAL_MONTHS_USED = 50.0
@@ -39,34 +28,21 @@ class Owned:
     registered_d: Floats  # (V) first registration
 
 
-@dataclass(frozen=True, slots=True)
-class Results:
-    """What was found out about V vehicles."""
-
-    contracts: Contracts
-    values: Values
-    excess: LeaseExcess
-    warranty: WarrantyEnds
-    burden: RepairBurden
-    equity: Equity
-    recurring_faults: Floats  # (V) NaN where the car does not report faults
-
-
-def columns(results: Results, owned: Owned, as_of_d: float) -> dict[str, Floats]:
+def columns(found: Assessment, owned: Owned, as_of_d: float) -> dict[str, Floats]:
     """The columns (V each) that readiness takes from value, by name."""
     vehicles = len(owned.since_d)
-    row = current(results.contracts, (ContractKind.LEASE, ContractKind.FINANCE), vehicles, as_of_d)
-    kind = np.append(results.contracts.kind, NO_CONTRACT)[row]
+    row = current(found.contracts, (ContractKind.LEASE, ContractKind.FINANCE), vehicles, as_of_d)
+    kind = np.append(found.contracts.kind, NO_CONTRACT)[row]
     bought_new = _bought_new(owned)
     owned_months = (as_of_d - owned.since_d) / DAYS_PER_MONTH
     usual = np.where(bought_new == 1.0, USUAL_MONTHS_NEW, USUAL_MONTHS_USED)
     return {
-        "months_to_contract_end": months_to_end(results.contracts, row, as_of_d),
-        "excess_fee_share": _excess_share(results, row),
-        "months_to_warranty_end": results.warranty.months,
-        "repair_burden_share": results.burden.share,
-        "recurring_faults": results.recurring_faults,
-        "equity_share": results.equity.share,
+        "months_to_contract_end": months_to_end(found.contracts, row, as_of_d),
+        "excess_fee_share": _excess_share(found, row),
+        "months_to_warranty_end": found.warranty.months,
+        "repair_burden_share": found.burden.share,
+        "recurring_faults": found.recurring_faults,
+        "equity_share": found.equity.share,
         "age_months": np.maximum(as_of_d - owned.registered_d, 0.0) / DAYS_PER_MONTH,
         "months_owned_over_usual": np.where(np.isnan(bought_new), np.nan, owned_months - usual),
         "is_lease": np.where(row == NO_CONTRACT, np.nan, (kind == ContractKind.LEASE) * 1.0),
@@ -74,11 +50,11 @@ def columns(results: Results, owned: Owned, as_of_d: float) -> dict[str, Floats]
     }
 
 
-def _excess_share(results: Results, row: Ints) -> Floats:
+def _excess_share(found: Assessment, row: Ints) -> Floats:
     """The expected fee in monthly payments; NaN without a lease or where its payment is not known."""
-    monthly = at(results.contracts.monthly_rate, row)
+    monthly = at(found.contracts.monthly_rate, row)
     share = np.full(len(row), np.nan)
-    np.divide(results.excess.fee_expected, monthly, out=share, where=monthly > 0)
+    np.divide(found.excess.fee_expected, monthly, out=share, where=monthly > 0)
     return share
 
 

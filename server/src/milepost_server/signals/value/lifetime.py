@@ -66,6 +66,7 @@ class Lifetime:
     subscription: Floats  # (O)
     expected: Floats  # (O) within the horizon, beyond what the ledger holds
     expected_p10: Floats  # (O)
+    expected_p50: Floats  # (O)
     expected_p90: Floats  # (O)
     total: Floats  # (O) ledger and expected part
 
@@ -81,10 +82,12 @@ def lifetime(ledger: Ledger, outlook: Outlook, as_of_d: float, rules: LifetimeRu
     second = odds * rules.next_margin**2 * (1 + rules.next_margin_cv**2)
     variance = variance + second - (odds * rules.next_margin) ** 2
     relative = variance / np.where(mean > 0, mean, 1.0) ** 2
-    p10, p90 = (
-        np.where(relative > 0, mean * gamma.quantile(relative, z), mean) for z in (gamma.Z10, gamma.Z90)
+    p10, p50, p90 = (
+        np.where(relative > 0, mean * gamma.quantile(relative, z), mean)
+        for z in (gamma.Z10, gamma.Z50, gamma.Z90)
     )
-    return Lifetime(sales, service, subscription, mean, p10, p90, sales + service + subscription + mean)
+    total = sales + service + subscription + mean
+    return Lifetime(sales, service, subscription, mean, p10, p50, p90, total)
 
 
 def _sums(ledger: Ledger, which: Bools, owners: int) -> Floats:

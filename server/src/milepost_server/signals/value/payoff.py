@@ -15,6 +15,7 @@ def payment(principal: Floats, interest: Floats, months: Floats, balloon: Floats
     """The level payment (Q) at each month's end that takes ``principal`` to ``balloon`` in ``months``.
 
     ``interest`` is nominal a year, 0.049 for 4.9 %. Without interest the difference is split evenly.
+    ``months`` are at least 1.
     """
     rate = interest / MONTHS_PER_YEAR
     bears = np.abs(rate) > _RATE_MIN

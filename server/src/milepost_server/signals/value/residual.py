@@ -113,8 +113,9 @@ class Values:
 
 
 def values(cars: Cars, curves: Curves, rules: ValueRules) -> Values:
-    """Value V vehicles today."""
+    """Value V vehicles today; a price that is not above 0 is none."""
     age, then = cars.age_months, cars.price_age_months
+    price = np.where(cars.price > 0, cars.price, np.nan)
     years = (age - then) / 12
     share = curves.at(curves.log_share, cars.kind, age) - curves.at(curves.log_share, cars.kind, then)
     share = share - rules.model_weight * cars.loss_over_usual * years
@@ -128,7 +129,7 @@ def values(cars: Cars, curves: Curves, rules: ValueRules) -> Values:
     km_factor = np.exp(-rules.loss_per_10000_km * over_km / 10_000.0)
 
     share_now = np.maximum(np.exp(share) * km_factor, rules.share_min)
-    p50 = cars.price * share_now * rules.trade_in_share
+    p50 = price * share_now * rules.trade_in_share
     p10, p90 = (p50 * np.exp(z * log_sd) for z in (gamma.Z10, gamma.Z90))
     return Values(p10, p50, p90, np.where(np.isnan(p50), np.nan, log_sd), over_m, km_factor)
 

@@ -85,6 +85,7 @@ class PlanFit:
     year_m_p10: Floats  # (V) the coming year
     year_m_p50: Floats  # (V)
     year_m_p90: Floats  # (V)
+    cost: Floats  # (V, P) expected, minor units a year
     best: Ints  # (V) the plan with the least expected cost
     best_odds: Floats  # (V) probability that it turns out to be the cheapest
     best_cost: Floats  # (V) expected, minor units a year
@@ -112,6 +113,7 @@ def plan_fit(plans: Plans, present: Ints, ahead: Ahead) -> PlanFit:
         year_m_p10=p10,
         year_m_p50=p50,
         year_m_p90=p90,
+        cost=expected,
         best=best.astype(np.int64),
         best_odds=best_odds,
         best_cost=best_cost,
