@@ -26,6 +26,7 @@ from milepost_server.signals.ends import Place
 from milepost_server.signals.errors import DataFileError
 from milepost_server.signals.flat import offsets_of
 from milepost_server.signals.pack import (
+    PackLimits,
     PackOutcome,
     PackReadings,
     PackRules,
@@ -136,6 +137,7 @@ def test_a_new_battery_forgets_the_old_one_whether_recorded_or_seen() -> None:
         assert found.state[0] == BatteryState.GOOD
         assert found.level[0] == pytest.approx(10.6, abs=0.15)
     assert recorded.first_row[0] == len(shifted)
+    assert seen.first_row[0] == pytest.approx(len(shifted), abs=1)  # the span of 91 days in which it was
 
 
 def test_two_batteries_in_a_row_are_one_of_half_the_voltage() -> None:
@@ -289,6 +291,39 @@ def test_the_limit_is_reached_at_the_date_and_odometer_of_the_line() -> None:
     assert (found.reach_d_p50[0] - AS_OF) / YEAR == pytest.approx(2.5, rel=0.1)
     years = (found.reach_d_p50[0] - AS_OF) / YEAR
     assert found.reach_m_p50[0] / 1_000 == pytest.approx(45_000 + 15_000 * years, rel=0.02)
+
+
+def test_of_the_packs_with_these_odds_as_many_become_claims() -> None:
+    rng = np.random.default_rng(4)
+    vehicles, usual = 3_000, shipped_pack_facts().usual
+    slopes = rng.normal(usual.slope_percent_per_year, usual.slope_sd_percent_per_year, vehicles)
+    today = rng.uniform(72.0, 84.0, vehicles)
+    ages = np.arange(7, -1, -1) * PackRules().window_d / 8 + 10.0  # one a span
+    percent = (
+        today[:, None] - slopes[:, None] * ages / YEAR + rng.normal(0, usual.noise_percent, (vehicles, 8))
+    )
+    rows = PackReadings(
+        np.arange(vehicles + 1, dtype=np.int64) * 8, np.tile(AS_OF - ages, vehicles), percent.ravel()
+    )
+    years_left = 3.0
+    limits = PackLimits(
+        np.full(vehicles, 70.0), np.full(vehicles, AS_OF + years_left * YEAR), np.full(vehicles, 1e12)
+    )
+    found = packs(
+        rows,
+        limits,
+        Place(np.full(vehicles, AS_OF), np.zeros(vehicles)),
+        ahead(15_000, vehicles),
+        AS_OF,
+        facts=shipped_pack_facts(),
+        rules=PackRules(),
+    )
+    claims = today + slopes * years_left < 70.0
+    assert found.claim_odds.mean() == pytest.approx(claims.mean(), abs=0.02)
+    for low, high in ((0.0, 0.1), (0.3, 0.7), (0.9, 1.0)):
+        like = (found.claim_odds >= low) & (found.claim_odds <= high)
+        assert like.sum() > 100
+        assert claims[like].mean() == pytest.approx(found.claim_odds[like].mean(), abs=0.06)
 
 
 def test_a_warranty_ends_by_distance_for_whom_drives_far() -> None:

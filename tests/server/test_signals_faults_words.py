@@ -173,9 +173,9 @@ def test_the_worst_active_fault_is_that_of_the_car() -> None:
 
 def test_the_reason_is_said_in_words() -> None:
     code = int(encode(["P0301"])[0])
-    words = reason_words(code, 1, int(Why.RECURRING | Why.LAMP_ON), shipped_systems())
+    words = reason_words(code, int(Why.RECURRING | Why.LAMP_ON), shipped_systems())
     assert words == (
-        "P0301, soon: unburnt fuel reaches the catalyst and can destroy it; "
+        "unburnt fuel reaches the catalyst and can destroy it; "
         "it came back after it was cleared; a warning lamp is on"
     )
 

@@ -69,15 +69,32 @@ class MeasureRules:
 
 
 def _default_measures() -> tuple[MeasureRules, ...]:
-    return (
-        # A load test of a 12 V battery asks for 9.6 V at 21 C; starters stop turning well somewhat lower.
-        # Slopes are an assumption: half of all batteries last five to six years, from 10.7 V down.
-        MeasureRules(9.6, 9.0, 0.8, 13.5, Usual(-0.25, 0.60, 0.25, 16.0)),
-        # Lead-acid at rest: 12.7 V is full; 12.4 V three quarters, below it sulphates; 12.0 V a quarter.
-        MeasureRules(12.3, 12.0, 0.4, 16.0, Usual(-0.06, 0.20, 0.10, 16.0)),
-        # The car's own estimate: most makers call 70 % weak; 50 % no longer starts an engine in the cold.
-        MeasureRules(70.0, 50.0, 20.0, np.inf, Usual(-9.0, 9.0, 5.0, 101.0)),
+    # A load test of a 12 V battery asks for 9.6 V at 21 C; starters stop turning well somewhat lower.
+    # The slope is an assumption: batteries last five to six years, from 10.7 V down.
+    cranking = MeasureRules(
+        weak=9.6,
+        replace=9.0,
+        renewal=0.8,
+        two_above=13.5,
+        usual=Usual(slope_per_year=-0.25, slope_sd_per_year=0.60, noise=0.25, value_max=16.0),
     )
+    # Lead-acid at rest: 12.7 V is full; 12.4 V three quarters, below it sulphates; 12.0 V a quarter.
+    rest = MeasureRules(
+        weak=12.3,
+        replace=12.0,
+        renewal=0.4,
+        two_above=16.0,
+        usual=Usual(slope_per_year=-0.06, slope_sd_per_year=0.20, noise=0.10, value_max=16.0),
+    )
+    # The car's own estimate. Limits are an assumption: half the capacity does not start a cold engine.
+    health = MeasureRules(
+        weak=70.0,
+        replace=50.0,
+        renewal=20.0,
+        two_above=np.inf,
+        usual=Usual(slope_per_year=-9.0, slope_sd_per_year=9.0, noise=5.0, value_max=101.0),
+    )
+    return cranking, rest, health
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,8 +204,9 @@ def _judge(
     seen = recent(rows.offsets, rows.time_d, value, begin_d, as_of_d, value_max=value_max)
     if season.any():
         seen = replace(seen, value=seen.value - season[month_of(as_of_d - seen.age_d)])
-    found = spans(seen, rules.window_d, value_max)
-    line = trend(since_last_rise(found, measure.renewal), measure.usual)
+    found = since_last_rise(spans(seen, rules.window_d, value_max), measure.renewal)
+    line = trend(found, measure.usual)
+    first = seen.first_since(found.oldest_d(rules.window_d))
     enough = seen.count >= rules.readings_min
     known = enough & (seen.age_d[seen.last] <= rules.silent_d_max)
     lately = _median_of_last(seen.value, seen.last, enough, rules.readings_min)
@@ -199,7 +217,7 @@ def _judge(
     evidence = np.full((2, len(renewed_d)), -1, dtype=np.int64)
     numbers = np.full((len(columns), len(renewed_d)), np.nan)
     states[told] = state[known]
-    evidence[:, told] = seen.row[seen.first[known]], seen.row[seen.last[known]]
+    evidence[:, told] = seen.row[first[known]], seen.row[seen.last[known]]
     numbers[:, told] = [column[known] for column in columns]
     return _Judged(states, tuple(numbers), evidence[0], evidence[1])
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from milepost_server.signals import gamma
-from milepost_server.signals.flat import Bools, Floats, Ints, offsets_of, owners_of
+from milepost_server.signals.flat import Bools, Floats, Ints, count_up_to, offsets_of, owners_of
 
 BINS = 8
 HORIZON_D_MAX = 10 * 365.25
@@ -40,8 +40,14 @@ class Usual:
 class Spans:
     """The medians of K vehicles in ``BINS`` spans of time, the oldest first; NaN where there is none."""
 
-    time_d: Floats  # (V, BINS) mean time of the readings, relative to the as-of time: never above 0
-    value: Floats  # (V, BINS)
+    time_d: Floats  # (K, BINS) mean time of the readings, relative to the as-of time: never above 0
+    value: Floats  # (K, BINS)
+
+    def oldest_d(self, window_d: float) -> Floats:
+        """How long ago the oldest span (K) that has a median began."""
+        oldest = np.argmax(np.isfinite(self.value), axis=1)
+        began_d: Floats = (BINS - oldest) * (window_d / BINS)
+        return began_d
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +113,11 @@ class Recent:
     def first(self) -> Ints:
         """The place (K) of each vehicle's first reading."""
         return self.offsets[:-1]
+
+    def first_since(self, age_d: Floats) -> Ints:
+        """The place (K) of each vehicle's first reading younger than ``age_d`` (K)."""
+        vehicle = np.arange(len(age_d), dtype=np.int64)
+        return self.first + count_up_to(self.offsets, -self.age_d, vehicle, -age_d)
 
     @property
     def last(self) -> Ints:

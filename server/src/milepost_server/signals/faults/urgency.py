@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from milepost_server.signals.faults.codes import decode
 from milepost_server.signals.faults.fleet import (
     CLEARED,
     CONFIRMED,
@@ -20,7 +19,7 @@ from milepost_server.signals.faults.fleet import (
     FaultRules,
     FleetFaults,
 )
-from milepost_server.signals.faults.systems import URGENCY_WORDS, CodeTable
+from milepost_server.signals.faults.systems import CodeTable
 from milepost_server.signals.flat import Bools, Ints
 
 P0, P1, P2, P3 = range(4)
@@ -134,8 +133,7 @@ def _why(faults: FleetFaults, table: CodeTable, lamp: Ints, bits: Ints, rules: F
     return why
 
 
-def reason_words(code: int, level: int, why: int, table: CodeTable) -> str:
-    """For example ``P0442, at the next visit: fuel vapour escapes ...; a warning lamp is on``."""
-    parts = [words for reason, words in _WORDS.items() if why & reason]
+def reason_words(code: int, why: int, table: CodeTable) -> str:
+    """Why a fault is as urgent as it is: ``unburnt fuel reaches the catalyst ...; a warning lamp is on``."""
     about = table.reasons[table.reason[code]]
-    return f"{decode(code)}, {URGENCY_WORDS[level]}: {'; '.join([about, *parts])}"
+    return "; ".join([about, *(words for reason, words in _WORDS.items() if why & reason)])
