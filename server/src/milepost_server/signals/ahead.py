@@ -1,36 +1,51 @@
 """What lies ahead of the last odometer reading: distance after a time, time to a distance, and the odds.
 
-The three agree with each other: the fan of the odometer meets a limit at the very days that `days_to` gives.
+The three are closed forms on the same curves (see ``pace``), so they agree with each other: the fan of the
+odometer meets a limit at the very days that `days_to` gives. Millions of questions are answered in pieces
+that fit into the processor's cache.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from milepost_server.signals import gamma
-from milepost_server.signals.flat import Floats, Ints
+from milepost_server.signals.flat import DAYS_PER_MONTH, Floats, Ints
+from milepost_server.signals.pace import Learned, Place, curves, expected_log_months, log_months
 from milepost_server.signals.usage import Usage, UsageRules
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 HORIZON_D_MAX = 20 * 365.25
 """Nothing is foretold beyond this; what comes later is said to come at this time."""
 PACES = (gamma.Z90, gamma.Z50, gamma.Z10)
 """Fast to slow. Who goes far is due early, so these are P10, P50 and P90 of a due date."""
-_ROUNDS = 8  # the fixed point contracts by 0.25 or better, so days are exact to 1e-5 of themselves
+QUERIES_AT_ONCE = 16_384
+_LEAST = 1e-12  # keeps logarithms finite
 
 
-@dataclass(frozen=True, slots=True)
 class Ahead:
     """The future distance of V vehicles."""
 
-    usage: Usage
-    rules: UsageRules
+    def __init__(self, usage: Usage, rules: UsageRules, learned: Learned | None = None) -> None:
+        self.usage = usage
+        self.rules = rules
+        self.curves = curves(usage, rules, learned)
 
     def metres_in(self, vehicle: Ints, days: Floats, pace: float) -> Floats:
         """The distance (Q) of ``vehicle`` (Q) in ``days`` (Q), at the quantile ``pace`` of its rate."""
-        factor = gamma.quantile(self.usage.variance(vehicle, days, self.rules), pace)
-        return self.usage.rate_m_per_d[vehicle] * factor * days
+        result = np.zeros(len(vehicle))
+        curve = self.curves.median - pace * self.curves.side(pace)
+        for part in _parts(len(vehicle)):
+            who, time = vehicle[part], days[part]
+            expected = expected_log_months(curve, who, log_months(np.maximum(time, _LEAST)))
+            metres = self.usage.rate_m_per_d[who] * DAYS_PER_MONTH * np.exp(expected)
+            result[part] = np.where(time > 0, metres, 0.0)
+        return result
 
     def days_to(self, vehicle: Ints, metres: Floats, wear_variance: Floats, pace: float) -> Floats:
         """Days (Q) until ``vehicle`` (Q) has gone ``metres`` (Q > 0), at the quantile ``pace`` of its rate.
@@ -38,23 +53,49 @@ class Ahead:
         ``wear_variance`` (Q) is the relative variance of what a metre wears, 0 where the limit is a
         distance. At most ``HORIZON_D_MAX``.
         """
-        at_mean = metres / self.usage.rate_m_per_d[vehicle]
-        days = at_mean
-        for _ in range(_ROUNDS):
-            variance = _of_product(self.usage.variance(vehicle, days, self.rules), wear_variance)
-            days = at_mean / gamma.quantile(variance, pace)
-        return np.minimum(days, HORIZON_D_MAX)
+        result = np.empty(len(vehicle))
+        side = self.curves.side(pace)
+        for part in _parts(len(vehicle)):
+            expected, place = self._expected(vehicle[part], metres[part])
+            days = expected + place.on(self.curves.median)
+            if wear_variance[part].any():
+                days -= _median_of_wear(wear_variance[part])
+            if pace:
+                days -= pace * _with_wear(place.on(side), wear_variance[part])
+            result[part] = np.exp(days)
+        result *= DAYS_PER_MONTH
+        return np.minimum(result, HORIZON_D_MAX, out=result)
 
     def odds_within(self, vehicle: Ints, metres: Floats, wear_variance: Floats, days: Floats) -> Floats:
         """The probability (Q) that ``vehicle`` (Q) has gone ``metres`` (Q > 0) within ``days`` (Q)."""
-        variance = _of_product(self.usage.variance(vehicle, days, self.rules), wear_variance)
-        needed = metres / (self.usage.rate_m_per_d[vehicle] * np.maximum(days, 1e-9))
-        return np.where(days > 0, 1 - gamma.below(variance, needed), 0.0)
+        result = np.zeros(len(vehicle))
+        for part in _parts(len(vehicle)):
+            expected, place = self._expected(vehicle[part], metres[part])
+            median = expected + place.on(self.curves.median) - _median_of_wear(wear_variance[part])
+            over = log_months(np.maximum(days[part], _LEAST)) - median
+            side = np.where(over < 0, place.on(self.curves.early), place.on(self.curves.late))
+            odds = gamma.normal_below(over / _with_wear(side, wear_variance[part]))
+            result[part] = np.where(days[part] > 0, odds, 0.0)
+        return result
+
+    def _expected(self, vehicle: Ints, metres: Floats) -> tuple[Floats, Place]:
+        """The expected time (Q, log months) to ``metres`` (Q), and its place between the knots."""
+        expected = log_months(metres / self.usage.rate_m_per_d[vehicle])
+        return expected, Place.of(vehicle, expected)
 
 
-def _of_product(first: Floats, second: Floats) -> Floats:
-    """The relative variance of a product of two independent factors."""
-    return (1 + first) * (1 + second) - 1
+def _parts(queries: int) -> Iterator[slice]:
+    return (slice(start, start + QUERIES_AT_ONCE) for start in range(0, queries, QUERIES_AT_ONCE))
+
+
+def _median_of_wear(variance: Floats) -> Floats:
+    """The logarithm (Q) of the median of a gamma factor of mean 1 and ``variance`` (Q)."""
+    return 3 * np.log1p(-variance / 9)
+
+
+def _with_wear(side: Floats, variance: Floats) -> Floats:
+    """The spread (Q) where distance and wear are both uncertain, and know nothing of each other."""
+    return np.sqrt(side**2 + np.log1p(variance)) if variance.any() else side
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from milepost_server.signals.flat import DAYS_PER_MONTH, Floats, Ints, interpolate, owners_of, sums
+from milepost_server.signals.flat import DAYS_PER_MONTH, Floats, Ints, owners_of, sums
+from milepost_server.signals.usage_months import month_steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,6 @@ class UsageRules:
     prior_weight_months: float = 1.5
     lasting_share: float = 0.45  # of the variance of a month: city buses, 1974-85, horizons of 2 to 7 months
     passing_share: float = 0.36  # of the variance of a month, divided by the months ahead: the same buses
-    horizon_months_min: float = 0.5
     cv_max: float = 0.9
     group_weight_vehicles: float = 1.0  # a group of n vehicles counts n, its fleet this much
     fleet_weight_vehicles: float = 5.0  # a fleet of n vehicles counts n, the published prior this much
@@ -86,11 +86,14 @@ class Usage:
     month_variance: Floats  # (V) relative: of single months
     weight_months: Floats  # (V) how much history stands behind it, decayed; at most 1 / (1 - decay)
 
-    def variance(self, vehicle: Ints, horizon_d: Floats, rules: UsageRules) -> Floats:
-        """The relative variance (Q) of the mean rate over ``horizon_d`` (Q) of ``vehicle`` (Q)."""
-        months = np.maximum(horizon_d / DAYS_PER_MONTH, rules.horizon_months_min)
-        ahead = self.month_variance[vehicle] * (rules.lasting_share + rules.passing_share / months)
-        return np.minimum(self.level_variance[vehicle] + ahead, rules.cv_max**2)
+    def of(self, vehicle: Ints) -> Usage:
+        """That of some vehicles."""
+        return Usage(
+            self.rate_m_per_d[vehicle],
+            self.level_variance[vehicle],
+            self.month_variance[vehicle],
+            self.weight_months[vehicle],
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +104,16 @@ class Observed:
     weight_months: Floats  # (V) decayed: 1 for the last month
 
 
-def observe(history: History, as_of_d: float, rules: UsageRules) -> Observed:
-    """Sum up each vehicle's steps with decaying weights; a step may last minutes or years."""
-    age = np.maximum(as_of_d - history.time_d, 0.0) / DAYS_PER_MONTH
+def observe(history: History, as_of_d: float | Floats, rules: UsageRules) -> Observed:
+    """Sum up each vehicle's steps with decaying weights; a step may last minutes or years.
+
+    ``as_of_d`` is one time for all, or one for each vehicle (V).
+    """
+    owner = owners_of(history.offsets)
+    until_d = as_of_d[owner] if isinstance(as_of_d, np.ndarray) else as_of_d
+    age = np.maximum(until_d - history.time_d, 0.0) / DAYS_PER_MONTH
     log_decay = float(np.log(rules.decay_per_month))
     primitive = np.exp(log_decay * age) / -log_decay / rules.month_weight
-    owner = owners_of(history.offsets)
     same = owner[1:] == owner[:-1]
     weight = np.where(same, np.diff(primitive), 0.0)
     months = np.where(same, np.diff(history.time_d), 0.0) / DAYS_PER_MONTH
@@ -184,20 +191,12 @@ def month_variances(history: History) -> Floats:
 
     Odometers are interpolated on months back from each vehicle's last reading.
     """
-    result = np.full(len(history.offsets) - 1, np.nan)
-    vehicle = np.flatnonzero(np.diff(history.offsets) > 1)
-    if not len(vehicle):
-        return result
-    back = np.arange(MONTHS_LOOKED_AT, -1, -1) * DAYS_PER_MONTH
-    at = history.time_d[history.offsets[vehicle + 1] - 1][:, None] - back[None, :]
-    grid = interpolate(
-        history.offsets, history.time_d, history.odometer_m, np.repeat(vehicle, len(back)), at.ravel()
-    ).reshape(at.shape)
-    step = np.diff(grid, axis=1)
+    step = month_steps(history, MONTHS_LOOKED_AT)
     known = np.isfinite(step)
     count = known.sum(axis=1)
     mean = np.where(known, step, 0.0).sum(axis=1) / np.maximum(count, 1)
+    spread = (np.where(known, step - mean[:, None], 0.0) ** 2).sum(axis=1)
     usable = (count >= MONTHS_MIN) & (mean > 0)
-    spread = np.where(known, step - mean[:, None], 0.0)[usable] ** 2
-    result[vehicle[usable]] = spread.sum(axis=1) / (count[usable] - 1) / mean[usable] ** 2
+    result = np.full(len(step), np.nan)
+    result[usable] = spread[usable] / (count[usable] - 1) / mean[usable] ** 2
     return result
