@@ -47,7 +47,7 @@ def test_these_histories_have_faults_of_every_kind() -> None:
 
 
 def test_the_generator_knows_every_fault() -> None:
-    beside = {"back_up", "keep_copy"}
+    beside = {"back_up", "keep_copy", "battery"}
     assert {kind for group in GROUPS for kind in group.kinds} | beside == set(FAULTS)
 
 

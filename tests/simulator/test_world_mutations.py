@@ -11,6 +11,7 @@ import pytest
 from milepost_agent.buffer import cutting, eviction
 from milepost_agent.buffer.store import BufferStore
 from milepost_agent.clock import ClockReading
+from milepost_agent.power.gate import Gate
 from milepost_agent.uplink.uplink import Uplink
 from milepost_protocol import topics
 from milepost_protocol.receipt import encode_receipt
@@ -184,3 +185,18 @@ def test_a_task_that_dies_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(Uplink, "_take", explode)
     assert "RuntimeError: a mistake" in first_told()
+
+
+EMPTY_BATTERY = (Fault(5.0, "car_off", {"for_s": 50.0}), Fault(6.0, "battery", {"rest_v": 11.5}))
+SPARING = QUICK | {
+    "power": {"settle_s": 0, "confirm_s": 0, "rest_look_s": 0.5, "sleep_look_s": 2, "event_s_max": 5}
+}
+
+
+def test_a_parked_car_with_an_empty_battery_keeps_every_promise() -> None:
+    assert not any(violations(seed, *EMPTY_BATTERY, settings=SPARING) for seed in range(5))
+
+
+def test_a_connection_that_draws_on_an_empty_battery_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Gate, "set", lambda self, *, is_open: None)
+    assert "connected, sleeping for" in first_told(*EMPTY_BATTERY, settings=SPARING)

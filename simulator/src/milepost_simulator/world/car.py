@@ -113,13 +113,23 @@ class ScriptedCar:
     async def readings(self) -> AsyncGenerator[Reading, None]:
         """See ``milepost_agent.readings.Source``."""
         while True:
-            await asyncio.sleep(self._script.interval_s * self._random.uniform(0.5, 1.5))
+            await asyncio.sleep(self._pause_s())
             if not self.is_on:
                 continue
-            for _ in range(self._script.burst):
-                reading = self._next()
-                self._on_reading(reading.signal, reading.value, self._clocks.true_ms())
+            for reading in self._burst():
                 yield reading
+
+    def _pause_s(self) -> float:
+        return self._script.interval_s * self._random.uniform(0.5, 1.5)
+
+    def _now_s(self) -> float:
+        return self._clocks().mono_s
+
+    def _burst(self) -> Iterator[Reading]:
+        for _ in range(self._script.burst):
+            reading = self._next()
+            self._on_reading(reading.signal, reading.value, self._clocks.true_ms())
+            yield reading
 
     def _next(self) -> Reading:
         self._read += 1

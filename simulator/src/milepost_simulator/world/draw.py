@@ -49,6 +49,9 @@ GROUPS: Final[Sequence[Group]] = (
     Group(0.25, 3, ("clock_set", "clock_1970", "clock_sync")),
 )
 
+PARKING_SHARE: Final = 0.3
+"""Histories in which the agent spares the battery of a car that is parked again and again."""
+
 HOUR_MS: Final = 3_600_000.0
 CLOCK_ERRORS_MS: Final = (-HOUR_MS, HOUR_MS, 5 * 365 * 24 * HOUR_MS, 60_000.0, -500.0)
 
@@ -67,10 +70,15 @@ def draw(seed: int) -> Scenario:
     if is_small:
         times.append((random.uniform(0.0, 5.0), "outage"))  # else it seldom gets full
     faults = [fault for at_s, kind in times for fault in _faults(random, at_s, kind, duration_s)]
+    settings = _settings(random)
+    parking = Random(f"{seed}/parking")
+    if parking.random() < PARKING_SHARE:
+        settings["power"] = _power(parking)
+        faults += _parking(parking, duration_s)
     return Scenario(
         seed=seed,
         duration_s=duration_s,
-        settings=_settings(random),
+        settings=settings,
         buffer_bytes_max=random.choice((580, 640)) * KIBIBYTE if is_small else 0,
         script=_script(random, is_small=is_small),
         pace=_pace(random),
@@ -103,6 +111,30 @@ def _settings(random: Random) -> dict[str, dict[str, Any]]:
             "resend_s_max": pick((20.0, 60.0)),
         },
     }
+
+
+def _power(random: Random) -> dict[str, Any]:
+    pick = random.choice
+    return {
+        "standing_s_max": pick((10.0, 30.0)),
+        "settle_s": pick((0.0, 5.0)),
+        "confirm_s": pick((0.0, 5.0)),
+        "rest_look_s": pick((0.5, 2.0)),
+        "duty_interval_s": pick((2.0, 5.0)),
+        "sleep_look_s": pick((2.0, 5.0)),
+        "event_s_max": pick((5.0, 30.0)),
+        "rest_link": pick(("close", "close", "keep")),
+    }
+
+
+def _parking(random: Random, duration_s: float) -> list[Fault]:
+    """The car is off now and then, and its battery is low, empty, or all but dead."""
+    times = sorted(random.uniform(0.0, duration_s) for _ in range(2 * random.randint(1, 3)))
+    kinds = ("car_off", "battery")
+    args = (_for(10.0, 40.0), lambda random: {"rest_v": random.choice((12.7, 12.0, 11.5, 10.5))})
+    return [
+        Fault(round(at_s, 3), kinds[place % 2], args[place % 2](random)) for place, at_s in enumerate(times)
+    ]
 
 
 def _script(random: Random, *, is_small: bool) -> Script:

@@ -44,6 +44,11 @@ def car_off(world: World, args: Mapping[str, Any]) -> None:
     world.later(args["for_s"], lambda: world.set_car(is_on=True))
 
 
+def battery(world: World, args: Mapping[str, Any]) -> None:
+    """The battery of a parked car shows another voltage."""
+    world.set_battery(args["rest_v"])
+
+
 # --- Network, broker, server ------------------------------------------------------------------------------
 
 
@@ -148,7 +153,7 @@ def truncate(world: World, args: Mapping[str, Any]) -> None:
 def vanish(world: World, _: Mapping[str, Any]) -> None:
     """Somebody removes the file, and leaves its log."""
     if str(BUFFER) in world.disk.names:
-        world.excuses.add("removed" if world.is_alive else "damaged")
+        world.excuses.add("removed" if world.has_open_buffer else "damaged")
         world.disk.remove(str(BUFFER))
         world.disk.sync_folder()
 
@@ -156,7 +161,7 @@ def vanish(world: World, _: Mapping[str, Any]) -> None:
 def replace(world: World, args: Mapping[str, Any]) -> None:
     """Somebody puts a file of other content in the place of the buffer."""
     if str(BUFFER) in world.disk.names:
-        world.excuses.add("removed" if world.is_alive else "damaged")
+        world.excuses.add("removed" if world.has_open_buffer else "damaged")
         world.disk.put(str(BUFFER), bytes(args["bytes"]))
         world.disk.sync_folder()
 
@@ -194,7 +199,7 @@ def clock_sync(world: World, _: Mapping[str, Any]) -> None:
 FAULTS: Final[Mapping[str, Effect]] = {
     effect.__name__: effect
     for effect in (
-        *(kill, power_cut, restart, reconfigure, car_off),
+        *(kill, power_cut, restart, reconfigure, car_off, battery),
         *(cut, outage, silence, slow, kick),
         *(broker_crash, broker_forgets, server_crash, back_up, restore),
         *(disk_full, inodes_full, disk_error, read_only, rot, truncate, vanish, replace),

@@ -26,7 +26,7 @@ TRACE_LINES_MAX: Final = 100_000
 CALM_S: Final = 15.0
 """The car is still read so long: only by new samples does an agent learn that its server was restored."""
 DOWN_S_MAX: Final = 120.0
-"""An agent that is down when the calm begins is back by then."""
+"""An agent that is down when the calm begins, or whose disk refused, is back by then."""
 SETTLE_S: Final = 12.0
 """After the last reading: longer than any scenario's commit interval."""
 DRAIN_S_MAX: Final = 900.0
@@ -143,7 +143,7 @@ async def _history(world: World) -> None:
     living = asyncio.ensure_future(world.live())
     await asyncio.sleep(world.scenario.duration_s)
     world.calm()
-    await _until(lambda: world.is_alive, DOWN_S_MAX)
+    await _until(lambda: world.has_open_buffer, DOWN_S_MAX)
     await asyncio.sleep(CALM_S)
     world.park()
     await asyncio.sleep(SETTLE_S)

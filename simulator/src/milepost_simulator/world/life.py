@@ -15,6 +15,7 @@ from milepost_agent.errors import AgentError
 from milepost_agent.platform import Platform
 from milepost_simulator.world.car import CONSENT, PROFILE, ScriptedCar
 from milepost_simulator.world.files import WorldFiles
+from milepost_simulator.world.parked import ParkedCar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +28,8 @@ BUFFER: Final = Path("/disk/buffer.db")
 DEVICE: Final = "gw-world"
 REAL_TASKS: Final = frozenset({"status", "entry"})
 """Tasks that serve other processes of a real machine; a world has none."""
+ASKING: Final = {"kind": "elm327", "port": "world"}
+LOOK_S: Final = 5.0
 UNWIND_S_MAX: Final = 120.0
 """A process that is told to stop, or whose disk is gone, must be done by then."""
 
@@ -43,6 +46,8 @@ def _parsed(settings: str, bytes_max: int) -> Config:
     document["consent"] = dict(CONSENT)
     document["uplink"] = {"host": "broker", **document.get("uplink", {})}
     document["buffer"] = {"free_bytes_min": 0, **document.get("buffer", {}), "path": str(BUFFER)}
+    if "power" in document:
+        document["source"] = [ASKING]  # without one the agent would spare no battery
     config = configuration.parse(document)
     buffer = dataclasses.replace(config.buffer, bytes_max=bytes_max) if bytes_max else config.buffer
     return dataclasses.replace(config, buffer=buffer, profile=PROFILE)
@@ -54,7 +59,7 @@ class Life:
     def __init__(self, world: World, mount: Mount, settings: Mapping[str, Mapping[str, Any]]) -> None:
         self._world = world
         self.mount = mount
-        self.car = ScriptedCar(
+        self.car = (ParkedCar if "power" in settings else ScriptedCar)(
             world.scenario.script, world.stream("car"), world.clocks, world.numbers, world.ledger.read
         )
         platform = Platform(
@@ -66,6 +71,7 @@ class Life:
         )
         config = agent_config(settings, world.scenario.buffer_bytes_max)
         self.bytes_max = config.buffer.bytes_max
+        self._event_s_max = config.power.event_s_max
         self.agent = Agent(config, [self.car], platform)
         self.agent.tasks = tuple(task for task in self.agent.tasks if task.name not in REAL_TASKS)
         self.stop = asyncio.Event()
@@ -76,8 +82,10 @@ class Life:
         """Live until stopped or ended; what goes wrong on the way is a violation."""
         running = asyncio.ensure_future(self.agent.run(self.stop))
         over = asyncio.ensure_future(self.over.wait())
+        watching = asyncio.ensure_future(self._watch_link())
         await asyncio.wait([running, over], return_when=asyncio.FIRST_COMPLETED)
         over.cancel()
+        watching.cancel()
         if self.end is not None:
             await self._unwind(running)
         elif not self.stop.is_set():
@@ -87,6 +95,16 @@ class Life:
         for task in self.agent.tasks:
             if task.failures and self.end is None:
                 self._world.ledger.violate(f"task {task.name} failed: {task.last_error}")
+
+    async def _watch_link(self) -> None:
+        """While the battery is low a modem may not draw on it for longer than the event takes."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            power, uplink = self.agent.keeper.status(), self.agent.uplink
+            is_late = power["since_s"] > self._event_s_max + LOOK_S
+            if self.agent.keeper.stance.is_closed and is_late and uplink.is_connected:
+                self._world.ledger.violate(f"connected, {power['stance']} for {power['since_s']} s")
+                return
 
     async def _unwind(self, running: asyncio.Future[None]) -> None:
         """Let the code of a dead process run out; its disk and its network take no notice any more."""

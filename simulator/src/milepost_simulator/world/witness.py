@@ -26,6 +26,8 @@ SPANS = "SELECT key, last, reason, counts FROM span WHERE key > ? ORDER BY key"
 PAYLOAD = "SELECT payload FROM span WHERE key = ?"
 ORDER = (UNKNOWN_CLASS, *(member.value for member in SignalClass))
 """Classes in the order in which they have to go."""
+LOOKED_AFTER = frozenset({"COMMIT", "PRAGMA wal_checkpoint(TRUNCATE)"})
+"""An opened file is written back: from then on what a commit that failed has left in its log counts, too."""
 BUDGET = GapReason.DISK_BUDGET.value
 RANK = {name: rank for rank, name in enumerate(ORDER)}
 
@@ -63,6 +65,8 @@ class Witness:
         self._path = path
         self._forgives = forgives
         self._is_next_look = False
+        self.has_open_file = False
+        """Whether the agent holds the buffer open now: then nobody can take it away for good."""
         self._rows: dict[str, Row] = {}
         self._pieces: dict[int, Piece] = {}
 
@@ -74,9 +78,14 @@ class Witness:
             deleted = True
             looks = 0
 
+            def close(self) -> None:
+                witness.has_open_file = False
+                super().close()
+
             def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
                 cursor = super().execute(sql, parameters)
-                if sql == "COMMIT" and not mount.is_dead:
+                witness.has_open_file = True
+                if sql in LOOKED_AFTER and not mount.is_dead:
                     with mount.unobserved():
                         witness.look(super().execute, is_whole=self.deleted, is_next=self.looks > 0)
                     self.deleted = False
@@ -94,7 +103,7 @@ class Witness:
         """
         self._is_next_look = is_next
         rows = {row[1]: Row(*row) for row in ask(STREAMS)}
-        is_whole |= any(row.receipted < self._rows.get(epoch, row).receipted for epoch, row in rows.items())
+        is_whole |= any(self._is_behind_the_end(row, rows) for row in rows.values())
         after = -1 if is_whole else max(self._pieces, default=-1)
         found = {
             key: Piece(*split_key(key), last, reason, counts)
@@ -115,6 +124,12 @@ class Witness:
             books = self._ledger.epoch(epoch)
             books.last = max(books.last, row.next_seq - 1)
         self._rows, self._pieces = rows, pieces
+
+    def _is_behind_the_end(self, row: Row, rows: Mapping[str, Row]) -> bool:
+        """Whether a stream changed elsewhere than at the file's end: it went back, or an old one grew."""
+        before = self._rows.get(row.epoch, row)
+        is_old = row.ordinal < max(other.ordinal for other in rows.values())
+        return row.receipted < before.receipted or (is_old and row.next_seq != before.next_seq)
 
     @property
     def rows(self) -> Sequence[Row]:

@@ -21,6 +21,7 @@ from milepost_simulator.world.ledger import Ledger
 from milepost_simulator.world.life import BUFFER, DEVICE, Life
 from milepost_simulator.world.mount import End, Mount, Trouble
 from milepost_simulator.world.network import Network
+from milepost_simulator.world.parked import FULL_V, ParkedCar
 from milepost_simulator.world.witness import Witness
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class World:
         self._before_start: Callable[[], None] | None = None
         self._is_car_on = True
         self._is_car_parked = False
+        self._rest_v = FULL_V
         self._is_ending = False
         self._over_cap = False
         self.clocks = Clocks(loop.time, has_rtc=scenario.has_rtc)
@@ -100,6 +102,11 @@ class World:
         """Whether an agent runs now."""
         return self._life is not None and self._life.end is None
 
+    @property
+    def has_open_buffer(self) -> bool:
+        """Whether an agent runs and has its buffer open: while the disk refuses, it has not."""
+        return self.is_alive and self.witness.has_open_file
+
     async def live(self) -> None:
         """Start the agent again and again, until the end of the history stops it for good."""
         while not self._is_ending:
@@ -109,7 +116,7 @@ class World:
             self._lives += 1
             mount = Mount(self.disk, self.trouble, self.stream("mount"), self._ended, self._grown)
             self._life = Life(self, mount, self.settings)
-            self._life.car.is_on = self._is_car_on
+            self._tell_car()
             self._down_s = RESTART_S
             self.trace(f"life {self._lives} begins")
             await self._life.run()
@@ -196,8 +203,18 @@ class World:
     def set_car(self, *, is_on: bool) -> None:
         """Let the car be read, or let it be silent."""
         self._is_car_on = is_on and not self._is_car_parked
+        self._tell_car()
+
+    def set_battery(self, rest_v: float) -> None:
+        """Let the car's battery show this while the car is off."""
+        self._rest_v = rest_v
+        self._tell_car()
+
+    def _tell_car(self) -> None:
         if self._life is not None:
             self._life.car.is_on = self._is_car_on
+            if isinstance(self._life.car, ParkedCar):
+                self._life.car.rest_v = self._rest_v
 
     def park(self) -> None:
         """The car is not read any more."""
@@ -244,6 +261,7 @@ class World:
         self.broker.manners.loses_receipts = 0.0
         self.ingest.start()
         self.clocks.sync()
+        self.set_battery(FULL_V)
         self.set_car(is_on=True)
         if self._life is not None:
             self._life.mount.spare()
