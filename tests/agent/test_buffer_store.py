@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import random
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from milepost_agent.buffer.cutting import Size
-from milepost_agent.buffer.files import PosixFiles
+from milepost_agent.buffer.files import COPY_BYTES, POSIX, PosixFiles
 from milepost_agent.buffer.policy import DiskFacts
 from milepost_agent.buffer.spans import GAP_RUN_MAX
 from milepost_agent.buffer.store import BufferStore
@@ -273,10 +274,15 @@ def test_without_inodes_no_file_is_made(path: Path) -> None:
 
 
 class Watched(PosixFiles):
-    """Notes which folders are synced."""
+    """Notes which folders are synced, and how large each file was that was written over itself."""
 
     def __init__(self) -> None:
         self.synced: list[Path] = []
+        self.rewritten: dict[str, int] = {}
+
+    def rewrite(self, path: Path) -> None:
+        self.rewritten[path.name] = path.stat().st_size
+        super().rewrite(path)
 
     def sync_folder(self, path: Path) -> None:
         self.synced.append(path)
@@ -291,9 +297,11 @@ def test_what_an_earlier_life_left_in_the_log_is_brought_to_the_disk(
     commit(store, readings(5))
     image = crash_image(path, tmp_path / "image")
     log = image.with_name(f"{image.name}-wal")
-    assert log.stat().st_size > 0
+    size = log.stat().st_size
+    assert size > 0
     files = Watched()
     again = BufferStore.open(image, DEVICE, LIMITS, Entropy(), DISK, files=files)
+    assert files.rewritten == {log.name: size}, "before the log was written back"
     assert log.stat().st_size == 0
     assert image in files.synced
     assert again.facts().stored_seq == 5
@@ -312,6 +320,15 @@ def test_a_server_that_begins_from_nothing_after_years_gets_gaps_that_a_batch_ca
     assert sum(gap.samples for batch in batches for gap in batch.gaps) == years - 1
     assert [row.value for batch in batches for row in batch.samples()] == [*range(5)]
     store.close()
+
+
+@pytest.mark.parametrize("size", [0, 1, COPY_BYTES, 3 * COPY_BYTES + 5])
+def test_a_file_that_is_written_over_itself_stays_what_it_is(tmp_path: Path, size: int) -> None:
+    file = tmp_path / "log"
+    content = random.Random(size).randbytes(size)
+    file.write_bytes(content)
+    POSIX.rewrite(file)
+    assert file.read_bytes() == content
 
 
 class Unlisted(PosixFiles):

@@ -13,6 +13,7 @@ from milepost_agent.buffer.policy import DiskFacts
 if TYPE_CHECKING:
     from pathlib import Path
 
+COPY_BYTES: Final = 64 * 1024
 Identity = tuple[int, int]
 """(device, inode) of a file."""
 Stamp = tuple[int, int]
@@ -61,6 +62,9 @@ class Files(Protocol):
 
     def sync_folder(self, path: Path) -> None:
         """Make the names in the folder of ``path`` survive a power cut."""
+
+    def rewrite(self, path: Path) -> None:
+        """Write a file over itself and make that last: all that is read of it is on the disk then."""
 
     def connect(self, path: Path) -> sqlite3.Connection:
         """A connection to the existing file at ``path``, without implicit transactions and without waiting.
@@ -142,6 +146,17 @@ class PosixFiles:
         """See ``Files``."""
         fd = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+    def rewrite(self, path: Path) -> None:
+        """See ``Files``."""
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            offset = 0
+            while data := os.pread(fd, COPY_BYTES, offset):
+                offset += os.pwrite(fd, data, offset)
             os.fsync(fd)
         finally:
             os.close(fd)

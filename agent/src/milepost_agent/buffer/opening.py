@@ -70,6 +70,7 @@ def open_file(files: Files, path: Path, device: str, new_epoch: Callable[[], str
 
 def _connect(files: Files, path: Path) -> Opened:
     with schema.translated(path), contextlib.ExitStack() as undo:
+        _write_log_again(files, path)
         db = schema.connect(files, path)
         undo.callback(db.close)
         version = checks.version_of(path, db)
@@ -82,23 +83,30 @@ def _connect(files: Files, path: Path) -> Opened:
             checks.check_all(path, db)
         if is_suspect:
             files.remove(suspicion(path))
-        _make_durable(files, path, db)
+        _write_back(db)
+        # A log made by a process that was killed before its first sync may not have its name on the disk.
+        files.sync_folder(path)
         undo.pop_all()
         return Opened(db, is_checked)
 
 
-def _make_durable(files: Files, path: Path, db: sqlite3.Connection) -> None:
+def _write_log_again(files: Files, path: Path) -> None:
     """Bring to the disk what an earlier life left in the kernel's cache, before anybody builds on it.
 
     A sync that failed leaves pages which the kernel calls clean and never writes again: read back, they look
-    stored, and with them all that follows in the log is lost when the power goes. Written into the file from
-    the log and synced anew they are safe. And a log made by a process that was killed before its first sync
-    may not have its name on the disk.
+    stored, and with them all that follows in the log is lost when the power goes. It would not do to write
+    the log back into the file alone: until its end is on the disk, the older log that is there would be
+    played back over the newer file.
     """
+    log = path.with_name(f"{path.name}-wal")
+    if files.exists(log):
+        files.rewrite(log)
+
+
+def _write_back(db: sqlite3.Connection) -> None:
     try:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     except sqlite3.OperationalError as error:
         # On a full disk the log is all there is room for; it is written back once there is more.
         if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_FULL:
             raise
-    files.sync_folder(path)

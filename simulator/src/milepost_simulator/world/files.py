@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from milepost_agent.buffer.policy import DiskFacts
 from milepost_simulator.world import sqlite_vfs
-from milepost_simulator.world.disk import DEVICE, refusal
+from milepost_simulator.world.disk import BLOCK_BYTES, DEVICE, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,6 +70,13 @@ class WorldFiles:
 
     def sync_folder(self, path: Path) -> None:
         self._mount.sync_folder(str(path))
+
+    def rewrite(self, path: Path) -> None:
+        if (inode := self._mount.find(str(path))) is None:
+            raise refusal(errno.ENOENT, str(path))
+        for offset in range(0, len(inode.data), BLOCK_BYTES):
+            self._mount.write(inode, offset, self._mount.read(inode, offset, BLOCK_BYTES))
+        self._mount.sync(inode)
 
     def connect(self, path: Path) -> sqlite3.Connection:
         vfs = sqlite_vfs.world_vfs()

@@ -159,18 +159,10 @@ class World:
         if life is None:
             return
         self.trace(f"{end} at call {life.mount.calls}")
-        if end is End.POWER_CUT:
-            self._excuse_cut_recovery()
         self.ledger.counts[end] += 1
         life.end = end
         life.over.set()
         self.network.cut()
-
-    def _excuse_cut_recovery(self) -> None:
-        """A log whose sync failed is being written back: cut here, no order of writes could save the file."""
-        file, log = self.disk.names.get(str(BUFFER)), self.disk.names.get(f"{BUFFER}-wal")
-        if file is not None and log is not None and file.earlier and log.doomed:
-            self.excuses.add("damaged")
 
     def _grown(self) -> None:
         if self._life is None:
