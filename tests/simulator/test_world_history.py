@@ -21,8 +21,8 @@ from milepost_simulator.world.ledger import Ledger
 from milepost_simulator.world.scenario import Fault, Scenario, from_document, to_document
 from milepost_simulator.world.soak import play_all
 
-SEEDS = range(120)
-SEEDS_A_TEST = 40
+SEEDS = range(300)
+SEEDS_A_TEST = 50
 REGRESSIONS = tomllib.loads(Path(__file__).with_name("world_regressions.toml").read_text(encoding="utf-8"))
 
 
@@ -47,7 +47,7 @@ def test_these_histories_have_faults_of_every_kind() -> None:
 
 
 def test_the_generator_knows_every_fault() -> None:
-    beside = {"back_up", "keep_copy", "battery"}
+    beside = {"back_up", "keep_copy", "battery", "desire"}
     assert {kind for group in GROUPS for kind in group.kinds} | beside == set(FAULTS)
 
 

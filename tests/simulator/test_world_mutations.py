@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +14,12 @@ from milepost_agent.buffer import cutting, eviction
 from milepost_agent.buffer.store import BufferStore
 from milepost_agent.clock import ClockReading
 from milepost_agent.power.gate import Gate
+from milepost_agent.remote import overlay, remote
+from milepost_agent.remote.remote import Remote
+from milepost_agent.settings import Config
 from milepost_agent.uplink.uplink import Uplink
 from milepost_protocol import topics
+from milepost_protocol.desired import Desired
 from milepost_protocol.receipt import encode_receipt
 from milepost_protocol.samples import TimeTrust
 from milepost_simulator.world import history
@@ -200,3 +206,39 @@ def test_a_parked_car_with_an_empty_battery_keeps_every_promise() -> None:
 def test_a_connection_that_draws_on_an_empty_battery_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Gate, "set", lambda self, *, is_open: None)
     assert "connected, sleeping for" in first_told(*EMPTY_BATTERY, settings=SPARING)
+
+
+DESIRES = (
+    Fault(5.0, "desire", {"settings": {"buffer": {"commit_interval_s": 1.0}}}),
+    Fault(25.0, "desire", {"settings": {"uplink": {"host": "elsewhere"}}}),
+)
+
+
+def test_a_device_that_is_configured_from_afar_keeps_every_promise() -> None:
+    assert not any(violations(seed, *DESIRES, *CUTS) for seed in range(5))
+
+
+def test_a_configuration_that_a_power_cut_takes_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    def write_text(self: WorldFiles, path: Path, text: str) -> None:
+        """Write it, and leave it to the kernel when it reaches the disk."""
+        self.remove(path)
+        self._mount.write(self._mount.create(str(path)), 0, text.encode())
+
+    monkeypatch.setattr(WorldFiles, "write_text", write_text)
+    assert "revision 1 was in force, now it is 0" in first_told(*DESIRES, *CUTS)
+
+
+def test_a_refusal_that_is_not_told_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Remote, "_refuse", lambda self, refusal: None)
+    assert "configuration 2 is not answered" in first_told(*DESIRES)
+
+
+def test_a_configuration_that_is_half_applied_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = overlay.laid_over
+
+    def half(local: Config, desired: Desired) -> Config:
+        return whole(local, replace(desired, settings=dict([*desired.settings.items()][:1])))
+
+    monkeypatch.setattr(remote, "laid_over", half)
+    both = {"buffer": {"commit_interval_s": 1.0}, "log": {"level": "debug"}}
+    assert "in force is" in first_told(Fault(5.0, "desire", {"settings": both}))

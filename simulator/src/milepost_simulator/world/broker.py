@@ -52,6 +52,8 @@ class Broker:
     def __init__(self, random: Random, on_delivery: Callable[[Message], None]) -> None:
         self._random = random
         self.on_delivery = on_delivery
+        self.on_report: Callable[[bytes], None] = lambda _payload: None
+        """Called with each report of a device on its configuration."""
         self._lives = 0
         self._links: dict[str, WorldLink] = {}
         self._retained: dict[str, bytes] = {}
@@ -94,6 +96,8 @@ class Broker:
         self.counts["taken"] += 1
         if is_retained:
             self._retained[topic] = payload
+        if topic == topics.reported(link.device):
+            self.on_report(payload)
         if topic != topics.up(link.device):
             return
         if self.manners.forgets:
@@ -133,6 +137,13 @@ class Broker:
                 link.deliver(Message(topic, payload, is_retained=False))
 
         asyncio.get_running_loop().call_later(self._delay_s() * slowness, arrive)
+
+    def desire(self, device: str, payload: bytes) -> None:
+        """Keep a configuration for a device, and tell it, if it is connected."""
+        topic = topics.config(device)
+        self._retained[topic] = payload
+        if (link := self._links.get(device)) is not None:
+            link.deliver(Message(topic, payload, is_retained=False))
 
     def _delay_s(self) -> float:
         return self._random.uniform(*self.manners.delay_s)

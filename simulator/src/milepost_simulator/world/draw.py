@@ -16,7 +16,7 @@ from milepost_simulator.world.mount import Call
 from milepost_simulator.world.scenario import Fault, Scenario
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 DURATION_S: Final = (20.0, 40.0, 80.0, 200.0)
 KIBIBYTE: Final = 1024
@@ -51,6 +51,8 @@ GROUPS: Final[Sequence[Group]] = (
 
 PARKING_SHARE: Final = 0.3
 """Histories in which the agent spares the battery of a car that is parked again and again."""
+DESIRING_SHARE: Final = 0.3
+"""Histories in which the server desires another configuration, and sometimes one that cannot be."""
 
 HOUR_MS: Final = 3_600_000.0
 CLOCK_ERRORS_MS: Final = (-HOUR_MS, HOUR_MS, 5 * 365 * 24 * HOUR_MS, 60_000.0, -500.0)
@@ -75,6 +77,9 @@ def draw(seed: int) -> Scenario:
     if parking.random() < PARKING_SHARE:
         settings["power"] = _power(parking)
         faults += _parking(parking, duration_s)
+    desiring = Random(f"{seed}/desiring")
+    if desiring.random() < DESIRING_SHARE:
+        faults += _desiring(desiring, duration_s)
     return Scenario(
         seed=seed,
         duration_s=duration_s,
@@ -134,6 +139,22 @@ def _parking(random: Random, duration_s: float) -> list[Fault]:
     args = (_for(10.0, 40.0), lambda random: {"rest_v": random.choice((12.7, 12.0, 11.5, 10.5))})
     return [
         Fault(round(at_s, 3), kinds[place % 2], args[place % 2](random)) for place, at_s in enumerate(times)
+    ]
+
+
+def _desiring(random: Random, duration_s: float) -> list[Fault]:
+    choices: tuple[Mapping[str, Mapping[str, Any]] | None, ...] = (
+        {"buffer": {"commit_interval_s": random.choice((1.0, 3.0))}, "log": {"level": "debug"}},
+        {"uplink": {"batch_wait_s": random.choice((0.5, 5.0))}},
+        {"uplink": {"bytes_per_day_max": 1_000_000_000, "metered": random.random() < 0.5}},
+        {},
+        {"buffer": {"commit_interval_s": -1.0}},
+        {"uplink": {"host": "elsewhere"}, "log": {"level": "debug"}},
+        None,
+    )
+    return [
+        Fault(round(random.uniform(0.0, duration_s), 3), "desire", {"settings": random.choice(choices)})
+        for _ in range(random.randint(1, 4))
     ]
 
 

@@ -101,6 +101,10 @@ def restore(world: World, args: Mapping[str, Any]) -> None:
     world.later(args["for_s"], world.ingest.start)
 
 
+def desire(world: World, args: Mapping[str, Any]) -> None:
+    world.desire(args["settings"])
+
+
 # --- The disk ---------------------------------------------------------------------------------------------
 
 
@@ -201,7 +205,7 @@ FAULTS: Final[Mapping[str, Effect]] = {
     for effect in (
         *(kill, power_cut, restart, reconfigure, car_off, battery),
         *(cut, outage, silence, slow, kick),
-        *(broker_crash, broker_forgets, server_crash, back_up, restore),
+        *(broker_crash, broker_forgets, server_crash, back_up, restore, desire),
         *(disk_full, inodes_full, disk_error, read_only, rot, truncate, vanish, replace),
         *(keep_copy, old_copy),
         *(clock_set, clock_1970, clock_sync),

@@ -13,6 +13,8 @@ from milepost_agent import config as configuration
 from milepost_agent.agent import Agent
 from milepost_agent.errors import AgentError
 from milepost_agent.platform import Platform
+from milepost_agent.remote.kept import Kept
+from milepost_agent.remote.remote import take_up
 from milepost_simulator.world.car import CONSENT, PROFILE, ScriptedCar
 from milepost_simulator.world.files import WorldFiles
 from milepost_simulator.world.parked import ParkedCar
@@ -20,6 +22,7 @@ from milepost_simulator.world.parked import ParkedCar
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from milepost_agent.power.depth import Standing
     from milepost_agent.settings import Config
     from milepost_simulator.world.mount import End, Mount
     from milepost_simulator.world.world import World
@@ -54,7 +57,10 @@ def _parsed(settings: str, bytes_max: int) -> Config:
 
 
 class Life:
-    """A running agent. ``over`` is set when it has ended by force."""
+    """A process that runs an agent, and another one where the server desires another configuration.
+
+    ``over`` is set when it has ended by force.
+    """
 
     def __init__(self, world: World, mount: Mount, settings: Mapping[str, Mapping[str, Any]]) -> None:
         self._world = world
@@ -62,25 +68,45 @@ class Life:
         self.car = (ParkedCar if "power" in settings else ScriptedCar)(
             world.scenario.script, world.stream("car"), world.clocks, world.numbers, world.ledger.read
         )
-        platform = Platform(
+        self._platform = Platform(
             clock=world.clocks,
             entropy=world.entropy,
             random=world.stream("jitter").random,
             connect=world.network.connect,
             files=WorldFiles(mount, world.witness.connections(mount)),
         )
-        config = agent_config(settings, world.scenario.buffer_bytes_max)
-        self.bytes_max = config.buffer.bytes_max
-        self._event_s_max = config.power.event_s_max
-        self.agent = Agent(config, [self.car], platform)
-        self.agent.tasks = tuple(task for task in self.agent.tasks if task.name not in REAL_TASKS)
+        self._local = agent_config(settings, world.scenario.buffer_bytes_max)
+        self.bytes_max = self._local.buffer.bytes_max
+        self.agent = self._build(None)
         self.stop = asyncio.Event()
         self.over = asyncio.Event()
         self.end: End | None = None
 
+    def _build(self, before: Standing | None) -> Agent:
+        in_force = take_up(Kept(self._platform.files, BUFFER), self._local)
+        self._event_s_max = in_force.config.power.event_s_max
+        agent = Agent(in_force.config, [self.car], self._platform, in_force, before)
+        agent.tasks = tuple(task for task in agent.tasks if task.name not in REAL_TASKS)
+        return agent
+
+    async def _live(self) -> None:
+        """As ``milepost_agent.life.live``, with the one source that there is."""
+        await self.agent.run(self.stop)
+        while self.agent.remote.reconfigure.is_set() and not self.stop.is_set():
+            self._world.trace("the agent begins anew on another configuration")
+            self._check_tasks()
+            self._world.take_stock(self)
+            self.agent = self._build(self.agent.keeper.standing())
+            await self.agent.run(self.stop)
+
+    def _check_tasks(self) -> None:
+        for task in self.agent.tasks:
+            if task.failures and self.end is None:
+                self._world.ledger.violate(f"task {task.name} failed: {task.last_error}")
+
     async def run(self) -> None:
         """Live until stopped or ended; what goes wrong on the way is a violation."""
-        running = asyncio.ensure_future(self.agent.run(self.stop))
+        running = asyncio.ensure_future(self._live())
         over = asyncio.ensure_future(self.over.wait())
         watching = asyncio.ensure_future(self._watch_link())
         await asyncio.wait([running, over], return_when=asyncio.FIRST_COMPLETED)
@@ -92,9 +118,7 @@ class Life:
             self._world.ledger.violate(f"the agent ended by itself: {_why(running)}")
         elif running.exception() is not None:
             self._world.ledger.violate(f"the agent did not stop cleanly: {_why(running)}")
-        for task in self.agent.tasks:
-            if task.failures and self.end is None:
-                self._world.ledger.violate(f"task {task.name} failed: {task.last_error}")
+        self._check_tasks()
 
     async def _watch_link(self) -> None:
         """While the battery is low a modem may not draw on it for longer than the event takes."""

@@ -24,6 +24,7 @@ INCOMING_QUEUED_MAX: Final = 64
 FRAME_BYTES: Final = 200
 """What a message costs on the wire beside its payload."""
 KEEPALIVES_UNHEARD_MAX: Final = 1.5
+PACKET_S: Final = 1e-6
 
 
 @dataclass(slots=True)
@@ -124,8 +125,8 @@ class WorldLink:
                 return
             arrive()
 
-        # Packets of one direction do not overtake each other.
-        self._landed_s[is_up] = max(self._landed_s[is_up], from_s + self._network.delay_s())
+        # Packets of one direction do not overtake each other; of one moment, a loop knows no order.
+        self._landed_s[is_up] = max(self._landed_s[is_up] + PACKET_S, from_s + self._network.delay_s())
         self._loop.call_at(self._landed_s[is_up], land)
 
     def resume(self) -> None:

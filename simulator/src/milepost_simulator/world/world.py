@@ -15,6 +15,7 @@ from milepost_protocol.receipt import decode_receipt
 from milepost_simulator.world import faults
 from milepost_simulator.world.broker import Broker
 from milepost_simulator.world.car import Clocks
+from milepost_simulator.world.desk import Desk
 from milepost_simulator.world.disk import Disk
 from milepost_simulator.world.ingest import Ingest
 from milepost_simulator.world.ledger import Ledger
@@ -25,7 +26,7 @@ from milepost_simulator.world.parked import FULL_V, ParkedCar
 from milepost_simulator.world.witness import Witness
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from milepost_protocol.receipt import Receipt
     from milepost_simulator.world.loop import VirtualLoop
@@ -77,6 +78,8 @@ class World:
         self.network.weather.delay_s = scenario.network_delay_s
         self.ingest = Ingest(self.broker, scenario.pace, self.stream("server"))
         self.broker.server = self.ingest
+        self.desk = Desk(self.ledger.violate, lambda: "disk" in self.excuses)
+        self.broker.on_report = self.desk.hear
 
     def _forgives(self) -> bool:
         """Whether what was done to the buffer's file excuses that samples vanish or seqs come again."""
@@ -128,13 +131,17 @@ class World:
     def _close_books(self, life: Life) -> None:
         self.trace(f"life {self._lives} is over after {life.mount.calls} calls: {life.end or 'stopped'}")
         life.mount.retire()
+        self.take_stock(life)
+        if life.end is End.POWER_CUT:
+            self.clocks.boot()
+
+    def take_stock(self, life: Life) -> None:
+        """An agent has ended: what it was told to keep must be stored, what was in memory alone is gone."""
         if life.end is None and not self.excuses - {"restored"} and self.ledger.unaccounted > 0:
             self.ledger.violate(f"{self.ledger.unaccounted} readings are not stored after a clean stop")
         if "removed" in self.excuses:
             self.excuses.add("damaged")
         self.ledger.end_life()
-        if life.end is End.POWER_CUT:
-            self.clocks.boot()
 
     def strike(self, end: End, after_calls: int, down_s: float) -> None:
         """End the agent's life at one of its next calls on the disk; after 0 calls, now."""
@@ -224,6 +231,10 @@ class World:
             return
         self.ledger.deliver(receipt)
 
+    def desire(self, settings: Mapping[str, Mapping[str, Any]] | None) -> None:
+        """The server desires another configuration of the device; None: it says what nobody can read."""
+        self.broker.desire(DEVICE, self.desk.write(settings))
+
     # --- Faults, and the calm after them ------------------------------------------------------------------
 
     def schedule(self, fault: Fault) -> None:
@@ -267,6 +278,8 @@ class World:
         """What of the agent's buffer the server does not have, or the agent does not know that it has."""
         streams = self.ingest.archive.streams
         waiting = [f"{self.ledger.unaccounted} readings in memory"] if self.ledger.unaccounted > 0 else []
+        if open_question := self.desk.open_question():
+            waiting.append(open_question)
         for row in self.witness.rows:
             key = (DEVICE, row.epoch)
             watermark = streams[key].watermark if key in streams else 0
