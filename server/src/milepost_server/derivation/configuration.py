@@ -17,9 +17,8 @@ from milepost_server.signals.schedules.book import ScheduleBook
 from milepost_server.signals.schedules.shipped import shipped_book, shipped_version
 from milepost_server.signals.states import DueRules
 from milepost_server.signals.usage import UsageRules
+from milepost_server.signals.value.assessment import AssessmentRules
 from milepost_server.signals.value.lifetime import LifetimeRules
-from milepost_server.signals.value.repairs import RepairRules
-from milepost_server.signals.value.residual import ValueRules
 from milepost_server.signals.wear import WearRules
 from milepost_server.signals.wear_prior import WearPriorRules
 
@@ -49,8 +48,7 @@ class Configuration:
     clearing: ClearingRules = field(default_factory=ClearingRules)
     battery: BatteryRules = field(default_factory=BatteryRules)
     pack: PackRules = field(default_factory=PackRules)
-    value: ValueRules = field(default_factory=ValueRules)
-    repair: RepairRules = field(default_factory=RepairRules)
+    assessment: AssessmentRules = field(default_factory=AssessmentRules)
     lifetime: LifetimeRules = field(default_factory=LifetimeRules)
     book: ScheduleBook = field(default_factory=shipped_book)
 

@@ -140,7 +140,9 @@ class DealerRun:
 
     async def learn(self) -> Knowledge:
         """What the dealer's fleet says of itself."""
-        sample = knowledge.FleetSample(self.config, self.as_of.end_d)
+        async with self.store.read() as connection:
+            count = await loading.vehicles_of(connection, self.stamp.dealer_id)
+        sample = knowledge.FleetSample(self.config, self.as_of.end_d, count)
         async for ids in self.all_ids():
             chunk = await self._load(ids)
             await asyncio.to_thread(sample.add, chunk)

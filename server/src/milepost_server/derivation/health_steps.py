@@ -37,7 +37,7 @@ class Health:
     faults: FleetFaults
     urgency: Urgencies
     before_visit: Bools  # (F) whether each fault was cleared shortly before a visit
-    recurring: Floats  # (V) how many keep coming back; NaN where the car reports no faults at all
+    reports_faults: Bools  # (V) whether the car tells of its faults at all
     battery: Battery
     pack: Packs
     pack_limit: Floats  # (V) percent that the warranty promises; NaN where there is none
@@ -55,7 +55,7 @@ def health(
         faults=faults,
         urgency=urgency,
         before_visit=_before_visit(inputs, faults, config),
-        recurring=_recurring(inputs, faults, config),
+        reports_faults=_reports(inputs),
         battery=_batteries(inputs, season, as_of_d, config),
         pack=pack,
         pack_limit=limits,
@@ -123,10 +123,10 @@ def _before_visit(inputs: Inputs, faults: FleetFaults, config: Configuration) ->
     return hidden
 
 
-def _recurring(inputs: Inputs, faults: FleetFaults, config: Configuration) -> Floats:
-    speaks = np.diff(inputs.faults.offsets) > 0
+def _reports(inputs: Inputs) -> Bools:
+    speaks: Bools = np.diff(inputs.faults.offsets) > 0
     speaks[inputs.rows_of(signal_paths.LAMP).vehicle] = True
-    return np.where(speaks, faults.recurring(config.faults), np.nan)
+    return speaks
 
 
 def _batteries(inputs: Inputs, season: Sequence[Floats], as_of_d: float, config: Configuration) -> Battery:

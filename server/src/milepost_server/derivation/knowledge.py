@@ -1,26 +1,30 @@
-"""What a full derivation learns of a dealer's fleet, and all others use: usage, wear, seasons, coverage."""
+"""What a full derivation learns of a dealer's fleet, and all others use: usage, pace, wear, seasons."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from milepost_server.derivation import priors, wear_priors
 from milepost_server.derivation.driving import drive
 from milepost_server.derivation.health_steps import battery_readings, no_season
+from milepost_server.derivation.pace_sample import PaceSample, coverage_rows
 from milepost_server.derivation.priors import Priors, UsageSample
 from milepost_server.derivation.steps import Learned, fleet_of
-from milepost_server.derivation.wear_priors import ItemWear, WearSample, usual_of
+from milepost_server.derivation.wear_priors import WearPriors
+from milepost_server.signals.ahead import Ahead
 from milepost_server.signals.battery import BatteryReadings, season_of
 from milepost_server.signals.fleet.inputs import ItemRules
+from milepost_server.signals.fleet.wear_sample import WearSample
 from milepost_server.signals.usage import published_prior, shrink
+from milepost_server.signals.usage_model import PaceModel, untaught
 from milepost_server.store import calibrations
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -28,8 +32,8 @@ if TYPE_CHECKING:
     from milepost_server.derivation.fleet import Chunk, Vehicle
     from milepost_server.signals.flat import Floats
 
-SEASON = "battery_season"
-"""The key of the seasons in the document of a calibration."""
+SEASON, PACE = "battery_season", "pace"
+"""Keys of the document of a calibration."""
 SEASON_READINGS_MAX = 500_000
 """Readings of each measure that a season is made of: more say the same."""
 
@@ -39,43 +43,48 @@ class Knowledge:
     """What is known of a dealer's fleet."""
 
     priors: Priors
-    wear: dict[str, ItemWear] = field(default_factory=dict)  # by item
+    pace: PaceModel = field(default_factory=untaught)
+    wear: WearPriors = field(default_factory=WearPriors)
     season: Sequence[Floats] = field(default_factory=no_season)
 
     def of(self, vehicles: Sequence[Vehicle]) -> Learned:
         """The same for the vehicles of a chunk."""
-        return Learned(usage=self.priors.of(vehicles), wear=usual_of(self.wear, vehicles), season=self.season)
+        return Learned(self.priors.of(vehicles), self.pace, self.wear.of(vehicles), self.season)
 
 
 class FleetSample:
-    """Collects a fleet chunk by chunk, until `knowledge` is asked for."""
+    """Collects a fleet of ``vehicles`` vehicles chunk by chunk, until `knowledge` is asked for."""
 
-    def __init__(self, config: Configuration, as_of_d: float) -> None:
+    def __init__(self, config: Configuration, as_of_d: float, vehicles: int) -> None:
         self._config = config
         self._as_of_d = as_of_d
         self._usage = UsageSample()
-        self._wear = WearSample()
+        self._pace = PaceSample(vehicles)
+        self._wear = WearSample(config.wear_prior)
         self._batteries: list[list[BatteryReadings]] = [[] for _ in no_season()]
 
     def add(self, chunk: Chunk) -> None:
         """Add one chunk."""
         config, inputs = self._config, chunk.inputs
         driven = drive(inputs.odometer, self._as_of_d, config)
-        self._usage.add(chunk.vehicles, driven)
+        model = self._usage.add(chunk.vehicles, driven)
+        self._pace.add(driven.history, model)
         # Where a part was measured the car drove, so its rate between readings is its own.
         usage = shrink(driven.observed, published_prior(inputs.vehicles), config.usage)
-        fleet = fleet_of(inputs, driven, usage, config)
-        self._wear.add(chunk.vehicles, fleet, self._as_of_d, ItemRules(config.wear, config.due))
+        fleet = fleet_of(inputs, driven, Ahead(usage, config.usage))
+        self._wear.add(fleet, self._as_of_d, ItemRules(config.wear, config.due), model)
         for kept, readings in zip(self._batteries, battery_readings(inputs), strict=True):
             if sum(len(each.value) for each in kept) < SEASON_READINGS_MAX:
                 kept.append(readings)
 
     def knowledge(self) -> Knowledge:
         """What the fleet says of itself."""
-        measures = self._config.battery.measures
+        config, measures = self._config, self._config.battery.measures
+        groups = self._usage.groups
         return Knowledge(
-            priors=self._usage.priors(self._config.usage),
-            wear=self._wear.learned(self._config.wear_prior),
+            priors=self._usage.priors(config.usage),
+            pace=self._pace.model(len(groups), config),
+            wear=WearPriors(dict(groups), self._wear.priors(len(groups))),
             season=[
                 season_of(_joined(kept), measure)
                 for kept, measure in zip(self._batteries, measures, strict=True)
@@ -106,13 +115,15 @@ async def save(
     """Put what is known as of that date in place of what is there."""
     await priors.save(connection, dealer_id, as_of, known.priors, config)
     await wear_priors.save(connection, dealer_id, as_of, known.wear, config)
-    document = {SEASON: [[float(month) for month in season] for season in known.season]}
     await calibrations.put(
         connection,
         dealer_id,
         as_of=as_of,
-        document=document,
-        coverage=[],
+        document={
+            SEASON: [[float(month) for month in season] for season in known.season],
+            PACE: known.pace.to_document(),
+        },
+        coverage=coverage_rows(known.pace),
         config_version=config.version,
         now=now,
     )
@@ -121,9 +132,10 @@ async def save(
 async def newest(connection: AsyncConnection, dealer_id: int, as_of: dt.date) -> Knowledge:
     """What the newest full derivation up to that date has learned; what is published where there was none."""
     found = await calibrations.newest(connection, dealer_id, as_of)
-    seasons = None if found is None else found.document.get(SEASON)
+    document: Mapping[str, Any] = {} if found is None else found.document
     return Knowledge(
         priors=await priors.newest(connection, dealer_id, as_of),
+        pace=PaceModel.from_document(document[PACE]) if PACE in document else untaught(),
         wear=await wear_priors.newest(connection, dealer_id, as_of),
-        season=[np.array(season) for season in seasons] if seasons else no_season(),
+        season=[np.array(season) for season in document[SEASON]] if SEASON in document else no_season(),
     )

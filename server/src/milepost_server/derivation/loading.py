@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from milepost_server.derivation import load_before, load_money, load_readings, times
 from milepost_server.derivation.fleet import NO_ROW, NO_SEQ, Chunk, Inputs, OdometerSources, Services, Vehicle
@@ -44,6 +44,13 @@ async def vehicle_ids(
         .limit(limit)
     )
     return list((await connection.execute(query)).scalars())
+
+
+async def vehicles_of(connection: AsyncConnection, dealer_id: int) -> int:
+    """How many vehicles the dealer has."""
+    query = select(func.count()).select_from(vehicles).where(vehicles.c.dealer_id == dealer_id)
+    count: int = (await connection.execute(query)).scalar_one()
+    return count
 
 
 async def load(

@@ -9,19 +9,9 @@ import numpy as np
 from milepost_server.signals.ends import Place
 from milepost_server.signals.faults.systems import shipped_systems
 from milepost_server.signals.flat import DAYS_PER_MONTH
-from milepost_server.signals.value.columns import Results
-from milepost_server.signals.value.contracts import warranty_ends
-from milepost_server.signals.value.equity import equity
-from milepost_server.signals.value.lease import lease_excess
-from milepost_server.signals.value.repairs import (
-    WITHIN_D,
-    Needs,
-    needs_of_faults,
-    odds_due,
-    repair_burden,
-    shipped_prices,
-)
-from milepost_server.signals.value.residual import Cars, shipped_curves, values
+from milepost_server.signals.value.assessment import Facts, Known, assess
+from milepost_server.signals.value.repairs import WITHIN_D, Needs, odds_due, shipped_prices
+from milepost_server.signals.value.residual import Cars, shipped_curves
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +21,7 @@ if TYPE_CHECKING:
     from milepost_server.derivation.health_steps import Health
     from milepost_server.signals.fleet.inputs import Fleet
     from milepost_server.signals.fleet.results import ItemResult
+    from milepost_server.signals.value.assessment import Assessment
 
 
 def money(
@@ -41,10 +32,9 @@ def money(
     *,
     items: Sequence[ItemResult],
     found: Health,
-) -> Results:
+) -> Assessment:
     """What V vehicles are worth, owe, and will need."""
-    told, axis, ahead = inputs.money, fleet.axis, fleet.ahead
-    place = Place(axis.anchor_d, axis.anchor_m)
+    told, axis = inputs.money, fleet.axis
     cars = Cars(
         kind=told.curve,
         loss_over_usual=told.loss_over_usual,
@@ -53,25 +43,23 @@ def money(
         price_age_months=np.zeros(inputs.vehicles),
         odometer_m=axis.anchor_m,
     )
-    worth = values(cars, shipped_curves(), config.value)
-    needs = needs_of_faults(found.faults, shipped_systems(), shipped_prices(), config.repair)
-    burden = repair_burden(needs.and_(_needs_of_items(items, as_of_d)), worth.p50)
-    return Results(
+    known = Known(
+        cars=cars,
         contracts=told.contracts,
-        values=worth,
-        excess=lease_excess(told.contracts, place, ahead, as_of_d),
-        warranty=warranty_ends(told.contracts, place, ahead, as_of_d),
-        burden=burden,
-        equity=equity(worth, told.contracts, as_of_d),
-        recurring_faults=found.recurring,
+        place=Place(axis.anchor_d, axis.anchor_m),
+        faults=found.faults,
+        reports_faults=found.reports_faults,
+        items=_needs(items, as_of_d),
     )
+    facts = Facts(shipped_curves(), shipped_systems(), shipped_prices())
+    return assess(known, fleet.ahead, as_of_d, facts=facts, rules=config.assessment)
 
 
-def _needs_of_items(items: Sequence[ItemResult], as_of_d: float) -> Needs:
-    none = np.zeros(0)
-    needs = Needs(np.zeros(0, dtype=np.int64), none, none, none)
+def _needs(items: Sequence[ItemResult], as_of_d: float) -> Needs:
+    """What the items of V vehicles will need within six months."""
     if not items:
-        return needs
+        none = np.zeros(0)
+        return Needs(np.zeros(0, dtype=np.int64), none, none, none)
     price, cv = shipped_prices().of_items([result.key for result in items])
     size = np.array([len(result.which) for result in items])
     early, middle, late = (np.concatenate([result.due.time_d[n] for result in items]) for n in range(3))

@@ -70,13 +70,20 @@ class UsageSample:
         self._observed: list[Observed] = []
         self._months: list[Floats] = []
 
-    def add(self, vehicles: Sequence[Vehicle], driven: Driven) -> None:
-        """Add one chunk."""
-        for vehicle in vehicles:
-            key = Model(vehicle.make, vehicle.model)
-            self._group.append(self._groups.setdefault(key, len(self._groups)))
+    @property
+    def groups(self) -> dict[Model, int]:
+        """The number of each model so far, the whole fleet's first."""
+        return self._groups
+
+    def add(self, vehicles: Sequence[Vehicle], driven: Driven) -> Ints:
+        """Add one chunk; returns the number (V) of each vehicle's model."""
+        found = [
+            self._groups.setdefault(Model(each.make, each.model), len(self._groups)) for each in vehicles
+        ]
+        self._group += found
         self._observed.append(driven.observed)
         self._months.append(months_of(driven))
+        return np.array(found, dtype=np.int64)
 
     def priors(self, rules: UsageRules) -> Priors:
         """The priors of all groups seen; the published ones where nothing was."""

@@ -18,6 +18,7 @@ from milepost_server.derivation.configuration import Configuration
 from milepost_server.derivation.signal_paths import DTC
 from milepost_server.signals.ahead import Ahead, fan
 from milepost_server.signals.faults import Fault, FaultStatus, current_faults, parse_fault
+from milepost_server.signals.pace import Learned
 from milepost_server.signals.usage import Usage
 from milepost_server.store.schema import readings, vehicle_usage
 
@@ -40,6 +41,7 @@ class VehicleUsage:
     weight_months: float
     last_at: dt.datetime | None
     last_odometer_m: float | None
+    pace: dict[str, list[float]] | None  # what the fleet's past says, as the table has it
     as_of: dt.date
 
 
@@ -66,6 +68,7 @@ async def usage_of(
             c.weight_months,
             c.last_time_ms,
             c.last_odometer_m,
+            c.pace,
             c.as_of,
         )
         .where(c.dealer_id == dealer_id, c.vehicle_id == vehicle_id, c.as_of <= as_of)
@@ -75,9 +78,9 @@ async def usage_of(
     row = (await connection.execute(query)).one_or_none()
     if row is None:
         return None
-    rate, level, month, weight, last_ms, last_m, derived_for = row
+    rate, level, month, weight, last_ms, last_m, pace, derived_for = row
     last_at = None if last_ms is None else times.moment(last_ms)
-    return VehicleUsage(rate, level, month, weight, last_at, last_m, derived_for)
+    return VehicleUsage(rate, level, month, weight, last_at, last_m, pace, derived_for)
 
 
 async def faults_of(
@@ -148,7 +151,7 @@ def fan_of(usage: VehicleUsage, until: dt.date, *, points: int = 24) -> list[Fan
             )
         )
     )
-    ahead = Ahead(one, Configuration().usage)
+    ahead = Ahead(one, Configuration().usage, None if usage.pace is None else _pace(usage.pace))
     last_d = (usage.last_at - times.EPOCH) / dt.timedelta(days=1)
     drawn = fan(ahead, last_d, usage.last_odometer_m, times.start_d(until) + 1, points)
     quantiles = zip(drawn.p10_m, drawn.p50_m, drawn.p90_m, strict=True)
@@ -156,3 +159,8 @@ def fan_of(usage: VehicleUsage, until: dt.date, *, points: int = 24) -> list[Fan
         FanPoint(times.date_of(float(day)), float(p10), float(p50), float(p90))
         for day, (p10, p50, p90) in zip(drawn.time_d, quantiles, strict=True)
     ]
+
+
+def _pace(pace: dict[str, list[float]]) -> Learned:
+    longer, early, late = (np.array(pace[name]) for name in ("longer", "early", "late"))
+    return Learned(longer[None, :], early, late)

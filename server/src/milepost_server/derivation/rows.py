@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from milepost_server.derivation.fleet import Chunk, OdometerSources
     from milepost_server.derivation.steps import Derived
     from milepost_server.derivation.times import AsOf
+    from milepost_server.signals.pace import Learned
 
 Row = dict[str, Any]
 
@@ -35,7 +36,15 @@ def usage_rows(chunk: Chunk, derived: Derived, as_of: AsOf) -> Iterator[Row]:
             "weight_months": float(usage.weight_months[place]),
             "last_time_ms": None if np.isnan(last_d) else as_of.ms(float(last_d)),
             "last_odometer_m": or_none(last_m),
+            "pace": _pace(derived.pace, place),
         }
+
+
+def _pace(pace: Learned | None, place: int) -> Row | None:
+    if pace is None:
+        return None
+    sides = {"early": pace.early.tolist(), "late": pace.late.tolist()}
+    return {"longer": pace.longer[place].tolist(), **sides}
 
 
 def judgement_rows(chunk: Chunk, derived: Derived) -> Iterator[Row]:

@@ -36,7 +36,7 @@ def fault_rows(chunk: Chunk, derived: Derived, as_of: AsOf, texts: FaultTexts) -
     found, table = derived.health, shipped_systems()
     faults, urgency = found.faults, found.urgency
     for row, place in enumerate(faults.vehicle):
-        code, level = int(faults.code[row]), int(urgency.level[row])
+        code = int(faults.code[row])
         vehicle = chunk.vehicles[place]
         yield {
             "vehicle_id": vehicle.id,
@@ -44,8 +44,8 @@ def fault_rows(chunk: Chunk, derived: Derived, as_of: AsOf, texts: FaultTexts) -
             "title": texts.title(decode(code), vehicle.make),
             "system": table.of(code).key,
             "status": STATUSES[int(faults.status[row])].value,
-            "urgency": URGENCIES[level],
-            "reason": reason_words(code, level, int(urgency.why[row]), table),
+            "urgency": URGENCIES[int(urgency.level[row])],
+            "reason": reason_words(code, int(urgency.why[row]), table),
             "first_seen_at": _moment(faults.first_seen_d[row], as_of),
             "last_seen_at": _moment(faults.last_seen_d[row], as_of),
             "recurrences": int(faults.returns[row]),

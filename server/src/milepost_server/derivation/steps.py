@@ -5,25 +5,31 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from milepost_server.derivation.driving import Driven, drive
 from milepost_server.derivation.health_steps import Health, health, no_season
 from milepost_server.derivation.money_steps import money
 from milepost_server.derivation.standing import Standing, standing
 from milepost_server.signals.ahead import Ahead
 from milepost_server.signals.axis import OdometerAxis
+from milepost_server.signals.flat import DAYS_PER_MONTH
 from milepost_server.signals.fleet.inputs import Fleet, ItemRules, UsualOf
 from milepost_server.signals.fleet.results import ItemResult, item_results
 from milepost_server.signals.starts import ServiceRecords
 from milepost_server.signals.usage import GroupPrior, Usage, shrink
+from milepost_server.signals.usage_features import features
+from milepost_server.signals.usage_model import PaceModel, untaught
+from milepost_server.signals.usage_past import Known
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from milepost_server.derivation.configuration import Configuration
     from milepost_server.derivation.fleet import Inputs
-    from milepost_server.signals.due import Widening
     from milepost_server.signals.flat import Floats
-    from milepost_server.signals.value.columns import Results
+    from milepost_server.signals.pace import Learned as Pace
+    from milepost_server.signals.value.assessment import Assessment
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +37,8 @@ class Learned:
     """What the last full derivation has learned of the fleet."""
 
     usage: GroupPrior  # (V) of each vehicle's group
+    pace: PaceModel = field(default_factory=untaught)
     wear: UsualOf | None = None
-    widening: Widening | None = None
     season: Sequence[Floats] = field(default_factory=no_season)  # of 12 V batteries, one a measure
 
 
@@ -42,10 +48,11 @@ class Derived:
 
     driven: Driven
     usage: Usage
+    pace: Pace | None  # None: nothing beyond the rate
     items: list[ItemResult]
     standing: Standing
     health: Health
-    money: Results
+    money: Assessment
 
 
 def derive(inputs: Inputs, learned: Learned, as_of_d: float, config: Configuration) -> Derived:
@@ -58,14 +65,16 @@ def finish(
 ) -> Derived:
     """From what was driven to all other results."""
     usage = shrink(driven.observed, learned.usage, config.usage)
-    fleet = fleet_of(inputs, driven, usage, config)
-    rules = ItemRules(config.wear, config.due, learned.widening, learned.wear)
+    pace = _pace(driven, usage, learned, as_of_d, config)
+    fleet = fleet_of(inputs, driven, Ahead(usage, config.usage, pace))
+    rules = ItemRules(config.wear, config.due, usual=learned.wear)
     before = None if inputs.before is None else inputs.before.items
     items = list(item_results(fleet, as_of_d, rules, before))
     sick = health(inputs, fleet, learned.season, as_of_d, config)
     return Derived(
         driven=driven,
         usage=usage,
+        pace=pace,
         items=items,
         standing=standing(inputs, items, as_of_d, config.life_cycle),
         health=sick,
@@ -73,15 +82,25 @@ def finish(
     )
 
 
-def fleet_of(inputs: Inputs, driven: Driven, usage: Usage, config: Configuration) -> Fleet:
+def _pace(
+    driven: Driven, usage: Usage, learned: Learned, as_of_d: float, config: Configuration
+) -> Pace | None:
+    """What the fleet's past says of the pace of V vehicles; it fades while a vehicle is silent."""
+    if not learned.pace.examples:
+        return None
+    known = Known(usage, learned.usage, features(driven.history, usage, learned.usage))
+    silent = np.nan_to_num(np.maximum(as_of_d - driven.anchor_d, 0.0)) / DAYS_PER_MONTH
+    return learned.pace.learned(known, silent, config.usage.decay_per_month)
+
+
+def fleet_of(inputs: Inputs, driven: Driven, ahead: Ahead) -> Fleet:
     """What items are derived from."""
     services = inputs.services
     odometer_m = driven.continuous_at(services.odometer_row)
+    rate = ahead.usage.rate_m_per_d
     return Fleet(
-        axis=OdometerAxis(
-            driven.history, usage.rate_m_per_d, driven.anchor_d, driven.anchor_m, driven.origin_m
-        ),
-        ahead=Ahead(usage, config.usage),
+        axis=OdometerAxis(driven.history, rate, driven.anchor_d, driven.anchor_m, driven.origin_m),
+        ahead=ahead,
         registered_d=inputs.registered_d,
         plans=inputs.plans,
         keys=inputs.keys,

@@ -14,8 +14,11 @@ Shapes of the JSON columns:
     each position, those that are measured before the others, the first to reach its limit at the front:
     ``[{"signal", "worn", "limit_odometer_m", "per_1000_km", "measured": true}]``; ``worn`` is 0 new, 1 at the
     limit, or null where it is not measured, and ``per_1000_km`` what it grows by.
+``vehicle_usage.pace``
+    ``{"longer": [...], "early": [...], "late": [...]}``: one number for each knot of `signals.pace`.
 ``due_calibrations.document``
-    what else a full derivation has learned: ``{"battery_season": [[12 numbers], ...], "widening": {...}}``.
+    what else a full derivation has learned: ``{"battery_season": [[12 numbers], ...], "pace": {...}}``, the
+    latter as `signals.usage_model.PaceModel` writes it.
 ``due_calibrations.coverage``
     ``[{"horizon_d": 90, "n": 412, "covered": 0.79, "low": 0.75, "high": 0.83, "width_d": 31.0}]``: of ``n``
     due dates that were foretold about ``horizon_d`` days before they came, the share inside of P10 to P90,
@@ -149,6 +152,8 @@ vehicle_usage = Table(  # how far each vehicle goes in a day, and from where tha
     Column("weight_months", Double, nullable=False),
     Column("last_time_ms", BigInteger),  # of the last odometer reading that was kept
     Column("last_odometer_m", Double),
+    # What the fleet's past says of the time to a distance, see below; null: nothing beyond the rate.
+    Column("pace", Json),
     # The last time that the car began to be used another way: since when, how (new rate over old), and what
     # it looks like: the same owner with another life, or another owner, or another car at the plug.
     Column("usage_changed_on", Date),
@@ -167,13 +172,14 @@ wear_priors = Table(  # how fast a part wears on a dealer's vehicles of one mode
     dealer_column(root=True),
     Column("as_of", Date, nullable=False),
     Column("item", String(64), nullable=False),
+    Column("signal", String(128), nullable=False),  # the position
     Column("make", String(64), nullable=False),  # empty make and model: the whole fleet
     Column("model", String(64), nullable=False),
-    Column("lives_per_m", Double, nullable=False),  # of the way from new (0) to the limit (1)
+    Column("ratio", Double, nullable=False),  # times the rate that the schedule says
     Column("variance", Double, nullable=False),  # relative, between vehicles
     Column("parts", Integer, nullable=False),  # how many measured ones stand behind it
     Column("config_version", String(64), nullable=False),
-    PrimaryKeyConstraint("dealer_id", "as_of", "item", "make", "model"),
+    PrimaryKeyConstraint("dealer_id", "as_of", "item", "signal", "make", "model"),
 )
 
 due_calibrations = Table(  # how often past due intervals held, and what that makes of the next ones

@@ -254,14 +254,17 @@ def _results_of_vehicles() -> None:
         sa.Column("dealer_id", BigId, nullable=False),
         sa.Column("as_of", sa.Date(), nullable=False),
         sa.Column("item", sa.String(length=64), nullable=False),
+        sa.Column("signal", sa.String(length=128), nullable=False),
         sa.Column("make", sa.String(length=64), nullable=False),
         sa.Column("model", sa.String(length=64), nullable=False),
-        sa.Column("lives_per_m", sa.Double(), nullable=False),
+        sa.Column("ratio", sa.Double(), nullable=False),
         sa.Column("variance", sa.Double(), nullable=False),
         sa.Column("parts", sa.Integer(), nullable=False),
         sa.Column("config_version", sa.String(length=64), nullable=False),
         sa.ForeignKeyConstraint(["dealer_id"], ["dealers.id"], name=op.f("fk_wear_priors_dealer_id_dealers")),
-        sa.PrimaryKeyConstraint("dealer_id", "as_of", "item", "make", "model", name=op.f("pk_wear_priors")),
+        sa.PrimaryKeyConstraint(
+            "dealer_id", "as_of", "item", "signal", "make", "model", name=op.f("pk_wear_priors")
+        ),
     )
     op.create_table(
         "due_calibrations",
@@ -498,6 +501,7 @@ def _columns() -> None:
             "'cleared')",
         )
     with op.batch_alter_table("vehicle_usage", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("pace", Json, nullable=True))
         batch_op.add_column(sa.Column("usage_changed_on", sa.Date(), nullable=True))
         batch_op.add_column(sa.Column("usage_change", sa.Double(), nullable=True))
         batch_op.add_column(sa.Column("usage_change_reason", sa.String(length=32), nullable=True))
@@ -516,6 +520,7 @@ def downgrade() -> None:
         batch_op.drop_column("usage_change_reason")
         batch_op.drop_column("usage_change")
         batch_op.drop_column("usage_changed_on")
+        batch_op.drop_column("pace")
 
     with op.batch_alter_table("service_due", schema=None) as batch_op:
         batch_op.drop_constraint(op.f("ck_service_due_life_cycle"), type_="check")
