@@ -28,7 +28,7 @@ class Feature:
     evidence: tuple[str, ...]  # kinds of records that it rests on, for opening them
     said: Callable[[float], str]  # a value as people say it
     unknown: str  # what is said where it is not known
-    would_change: str  # what would make its points another number
+    would_change: str  # what people could do to change its points; empty: nothing
     per_month: float = 0.0  # how it moves by itself in a month in which nothing happens
 
 
@@ -85,7 +85,7 @@ FEATURES: dict[str, Feature] = {
             "months to the end of lease or finance",
             "months",
             "amount",
-            -1,
+            0,
             ("contracts",),
             _until("the contract"),
             "no contract is known",
@@ -191,7 +191,7 @@ FEATURES: dict[str, Feature] = {
             ("ownership",),
             _owned,
             "the beginning of the ownership is not known",
-            "nothing but another beginning of the ownership",
+            "",
             per_month=1.0,
         ),
         Feature(
@@ -214,7 +214,7 @@ FEATURES: dict[str, Feature] = {
             ("vehicle",),
             lambda value: f"the car is {_months(value)} old",
             "the age of the car is not known",
-            "nothing: a car's age is what it is",
+            "",
             per_month=1.0,
         ),
         Feature(
@@ -226,7 +226,7 @@ FEATURES: dict[str, Feature] = {
             ("ownership",),
             _flag("bought new", "bought used"),
             "whether it was bought new is not known",
-            "nothing: it was bought as it was",
+            "",
         ),
     )
 }

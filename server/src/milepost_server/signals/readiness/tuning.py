@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 PENALTY_STEPS = (0.3, 1.0, 3.0, 10.0, 30.0)
 """Multiples of the penalties that may be tried."""
+_FIRM = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,15 +178,18 @@ def _how_many(paths: Sequence[Path], worth: float) -> tuple[tuple[float, ...], i
 
 
 def recalibration(data: Outcomes, log_odds: Floats) -> tuple[float, float]:
-    """Shift and slope of the logistic regression of the outcomes on ``log_odds`` (N)."""
+    """Shift and slope of the logistic regression of the outcomes on ``log_odds`` (N).
+
+    Both are held to 0 and 1 as if by ``_FIRM`` events: a handful of outcomes corrects nothing.
+    """
     shift, slope = 0.0, 1.0
     for _ in range(50):
         at = data.offset + shift + slope * log_odds
         chance = 1 / (1 + np.exp(-at))
         residual, weight = data.events - data.trials * chance, data.trials * chance * (1 - chance)
         moments = [float(np.sum(weight * log_odds**power)) for power in range(3)]
-        force = np.array([residual.sum(), residual @ log_odds])
-        step = np.linalg.solve([moments[:2], moments[1:]], force)
+        force = np.array([residual.sum() - _FIRM * shift, residual @ log_odds - _FIRM * (slope - 1)])
+        step = np.linalg.solve(np.array([moments[:2], moments[1:]]) + _FIRM * np.eye(2), force)
         shift, slope = shift + float(step[0]), slope + float(step[1])
         if force @ step < 1e-10:
             break
