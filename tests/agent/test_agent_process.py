@@ -160,6 +160,22 @@ def test_while_the_disk_refuses_the_buffer_status_says_why(tmp_path: Path) -> No
     assert agent.stop() == 0
 
 
+async def test_sockets_that_cannot_be_made_are_told_without_a_trace_and_the_rest_goes_on(
+    tmp_path: Path, mosquitto: Mosquitto
+) -> None:
+    write_drive(tmp_path / "drive.csv", 0, 2000)
+    (tmp_path / "no-folder").touch()
+    agent = agent_in(tmp_path, mosquitto.port, health={"socket": str(tmp_path / "no-folder" / "s")})
+    agent.start()
+    try:
+        await until(lambda: "change [entry] socket" in agent.log(), "what to do")
+        assert "change [health] socket" in agent.log()
+        assert "Traceback" not in agent.log()
+        await until(lambda: agent.buffer.stat().st_size > 0, "a buffer")
+    finally:
+        assert agent.stop() == 0
+
+
 async def test_a_failing_source_is_shown_and_the_others_go_on(tmp_path: Path, mosquitto: Mosquitto) -> None:
     write_drive(tmp_path / "drive.csv", 0, 2000)
     (tmp_path / "bad.csv").write_text(f"time_s,{COUNTER}\n0.0,1\n0.1,many\n")

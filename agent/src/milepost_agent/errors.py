@@ -25,6 +25,7 @@
     +-- ConfigError               a configuration that cannot be used
     +-- EntryError                an odometer reading or service, entered by hand, that is not taken
     +-- StatusError               no running agent answers on the status socket
+    +-- SocketError               a socket for other processes of the machine cannot be made
     +-- MetricsError              the file of metrics cannot be written
 """
 
@@ -207,6 +208,17 @@ class StatusError(AgentError):
         super().__init__(f"no agent answers on {socket} ({why}); {what}")
         self.socket = socket
         self.is_absent = is_absent
+
+
+class SocketError(AgentError):
+    """The socket ``path``, which ``setting`` names, cannot be made."""
+
+    def __init__(self, setting: str, path: str, why: str) -> None:
+        super().__init__(
+            f"socket {path}: {why}; let the agent's user write to its folder, or change {setting}"
+        )
+        self.setting = setting
+        self.path = path
 
 
 class MetricsError(AgentError):

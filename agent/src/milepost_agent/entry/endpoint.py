@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from milepost_agent.entry.request import LINE_BYTES_MAX
-from milepost_agent.errors import ConfigError
+from milepost_agent.errors import ConfigError, SocketError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -76,12 +76,15 @@ class EntryServer:
         """Serve until cancelled.
 
         Raises:
-            OSError: the socket cannot be made.
+            SocketError: the socket cannot be made.
         """
-        self._clear_place()
-        server = await asyncio.start_unix_server(
-            self._answer, sock=self._bound(), limit=LINE_BYTES_MAX, backlog=WAITING_MAX
-        )
+        try:
+            self._clear_place()
+            server = await asyncio.start_unix_server(
+                self._answer, sock=self._bound(), limit=LINE_BYTES_MAX, backlog=WAITING_MAX
+            )
+        except OSError as error:
+            raise SocketError("[entry] socket", str(self._path), error.strerror or str(error)) from error
         try:
             async with server:
                 await server.serve_forever()

@@ -9,7 +9,7 @@ import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from milepost_agent.errors import StatusError
+from milepost_agent.errors import SocketError, StatusError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -34,11 +34,14 @@ class StatusServer:
         """Serve until cancelled.
 
         Raises:
-            OSError: the socket cannot be made.
+            SocketError: the socket cannot be made.
         """
-        self._clear_place()
-        server = await asyncio.start_unix_server(self._answer, self._path)
-        self._open_to_group()
+        try:
+            self._clear_place()
+            server = await asyncio.start_unix_server(self._answer, self._path)
+            self._open_to_group()
+        except OSError as error:
+            raise SocketError("[health] socket", str(self._path), error.strerror or str(error)) from error
         try:
             async with server:
                 await server.serve_forever()
