@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     Status = Callable[[], Awaitable[dict[str, Any]]]
 
 CLIENTS_MAX: Final = 8
+WAITING_MAX: Final = 16
+"""Connections that wait for a place; more would take the file descriptors that sources and uplink need."""
 WRITE_TIMEOUT_S: Final = 5.0
 READ_TIMEOUT_S: Final = 10.0
 DOCUMENT_BYTES_MAX: Final = 1024 * 1024
@@ -29,6 +31,7 @@ class StatusServer:
         self._path = path
         self._status = status
         self._places = asyncio.Semaphore(CLIENTS_MAX)
+        self._connections = 0
 
     async def run(self) -> None:
         """Serve until cancelled.
@@ -58,7 +61,10 @@ class StatusServer:
             self._path.unlink()
 
     async def _answer(self, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._connections += 1
         try:
+            if self._connections > CLIENTS_MAX + WAITING_MAX:
+                return
             async with self._places, asyncio.timeout(WRITE_TIMEOUT_S):
                 writer.write(json.dumps(await self._status()).encode() + b"\n")
                 await writer.drain()
@@ -66,6 +72,7 @@ class StatusServer:
             # The asker has gone, or does not read; it can ask again.
             return
         finally:
+            self._connections -= 1
             writer.close()
 
 
