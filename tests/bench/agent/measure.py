@@ -32,6 +32,7 @@ DRAIN_ROUNDS = 3
 LINK_BYTES_PER_S = 8_000
 """64 kbit/s."""
 WORLD_RUNS = 10_000
+CRASHES = FOLDER / "crash.report"
 RIVALS = ROOT / "build" / "rivals"
 
 
@@ -45,7 +46,7 @@ def measure() -> dict[str, Any]:
     ours, *rivals = rows
     return {
         "what": __doc__,
-        **_world(),
+        **_kept(),
         **{key: ours[key] for key in Steady._fields},
         **starting.measure(),
         **_drains(),
@@ -100,10 +101,13 @@ def _drains() -> dict[str, float]:
     }
 
 
-def _world() -> dict[str, int]:
-    """Simulated histories of agent, broker and server: what was lost and doubled over all of them."""
+def _kept() -> dict[str, int]:
+    """What was lost and doubled in simulated histories, and in the crash tests if ``make crash`` was run."""
     report = FOLDER / "world.report"
     command = [Path(sys.executable).with_name("milepost-sim"), "world", "--runs", str(WORLD_RUNS)]
     subprocess.run([*command, "--json", report], check=True)
-    told = json.loads(report.read_text())
-    return {key: told[key] for key in ("lost", "doubled", "runs")}
+    told = {"simulated_runs": json.loads(report.read_text())}
+    if CRASHES.exists():
+        told["crash_runs"] = json.loads(CRASHES.read_text())
+    together = {key: sum(part[key] for part in told.values()) for key in ("lost", "doubled", "runs")}
+    return together | {name: part["runs"] for name, part in told.items()}
