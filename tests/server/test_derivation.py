@@ -191,7 +191,7 @@ async def test_bad_odometers_are_judged_and_never_the_latest(garage: Garage) -> 
     ("sigma_m", "reasons"),
     [
         (2_000.0, [None, None, None, "levelled", "levelled", None]),
-        (0.0, [None, None, None, "backward", "backward", None]),
+        (0.0, [None, None, "jump", None, None, None]),
     ],
 )
 async def test_what_a_person_reads_may_be_lower_than_an_estimate_by_its_own_uncertainty(

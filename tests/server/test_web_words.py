@@ -7,11 +7,12 @@ import datetime as dt
 import pytest
 
 from milepost_server.signals.faults import Fault, FaultStatus
+from milepost_server.signals.odometer import Verdict
 from milepost_server.store.condition import DueRow, GapRow
 from milepost_server.store.schema import DueState, RestsOn
 from milepost_server.web import words
 from milepost_server.web.charts.gauge import Gauge
-from milepost_server.web.views import faults, freshness, items, wear
+from milepost_server.web.views import evidence, faults, freshness, items, wear
 from milepost_server.web.views.vehicle import finding
 
 AS_OF = dt.date(2027, 2, 12)
@@ -262,3 +263,11 @@ def test_no_gauge_is_drawn_of_what_is_not_known() -> None:
 )
 def test_lists_are_read_as_a_sentence(parts: list[str], said: str) -> None:
     assert words.listed(parts) == said
+
+
+def test_every_verdict_on_an_odometer_has_a_sentence_that_says_whether_it_counts() -> None:
+    spoken = {verdict.word: verdict.kept for verdict in Verdict if verdict is not Verdict.KEPT}
+    assert set(evidence.CLEANING_WORDS) == set(spoken)
+    for word, sentence in evidence.CLEANING_WORDS.items():
+        assert sentence.startswith("Used " if spoken[word] else "Not used: ")
+        assert sentence.endswith(".")

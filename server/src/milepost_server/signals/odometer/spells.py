@@ -1,0 +1,163 @@
+"""Runs of readings that stand apart: another instrument, another unit for a while, or another car.
+
+The cheapest story already cut each vehicle into segments. Here each cut is looked at: a run that continues
+its neighbour at a tenth or in miles was never another instrument, and a run between two that continue each
+other belongs to another vehicle.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from milepost_server.signals.flat import owners_of
+from milepost_server.signals.odometer.reasons import is_placeholder
+from milepost_server.signals.odometer.repair import SCALES
+from milepost_server.signals.odometer.verdict import Verdict
+
+if TYPE_CHECKING:
+    from milepost_server.signals.flat import Bools, Floats, Ints
+    from milepost_server.signals.odometer.readings import OdometerRules
+    from milepost_server.signals.odometer.track import Track
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """S segments of believed readings, in order of vehicle and time."""
+
+    vehicle: Ints  # (S)
+    first: Ints  # (S) row
+    last: Ints  # (S) row
+    size: Ints  # (S) believed readings
+    rate_m_per_d: Floats  # (S) over all of it; NaN where no time passed
+    must: Bools  # (S) holds a reading that staff keep
+
+    @classmethod
+    def of(cls, track: Track, row: Ints, begins: Bools) -> Runs:
+        """Of the believed rows ``row`` of a track; ``begins`` where a segment does, but for the first."""
+        owner = owners_of(track.offsets)[row]
+        starts = begins | np.append(True, owner[1:] != owner[:-1])[: len(row)]
+        at = np.flatnonzero(starts)
+        size = np.diff(np.append(at, len(row)))
+        first, last = row[at], row[at + size - 1]
+        days = track.time_d[last] - track.time_d[first]
+        rate = np.where(
+            days > 0, (track.value_m[last] - track.value_m[first]) / np.where(days > 0, days, 1.0), np.nan
+        )
+        musts = np.add.reduceat(track.must[row], at) if len(at) else np.zeros(0)
+        return cls(owner[at], first, last, size, rate, musts > 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Mend:
+    """What becomes of each segment (S)."""
+
+    factor: Floats  # (S) by which its values are to be multiplied
+    verdict: Ints  # (S) why; ``KEPT`` where nothing is to be done
+
+
+def mend(track: Track, runs: Runs, rules: OdometerRules) -> Mend:
+    """Judge each segment beside its neighbours; one change for each vehicle at a time."""
+    segments = len(runs.first)
+    factor, verdict = np.ones(segments), np.full(segments, Verdict.KEPT, dtype=np.int64)
+    small = (runs.size < rules.confirmations) & ~runs.must
+    verdict[small & _has_other(runs, ~small)] = Verdict.ISOLATED
+    all_small = small & ~_has_other(runs, ~small)
+    verdict[all_small & ~_is_largest(runs)] = Verdict.ISOLATED
+    stuck = (track.value_m[runs.first] == track.value_m[runs.last]) & ~runs.must
+    stuck &= is_placeholder(track.value_m[runs.first]) & _has_other(runs, ~stuck)
+    verdict[stuck] = Verdict.PLACEHOLDER
+    _mend_scales(track, runs, factor, verdict)
+    _mend_strangers(track, runs, verdict)
+    return Mend(factor, verdict)
+
+
+def _has_other(runs: Runs, which: Bools) -> Bools:
+    """Whether the vehicle of each segment (S) has any of those."""
+    vehicles = int(np.max(runs.vehicle, initial=-1)) + 1
+    found: Bools = np.bincount(runs.vehicle, weights=which, minlength=vehicles)[runs.vehicle] > 0
+    return found
+
+
+def _is_largest(runs: Runs) -> Bools:
+    """Whether a segment (S) has the most readings of its vehicle's, the first of equals."""
+    order = np.lexsort((-runs.size, runs.vehicle))
+    leads = np.append(True, runs.vehicle[order][1:] != runs.vehicle[order][:-1])[: len(order)]
+    largest = np.zeros(len(order), dtype=np.bool_)
+    largest[order[leads]] = True
+    return largest
+
+
+def _mend_scales(track: Track, runs: Runs, factor: Floats, verdict: Ints) -> None:
+    """Bring a run in another unit to that of its neighbours.
+
+    One between two that both fit is as good as proven. One at an end has to fit closer, and of the two
+    one is taken to be in the wrong unit.
+    """
+    later = np.flatnonzero(runs.vehicle[1:] == runs.vehicle[:-1]) + 1
+    closed = later[:-1][np.diff(later) == 1]  # runs with a neighbour on both sides
+    for name, scale in SCALES:
+        fits = _continues(track, runs, (closed - 1, closed), _LOOSE, scale)
+        fits &= _continues(track, runs, (closed, closed + 1), _LOOSE, 1 / scale)
+        _scale(runs, closed[fits], factor, verdict, (name, scale))
+    for name, scale in SCALES:
+        fits = _continues(track, runs, (later - 1, later), _CLOSE, scale)
+        fits &= (verdict[later] == Verdict.KEPT) & (verdict[later - 1] == Verdict.KEPT)
+        # Programs forget to scale; nobody shows a tenth. Of two units, the one for longer is the car's.
+        is_wrong = runs.size[later] <= runs.size[later - 1]
+        if name not in _UNITS:
+            is_wrong[:] = scale < 1.0
+        _scale(runs, later[fits & is_wrong], factor, verdict, (name, scale))
+        _scale(runs, later[fits & ~is_wrong] - 1, factor, verdict, (_INVERSE[name], 1 / scale))
+
+
+def _scale(runs: Runs, segment: Ints, factor: Floats, verdict: Ints, how: tuple[Verdict, float]) -> None:
+    """Multiply the segments, but for those that are settled."""
+    free = segment[(verdict[segment] == Verdict.KEPT) & ~runs.must[segment]]
+    verdict[free], factor[free] = how
+
+
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    """How well a run has to go on from another: where it begins, and at which rate."""
+
+    steps: float  # of what is usual
+    metres: float
+    rate_ratio: float
+
+
+_LOOSE = _Fit(steps=0.6, metres=20_000.0, rate_ratio=2.0)
+_CLOSE = _Fit(steps=0.35, metres=10_000.0, rate_ratio=1.25)
+_UNITS = (Verdict.IN_MILES, Verdict.IN_KILOMETRES)
+_INVERSE = {
+    Verdict.TENFOLD: Verdict.TENTH,
+    Verdict.TENTH: Verdict.TENFOLD,
+    Verdict.IN_MILES: Verdict.IN_KILOMETRES,
+    Verdict.IN_KILOMETRES: Verdict.IN_MILES,
+}
+
+
+def _continues(track: Track, runs: Runs, pair: tuple[Ints, Ints], fit: _Fit, scale: float = 1.0) -> Bools:
+    """Whether of a ``pair`` the later segments, times ``scale``, go on where the earlier ones ended."""
+    earlier, later = pair
+    end_m, begin_m = track.value_m[runs.last[earlier]], track.value_m[runs.first[later]] * scale
+    days = track.time_d[runs.first[later]] - track.time_d[runs.last[earlier]]
+    rate, other = runs.rate_m_per_d[earlier], runs.rate_m_per_d[later] * scale
+    pace = np.fmax(np.fmin(rate, other), 0.0)
+    near = np.abs(begin_m - end_m - pace * days) <= fit.steps * pace * days + fit.metres
+    alike = (rate <= fit.rate_ratio * other) & (other <= fit.rate_ratio * rate)
+    forward = begin_m >= end_m - track.tolerance_m[runs.last[earlier]]
+    continues: Bools = near & alike & forward
+    return continues
+
+
+def _mend_strangers(track: Track, runs: Runs, verdict: Ints) -> None:
+    """Reject the middle of three segments where the third goes on at the end of the first."""
+    earlier = np.flatnonzero(runs.vehicle[2:] == runs.vehicle[:-2])
+    middle, later = earlier + 1, earlier + 2
+    foreign = _continues(track, runs, (earlier, later), _LOOSE) & ~runs.must[middle]
+    foreign &= (verdict[middle] == Verdict.KEPT) & (verdict[earlier] == Verdict.KEPT)
+    foreign &= (verdict[later] == Verdict.KEPT) & (runs.size[middle] < runs.size[earlier] + runs.size[later])
+    verdict[middle[foreign]] = Verdict.OTHER_VEHICLE
