@@ -15,6 +15,7 @@ from milepost_server.signals.odometer import (
     Overrule,
     Verdict,
     clean_odometer,
+    identity,
 )
 
 RULES = OdometerRules()
@@ -102,6 +103,18 @@ def test_a_clean_history_is_kept_as_it_is() -> None:
             ["kept"] * 8 + ["in-miles"] * 3 + ["kept"] * 6,
             [*range(145_000, 153_000, 1_000), 153_000, 154_000, 155_000, *range(156_000, 162_000, 1_000)],
             id="miles for a while",
+        ),
+        pytest.param(
+            (*range(145_000, 153_000, 1_000), *range(53_000, 59_000, 1_000), *range(159_000, 166_000, 1_000)),
+            ["kept"] * 8 + ["dropped-digit"] * 6 + ["kept"] * 7,
+            [*range(145_000, 166_000, 1_000)],
+            id="the first digit left out for a while",
+        ),
+        pytest.param(
+            (*range(145_000, 153_000, 1_000), *range(61_000, 67_000, 1_000), *range(159_000, 166_000, 1_000)),
+            ["kept"] * 8 + ["other-vehicle"] * 6 + ["kept"] * 7,
+            [*range(145_000, 153_000, 1_000), *range(159_000, 166_000, 1_000)],
+            id="another vehicle for a while",
         ),
         pytest.param(
             tuple(50_000 + 1_000 * month for month in range(6))
@@ -268,6 +281,17 @@ def test_an_odometer_set_back_begins_a_segment_once_it_is_proven() -> None:
     clean = clean_odometer(readings(monthly(*history)), AS_OF_D, RULES)
     assert verdicts(clean) == ["kept"] * 3 + ["rolled-back"] + ["kept"] * 2
     assert clean.segment.tolist() == [0, 0, 0, 1, 1, 1]
+
+
+def test_what_the_odometer_says_of_the_vehicle_s_identity() -> None:
+    swapped = monthly(50_000, 51_000, 52_000, 100, 1_100, 2_100)
+    mixed = monthly(*(km for n in range(6) for km in (50_000 + 2_000 * n, 137_000 + 1_800 * n)))
+    odometer = readings(swapped, [], mixed)
+    found = identity(clean_odometer(odometer, AS_OF_D, RULES), odometer.offsets)
+    assert found.strange_share.tolist() == [0.0, 0.0, 0.5]
+    assert (found.vehicle.tolist(), found.row.tolist()) == ([0], [3])
+    assert (found.from_m.tolist(), found.to_m.tolist()) == ([52_000 * KM], [100 * KM])
+    assert found.time_d.tolist() == [20_090.0]
 
 
 def test_staff_keep_a_reading_and_the_rest_is_judged_around_it() -> None:

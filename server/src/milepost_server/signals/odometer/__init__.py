@@ -8,6 +8,7 @@ readings that contradict all before them begin a new segment (a swapped instrume
 from __future__ import annotations
 
 from milepost_server.signals.odometer.clean import clean_odometer
+from milepost_server.signals.odometer.identity import Identity, identity
 from milepost_server.signals.odometer.keyed import keyed_readings
 from milepost_server.signals.odometer.readings import (
     CleanOdometer,
@@ -19,10 +20,12 @@ from milepost_server.signals.odometer.verdict import Verdict
 
 __all__ = [
     "CleanOdometer",
+    "Identity",
     "OdometerReadings",
     "OdometerRules",
     "Overrule",
     "Verdict",
     "clean_odometer",
+    "identity",
     "keyed_readings",
 ]

@@ -111,6 +111,7 @@ class Court:
         said = np.flatnonzero((why >= REJECTED_FROM) if is_last else (why != Verdict.KEPT))
         self.verdict[row[said]] = why[said]
         self.value_m[row[said]] *= fate.factor[segment[said]]
+        self.value_m[row[said]] += fate.shift_m[segment[said]]
 
     def _left_out(self, sides: Between, row: Ints, rules: OdometerRules, *, is_last: bool) -> None:
         """Correct what one slip explains, and reject the rest with its reason."""

@@ -8,13 +8,13 @@ other belongs to another vehicle.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from milepost_server.signals.flat import owners_of
 from milepost_server.signals.odometer.reasons import is_placeholder
-from milepost_server.signals.odometer.repair import SCALES
+from milepost_server.signals.odometer.repair import SCALES, unit_of
 from milepost_server.signals.odometer.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -55,13 +55,15 @@ class Mend:
     """What becomes of each segment (S)."""
 
     factor: Floats  # (S) by which its values are to be multiplied
+    shift_m: Floats  # (S) what is then to be added
     verdict: Ints  # (S) why; ``KEPT`` where nothing is to be done
 
 
 def mend(track: Track, runs: Runs, rules: OdometerRules) -> Mend:
     """Judge each segment beside its neighbours; one change for each vehicle at a time."""
     segments = len(runs.first)
-    factor, verdict = np.ones(segments), np.full(segments, Verdict.KEPT, dtype=np.int64)
+    fate = Mend(np.ones(segments), np.zeros(segments), np.full(segments, Verdict.KEPT, dtype=np.int64))
+    verdict = fate.verdict
     small = (runs.size < rules.confirmations) & ~runs.must
     verdict[small & _has_other(runs, ~small)] = Verdict.ISOLATED
     all_small = small & ~_has_other(runs, ~small)
@@ -69,9 +71,9 @@ def mend(track: Track, runs: Runs, rules: OdometerRules) -> Mend:
     stuck = (track.value_m[runs.first] == track.value_m[runs.last]) & ~runs.must
     stuck &= is_placeholder(track.value_m[runs.first]) & _has_other(runs, ~stuck)
     verdict[stuck] = Verdict.PLACEHOLDER
-    _mend_scales(track, runs, factor, verdict)
-    _mend_strangers(track, runs, verdict)
-    return Mend(factor, verdict)
+    _mend_scales(track, runs, fate)
+    _mend_strangers(track, runs, fate)
+    return fate
 
 
 def _has_other(runs: Runs, which: Bools) -> Bools:
@@ -90,7 +92,7 @@ def _is_largest(runs: Runs) -> Bools:
     return largest
 
 
-def _mend_scales(track: Track, runs: Runs, factor: Floats, verdict: Ints) -> None:
+def _mend_scales(track: Track, runs: Runs, fate: Mend) -> None:
     """Bring a run in another unit to that of its neighbours.
 
     One between two that both fit is as good as proven. One at an end has to fit closer, and of the two
@@ -99,24 +101,24 @@ def _mend_scales(track: Track, runs: Runs, factor: Floats, verdict: Ints) -> Non
     later = np.flatnonzero(runs.vehicle[1:] == runs.vehicle[:-1]) + 1
     closed = later[:-1][np.diff(later) == 1]  # runs with a neighbour on both sides
     for name, scale in SCALES:
-        fits = _continues(track, runs, (closed - 1, closed), _LOOSE, scale)
-        fits &= _continues(track, runs, (closed, closed + 1), _LOOSE, 1 / scale)
-        _scale(runs, closed[fits], factor, verdict, (name, scale))
+        fits = _continues(track, runs, (closed - 1, closed), _LOOSE, _Change(scale))
+        fits &= _continues(track, runs, (closed, closed + 1), _LOOSE, _Change(1 / scale))
+        _scale(runs, closed[fits], fate, (name, scale))
     for name, scale in SCALES:
-        fits = _continues(track, runs, (later - 1, later), _CLOSE, scale)
-        fits &= (verdict[later] == Verdict.KEPT) & (verdict[later - 1] == Verdict.KEPT)
+        fits = _continues(track, runs, (later - 1, later), _CLOSE, _Change(scale))
+        fits &= (fate.verdict[later] == Verdict.KEPT) & (fate.verdict[later - 1] == Verdict.KEPT)
         # Programs forget to scale; nobody shows a tenth. Of two units, the one for longer is the car's.
         is_wrong = runs.size[later] <= runs.size[later - 1]
         if name not in _UNITS:
             is_wrong[:] = scale < 1.0
-        _scale(runs, later[fits & is_wrong], factor, verdict, (name, scale))
-        _scale(runs, later[fits & ~is_wrong] - 1, factor, verdict, (_INVERSE[name], 1 / scale))
+        _scale(runs, later[fits & is_wrong], fate, (name, scale))
+        _scale(runs, later[fits & ~is_wrong] - 1, fate, (_INVERSE[name], 1 / scale))
 
 
-def _scale(runs: Runs, segment: Ints, factor: Floats, verdict: Ints, how: tuple[Verdict, float]) -> None:
+def _scale(runs: Runs, segment: Ints, fate: Mend, how: tuple[Verdict, float]) -> None:
     """Multiply the segments, but for those that are settled."""
-    free = segment[(verdict[segment] == Verdict.KEPT) & ~runs.must[segment]]
-    verdict[free], factor[free] = how
+    free = segment[(fate.verdict[segment] == Verdict.KEPT) & ~runs.must[segment]]
+    fate.verdict[free], fate.factor[free] = how
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,15 @@ class _Fit:
     rate_ratio: float
 
 
+class _Change(NamedTuple):
+    """What is done to the values of a run."""
+
+    scale: float
+    shift_m: Floats | float = 0.0
+
+
+_NEARLY = 0.02  # of a power of ten: what a run lacks is less by what the car has gone meanwhile
+_UNCHANGED = _Change(1.0)
 _LOOSE = _Fit(steps=0.6, metres=20_000.0, rate_ratio=2.0)
 _CLOSE = _Fit(steps=0.35, metres=10_000.0, rate_ratio=1.25)
 _UNITS = (Verdict.IN_MILES, Verdict.IN_KILOMETRES)
@@ -139,10 +150,13 @@ _INVERSE = {
 }
 
 
-def _continues(track: Track, runs: Runs, pair: tuple[Ints, Ints], fit: _Fit, scale: float = 1.0) -> Bools:
-    """Whether of a ``pair`` the later segments, times ``scale``, go on where the earlier ones ended."""
+def _continues(
+    track: Track, runs: Runs, pair: tuple[Ints, Ints], fit: _Fit, change: _Change = _UNCHANGED
+) -> Bools:
+    """Whether of a ``pair`` the later segments, once changed, go on where the earlier ones ended."""
     earlier, later = pair
-    end_m, begin_m = track.value_m[runs.last[earlier]], track.value_m[runs.first[later]] * scale
+    scale, shift_m = change
+    end_m, begin_m = track.value_m[runs.last[earlier]], track.value_m[runs.first[later]] * scale + shift_m
     days = track.time_d[runs.first[later]] - track.time_d[runs.last[earlier]]
     rate, other = runs.rate_m_per_d[earlier], runs.rate_m_per_d[later] * scale
     pace = np.fmax(np.fmin(rate, other), 0.0)
@@ -153,11 +167,30 @@ def _continues(track: Track, runs: Runs, pair: tuple[Ints, Ints], fit: _Fit, sca
     return continues
 
 
-def _mend_strangers(track: Track, runs: Runs, verdict: Ints) -> None:
-    """Reject the middle of three segments where the third goes on at the end of the first."""
+def _mend_strangers(track: Track, runs: Runs, fate: Mend) -> None:
+    """Judge the middle of three segments where the third goes on at the end of the first.
+
+    Either its first digit was left out all along, or it belongs to another vehicle.
+    """
     earlier = np.flatnonzero(runs.vehicle[2:] == runs.vehicle[:-2])
     middle, later = earlier + 1, earlier + 2
     foreign = _continues(track, runs, (earlier, later), _LOOSE) & ~runs.must[middle]
-    foreign &= (verdict[middle] == Verdict.KEPT) & (verdict[earlier] == Verdict.KEPT)
-    foreign &= (verdict[later] == Verdict.KEPT) & (runs.size[middle] < runs.size[earlier] + runs.size[later])
-    verdict[middle[foreign]] = Verdict.OTHER_VEHICLE
+    for segment in (earlier, middle, later):
+        foreign &= fate.verdict[segment] == Verdict.KEPT
+    foreign &= runs.size[middle] < runs.size[earlier] + runs.size[later]
+    earlier, middle, later = earlier[foreign], middle[foreign], later[foreign]
+    shift_m = _first_digit_m(track, runs, earlier, middle)
+    behead = (shift_m > 0) & _continues(track, runs, (earlier, middle), _LOOSE, _Change(1.0, shift_m))
+    behead &= _continues(track, runs, (middle, later), _LOOSE, _Change(1.0, -shift_m))
+    fate.verdict[middle] = np.where(behead, Verdict.DROPPED_DIGIT, Verdict.OTHER_VEHICLE)
+    fate.shift_m[middle] = np.where(behead, shift_m, 0.0)
+
+
+def _first_digit_m(track: Track, runs: Runs, earlier: Ints, later: Ints) -> Floats:
+    """What a first digit of the segments ``later`` would have to add, as the ``earlier`` ones ended; or 0."""
+    unit = unit_of(track.value_m[runs.first[later]])
+    lacks = (track.value_m[runs.last[earlier]] - track.value_m[runs.first[later]]) / unit
+    place = 10.0 ** np.floor(np.log10(np.maximum(lacks, 1.0)) + _NEARLY)
+    shift = np.rint(lacks / place) * place
+    is_first = (track.value_m[runs.last[later]] < place * unit) & (lacks > 0)
+    return np.where(is_first, shift * unit, 0.0)
