@@ -140,6 +140,8 @@ class _Change(NamedTuple):
 _NEARLY = 0.02  # of a power of ten: what a run lacks is less by what the car has gone meanwhile
 _UNCHANGED = _Change(1.0)
 _LOOSE = _Fit(steps=0.6, metres=20_000.0, rate_ratio=2.0)
+_AGAIN = _Fit(steps=1.5, metres=50_000.0, rate_ratio=1e9)
+_APART_MAX = 5  # segments from one that is left to the one that goes on from it
 _CLOSE = _Fit(steps=0.35, metres=10_000.0, rate_ratio=1.25)
 _UNITS = (Verdict.IN_MILES, Verdict.IN_KILOMETRES)
 _INVERSE = {
@@ -168,20 +170,29 @@ def _continues(
 
 
 def _mend_strangers(track: Track, runs: Runs, fate: Mend) -> None:
-    """Judge the middle of three segments where the third goes on at the end of the first.
+    """Judge what stands between two segments of which the later one goes on at the end of the earlier.
 
-    Either its first digit was left out all along, or it belongs to another vehicle.
+    Either the first digit was left out all along, or it belongs to another vehicle.
     """
-    earlier = np.flatnonzero(runs.vehicle[2:] == runs.vehicle[:-2])
-    middle, later = earlier + 1, earlier + 2
-    foreign = _continues(track, runs, (earlier, later), _LOOSE) & ~runs.must[middle]
-    for segment in (earlier, middle, later):
-        foreign &= fate.verdict[segment] == Verdict.KEPT
-    foreign &= runs.size[middle] < runs.size[earlier] + runs.size[later]
-    earlier, middle, later = earlier[foreign], middle[foreign], later[foreign]
+    total = np.append(0, np.cumsum(runs.size))
+    for apart in range(2, _APART_MAX + 1):
+        earlier = np.flatnonzero(runs.vehicle[apart:] == runs.vehicle[:-apart])
+        later = earlier + apart
+        outer = runs.size[earlier] + runs.size[later]
+        meets = _continues(track, runs, (earlier, later), _AGAIN)
+        meets &= total[later] - total[earlier + 1] < outer
+        for between in range(apart + 1):
+            meets &= fate.verdict[earlier + between] == Verdict.KEPT
+        for between in range(1, apart):
+            middle = earlier[meets] + between
+            _mend_stranger(track, runs, fate, (earlier[meets], middle, later[meets]))
+
+
+def _mend_stranger(track: Track, runs: Runs, fate: Mend, three: tuple[Ints, Ints, Ints]) -> None:
+    earlier, middle, later = (segments[~runs.must[three[1]]] for segments in three)
     shift_m = _first_digit_m(track, runs, earlier, middle)
-    behead = (shift_m > 0) & _continues(track, runs, (earlier, middle), _LOOSE, _Change(1.0, shift_m))
-    behead &= _continues(track, runs, (middle, later), _LOOSE, _Change(1.0, -shift_m))
+    behead = (shift_m > 0) & _continues(track, runs, (earlier, middle), _AGAIN, _Change(1.0, shift_m))
+    behead &= _continues(track, runs, (middle, later), _AGAIN, _Change(1.0, -shift_m))
     fate.verdict[middle] = np.where(behead, Verdict.DROPPED_DIGIT, Verdict.OTHER_VEHICLE)
     fate.shift_m[middle] = np.where(behead, shift_m, 0.0)
 
