@@ -203,6 +203,16 @@ def test_measured_wear_may_be_overdue_without_any_record() -> None:
     assert state(car.due(pads())) is State.OVERDUE
 
 
+def test_measured_wear_is_overdue_also_where_a_guess_comes_first() -> None:
+    oil = Item(key="oil", title="Oil", interval=interval(km=50_000).interval, wear=pads().wear)
+    car = Car(start=(-1_000, 0), recorded=False, wear=worn_at(53_000))
+    result = car.due(oil)
+    # The wear is measured, and has come: what the distance only might say counts no more.
+    assert (state(result), result.first_limit[0]) == (State.OVERDUE, FirstLimit.WEAR)
+    assert result.odometer_m[1, 0] == pytest.approx(53_000 * KM, rel=0.01)
+    assert state(Car(start=(-1_000, 0), recorded=False, wear=worn_at(56_000)).due(oil)) is State.DUE
+
+
 def test_without_any_record_nothing_is_said_of_an_old_car() -> None:
     oil = interval(km=15_000, months=12)
     old = Car(start=(-3_000, 0), recorded=False)

@@ -19,10 +19,9 @@ STATES = st.sampled_from(State)
 
 
 def one(ahead_d: float, previous: State = State.UNKNOWN, *, firm: bool = True) -> State:
-    result = states(
-        np.array([AS_OF_D + ahead_d]), np.array([firm]), AS_OF_D, RULES, np.array([int(previous)])
-    )
-    return State(int(result[0]))
+    median_d = np.array([AS_OF_D + ahead_d])
+    firm_d = median_d if firm else np.array([np.inf])
+    return State(int(states(median_d, firm_d, AS_OF_D, RULES, np.array([int(previous)]))[0]))
 
 
 def replay(days: list[float], *, firm: bool = True) -> list[State]:
@@ -121,7 +120,13 @@ def test_a_new_start_forgets_the_old_state() -> None:
 
 def test_no_item_has_no_state() -> None:
     empty = np.zeros(0)
-    assert states(empty, empty.astype(bool), AS_OF_D, RULES).shape == (0,)
+    assert states(empty, empty, AS_OF_D, RULES).shape == (0,)
+
+
+@pytest.mark.parametrize(("firm_ahead_d", "expected"), [(-2.0, State.OVERDUE), (5.0, State.DUE)])
+def test_an_item_is_overdue_by_its_firm_limits_alone(firm_ahead_d: float, expected: State) -> None:
+    result = states(np.array([AS_OF_D - 50]), np.array([AS_OF_D + firm_ahead_d]), AS_OF_D, RULES)
+    assert State(int(result[0])) is expected
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ earlier than is said here (a few days of an interval of months: the tests hold i
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import TypeAlias
@@ -104,30 +104,35 @@ def due(
     ``previous`` (K) are the states of the day before (see `states`); ``widening`` is what calibration says.
     """
     known = _Known(history, ahead, limits, widening)
-    reached = tuple(Reached(limit.kind, known.reached(limit)) for limit in limits.each)
-    first, median_d = _first([each.time_d[1] for each in reached], len(limits.vehicle))
-    time_d = reduce(np.minimum, (each.time_d for each in reached))
+    reached = [known.reached(limit) for limit in limits.each]
+    firm_d = _earliest(
+        np.where(limit.firm, row[1], np.inf) for limit, row in zip(limits.each, reached, strict=True)
+    )
+    # What has come for sure answers the questions: what only might have come before it counts no more.
+    settled = firm_d < as_of_d
+    reached = [
+        row if limit.firm.all() else np.where(settled & ~limit.firm, np.inf, row)
+        for limit, row in zip(limits.each, reached, strict=True)
+    ]
+    first, median_d = _first([row[1] for row in reached], len(limits.vehicle))
     # NaN, not infinity, is how an unknown item looks from outside.
     unknown = ~np.isfinite(median_d)
     hidden = np.where(unknown, np.nan, 0.0)
-    firm = np.stack([limit.firm for limit in limits.each])[first, np.arange(len(first))]
-    time_d = np.where(unknown, np.nan, np.minimum(time_d, as_of_d + HORIZON_D_MAX))
+    time_d = np.where(unknown, np.nan, np.minimum(_earliest(reached), as_of_d + HORIZON_D_MAX))
     kinds = np.array([limit.kind for limit in limits.each], dtype=np.int64)
-    near, far = (
-        reduce(
-            np.maximum, (known.odds(*pair, as_of_d + days) for pair in zip(limits.each, reached, strict=True))
-        )
-        for days in (NEAR_D, FAR_D)
-    )
     return Due(
         time_d=time_d,
-        odometer_m=np.where(unknown | ~limits.has_odometer, np.nan, known.odometers()),
-        p_30d=near + hidden,
-        p_90d=far + hidden,
-        state=states(time_d[1], firm, as_of_d, rules, previous),
+        odometer_m=np.where(unknown | ~limits.has_odometer, np.nan, known.odometers(settled)),
+        p_30d=known.odds(reached, as_of_d + NEAR_D) + hidden,
+        p_90d=known.odds(reached, as_of_d + FAR_D) + hidden,
+        state=states(time_d[1], firm_d, as_of_d, rules, previous),
         first_limit=np.where(unknown, int(FirstLimit.NONE), kinds[first]),
-        reached=reached,
+        reached=tuple(Reached(limit.kind, row) for limit, row in zip(limits.each, reached, strict=True)),
     )
+
+
+def _earliest(rows: Iterable[Floats]) -> Floats:
+    return reduce(np.minimum, rows)
 
 
 def _first(medians: list[Floats], size: int) -> tuple[Ints, Floats]:
@@ -194,15 +199,19 @@ class _Known:
         ago = np.fmin(np.fmax(ago, limits.start_d[items]), late)
         return np.where(back, ago, early), np.where(back, ago, late)
 
-    def odometers(self) -> Floats:
-        """The odometer (3, K) at which each item is due; NaN where none is known."""
+    def odometers(self, settled: Bools) -> Floats:
+        """The odometer (3, K) at which each item is due; NaN where none is known.
+
+        Where it is ``settled`` (K), limits that are not firm do not count.
+        """
         result = np.full((3, len(self.limits.vehicle)), np.inf)
         for limit in self.limits.each:
+            open_ = np.where(settled & ~limit.firm, np.nan, 0.0)
             if limit.at_d is not None:
-                self._lower_to_day(result, limit.at_d)
+                self._lower_to_day(result, limit.at_d + open_)
             if limit.at_m is None:
                 continue
-            at_m = _or_never(limit.at_m)
+            at_m = _or_never(limit.at_m + open_)
             if limit.variance is None:
                 np.minimum(result, at_m, out=result)
                 continue
@@ -228,16 +237,22 @@ class _Known:
             row[coming] = np.fmin(row[coming], from_m + self.ahead.metres_in(vehicle, days, pace))
             row[gone] = np.fmin(row[gone], past_m)
 
-    def odds(self, limit: Limit, reached: Reached, until_d: float) -> Floats:
-        """The probability (K) that the limit has come by ``until_d``; 0 where there is none."""
+    def odds(self, reached: Sequence[Floats], until_d: float) -> Floats:
+        """The probability (K) that the first limit has come by ``until_d``: that of the likeliest one."""
+        pairs = zip(self.limits.each, reached, strict=True)
+        likeliest: Floats = reduce(np.maximum, (self._odds_of(limit, row, until_d) for limit, row in pairs))
+        return likeliest
+
+    def _odds_of(self, limit: Limit, reached: Floats, until_d: float) -> Floats:
+        """The probability (K) for one limit, whose days are ``reached`` (3, K); 0 where there is none."""
+        odds: Floats = (reached[1] < until_d).astype(np.float64)
         if limit.at_m is None:
-            return (_or_never(limit.at_d) < until_d).astype(np.float64)
+            return odds
         left_m = limit.at_m - self.limits.anchor_m
-        odds = (left_m <= 0).astype(np.float64)
-        coming = np.flatnonzero(left_m > 0)
+        coming = np.flatnonzero((left_m > 0) & np.isfinite(reached[1]))
         days = until_d - self.limits.anchor_d[coming]
         if self.widening is not None:
-            middle = reached.time_d[1][coming] - self.limits.anchor_d[coming]
+            middle = reached[1][coming] - self.limits.anchor_d[coming]
             days = middle * (np.maximum(days, 0.0) / middle) ** (1 / self.widening(middle))
         odds[coming] = self.ahead.odds_within(
             self.limits.vehicle[coming], left_m[coming], _at(limit.variance, coming), days

@@ -72,31 +72,31 @@ class DueRules:
 
 def states(
     median_d: Floats,
-    may_be_overdue: Bools,
+    firm_d: Floats,
     as_of_d: float,
     rules: DueRules,
     previous: Ints | None = None,
 ) -> Ints:
     """The `State` (K) of items whose median dates are ``median_d`` (K, NaN where unknown).
 
-    ``as_of_d`` is the end of the as-of day, days since 1970; ``may_be_overdue`` (K) is False where a date
-    rests on nothing that anybody has measured or noted down. ``previous`` (K) is the state of the day before,
-    `State.UNKNOWN` where there is none or where the item began anew since (see `carried`); without it, no
-    state has a memory.
+    ``firm_d`` (K) are the medians of those limits alone that rest on something that anybody has measured or
+    noted down, NaN or infinite where there is none: only by these is an item overdue. ``as_of_d`` is the end
+    of the as-of day, days since 1970. ``previous`` (K) is the state of the day before, `State.UNKNOWN` where
+    there is none or where the item began anew since (see `carried`); without it, no state has a memory.
     """
-    ahead_d = median_d - as_of_d
-    fresh = _level(ahead_d, may_be_overdue, rules.enters_d)
+    ahead_d, firm_ahead_d = median_d - as_of_d, firm_d - as_of_d
+    fresh = _level(ahead_d, firm_ahead_d, rules.enters_d)
     if previous is not None:
-        held = _level(ahead_d, may_be_overdue, rules.leaves_d)
+        held = _level(ahead_d, firm_ahead_d, rules.leaves_d)
         fresh = np.maximum(fresh, np.minimum(previous, held))
     return np.where(np.isnan(ahead_d), int(State.UNKNOWN), fresh)
 
 
-def _level(ahead_d: Floats, may_be_overdue: Bools, nearer_than_d: tuple[float, float, float]) -> Ints:
+def _level(ahead_d: Floats, firm_ahead_d: Floats, nearer_than_d: tuple[float, float, float]) -> Ints:
     upcoming, due, overdue = nearer_than_d
     level: Ints = int(State.OK) + (ahead_d < upcoming).astype(np.int64)
     level += ahead_d < due
-    level += (ahead_d < overdue) & may_be_overdue
+    level += firm_ahead_d < overdue
     return level
 
 
