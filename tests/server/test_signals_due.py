@@ -244,6 +244,39 @@ def test_months_end_where_the_month_ends() -> None:
     np.testing.assert_array_equal(result, expected)
 
 
+BANDS = st.lists(st.integers(1, 200), max_size=3, unique=True).map(sorted)
+
+
+@given(
+    ends=st.lists(BANDS, min_size=1, max_size=4),
+    ages=st.lists(st.floats(0, 300) | st.just(np.nan), max_size=8),
+)
+def test_intervals_in_columns_are_those_of_each_item_at_each_age(
+    ends: list[list[int]], ages: list[float]
+) -> None:
+    items = [
+        Item(
+            key="thing",
+            title="Thing",
+            interval=[
+                Band(from_months=first, to_months=last, time_months=1 + n, source=SOURCE)
+                for n, (first, last) in enumerate(zip([0, *months], [*months, None], strict=True))
+            ],
+        )
+        for months in ends
+    ]
+    items.append(pads())
+    which = np.arange(len(ages)) % len(items)
+    found = intervals_of(items, which, np.array(ages, dtype=np.float64))
+    for place, age in enumerate(ages):
+        item = items[which[place]]
+        band = item.band_at(np.inf if np.isnan(age) else age)
+        if band is None:
+            assert (found.band[place], np.isnan(found.months[place])) == (-1, True)
+        else:
+            assert (item.interval[found.band[place]], found.months[place]) == (band, band.time_months)
+
+
 def stretched(factor: float) -> Widening:
     return lambda days: np.full(len(days), factor)
 

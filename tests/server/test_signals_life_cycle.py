@@ -242,6 +242,58 @@ def test_the_order_of_arrival_does_not_matter(
     same(run(*acts, **known), run(*shuffled, **known), acts, shuffled)
 
 
+@dataclass
+class Reference:
+    """The rules in words, one item, one action after the other."""
+
+    stage: str = "open"
+    since: float = NAN
+    until: float = NAN
+
+    def act(self, act: Act) -> None:
+        day = math.floor(act.day)
+        self.wait(day)
+        if self.stage == "done" and act.action not in (Action.REOPENED, Action.DONE):
+            return
+        if self.stage == "booked" and act.action is Action.ACKNOWLEDGED:
+            return
+        self.stage = {Action.REOPENED: "open"}.get(act.action, act.action.name.lower())
+        self.since, self.until = act.day, NAN
+        if act.action is Action.SNOOZED:
+            self.until = min(act.for_day, day + 365.0) if act.for_day == act.for_day else day + 30.0
+        if act.action is Action.BOOKED:
+            self.until = act.for_day if act.for_day == act.for_day else day + 14.0
+
+    def wait(self, day: float) -> None:
+        ends = {
+            "snoozed": self.until,
+            "booked": self.until + 4,
+            "done": (math.floor(self.since) if self.since == self.since else NAN) + 8,
+        }.get(self.stage, math.inf)
+        if ends <= day:
+            self.stage, self.since, self.until = "open", ends, NAN
+
+
+@given(acts=st.lists(ACT, max_size=10), cleared=DAY, start=DAY, today=st.integers(40, 200))
+def test_columns_agree_with_the_rules_in_words(
+    acts: list[Act], cleared: float, start: float, today: int
+) -> None:
+    reference = Reference()
+    for act in sorted(
+        acts, key=lambda act: (act.day, act.action, act.for_day if act.for_day == act.for_day else -1)
+    ):
+        day = math.floor(act.day)
+        work = min(act.for_day, day) if act.action is Action.DONE and act.for_day == act.for_day else day
+        is_over = work <= start or (day <= cleared and act.action is not Action.BOOKED)
+        if not is_over and act.day < today + 1:
+            reference.act(act)
+    reference.wait(today)
+    result = run(*acts, since=30, due_since=NAN, cleared=cleared, start=start, today=today)
+    assert stage(result) is Stage[reference.stage.upper()]
+    np.testing.assert_array_equal(result.until_d, [reference.until])
+    np.testing.assert_array_equal(result.since_d, [30.0 if math.isnan(reference.since) else reference.since])
+
+
 @given(acts=st.lists(ACT, max_size=8), since=DAY, cleared=DAY, start=DAY, today=st.integers(40, 200))
 def test_what_holds_whatever_was_done(
     acts: list[Act], since: float, cleared: float, start: float, today: int

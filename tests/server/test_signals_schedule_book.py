@@ -171,6 +171,12 @@ def test_two_files_for_the_same_cars_are_an_error() -> None:
         )
 
 
+def test_a_book_has_an_end() -> None:
+    one = layer('make = "Halden"', "coolant: time_months = 60")
+    with pytest.raises(ScheduleError, match=r"schedule 2000: is one file too many; 2000 may be"):
+        ScheduleBook(tuple(shipped().values()), {str(number): one for number in range(2_001)})
+
+
 def test_an_item_that_no_schedule_has_is_an_error() -> None:
     with pytest.raises(
         ScheduleError, match=r"schedule a: item engin-oil: no schedule has it; look for a typo"

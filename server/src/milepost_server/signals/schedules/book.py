@@ -19,6 +19,8 @@ from milepost_server.signals.flat import Ints
 from milepost_server.signals.items import Item
 from milepost_server.signals.schedules.documents import Layer, Schedule, folded
 
+LAYERS_MAX = 2_000
+"""Files of makers and dealers in one book."""
 GENERIC = ""
 """The origin of an item that is the generic schedule's."""
 
@@ -70,7 +72,7 @@ class ScheduleBook:
 
     Raises:
         ScheduleError: two files for the same cars, an item that a layer names and no schedule has, a
-            powertrain with two generic schedules.
+            powertrain with two generic schedules, more than `LAYERS_MAX` files.
     """
 
     generic: tuple[Schedule, ...]
@@ -81,6 +83,8 @@ class ScheduleBook:
         for powertrain in powertrains:
             if powertrains.count(powertrain) > 1:
                 raise ScheduleError(powertrain, "there are two generic schedules for this powertrain")
+        if len(self.layers) > LAYERS_MAX:
+            raise ScheduleError(list(self.layers)[LAYERS_MAX], f"is one file too many; {LAYERS_MAX} may be")
         named: dict[tuple[str, ...], str] = {}
         for name, layer in self.layers.items():
             if (other := named.setdefault(layer.selector, name)) != name:
