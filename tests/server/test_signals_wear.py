@@ -114,6 +114,16 @@ def test_without_readings_the_start_and_what_is_usual_are_all_there_is() -> None
     assert np.isnan(wear_limit(part(), start(), PADS, RULES).at_m[0])
 
 
+@pytest.mark.parametrize(("worn_after", "is_new"), [(0.1, True), (0.4, True), (0.5, False), (0.9, False)])
+def test_a_record_of_a_look_is_no_new_part(worn_after: float, *, is_new: bool) -> None:
+    """New pads are not half worn a thousand kilometres later: a fifth and six usual rates are the most."""
+    rows = ((10_000.0, 0.5), (30_000.0, 0.65), (41_000.0, worn_after))
+    limit = wear_limit(part(*rows), start(40_000), PADS, RULES)
+    expected = wear_limit(part(*rows[2:]), start(40_000), PADS, RULES) if is_new else None
+    without = wear_limit(part(*rows), start(), PADS, RULES)
+    assert limit.at_m.tolist() == (expected or without).at_m.tolist()
+
+
 def test_one_reading_that_stands_out_alone_is_no_new_part() -> None:
     rows = [(10_000.0, 0.3), (20_000.0, 0.5), (25_000.0, 0.1), (30_000.0, 0.55), (40_000.0, 0.7)]
     without = part(*(row for row in rows if row[1] != 0.1))

@@ -30,6 +30,7 @@ class WearRules:
     noise_weight: float = 6.0  # the declared noise counts as if it had been seen in this many readings
     change_variance: float = 0.005  # relative, of what lies ahead: drivers and roads change (an assumption)
     rate_share_min: float = 0.1  # no part wears slower than this share of the usual rate
+    rate_ratio_max: float = 6.0  # nor faster than this many usual rates
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ def wear_limit(
     part without reading and without start gets a NaN limit; one without reading but with a start is projected
     by what is usual.
     """
-    line = wear_line(readings, start_m, rules, noise=noise)
+    line = wear_line(readings, start_m, rules, noise=noise, usual_per_m=usual.per_m)
     usual_rate = np.broadcast_to(np.asarray(usual.per_m, dtype=np.float64), start_m.shape)
     usual_variance = np.broadcast_to(np.asarray(usual.variance, dtype=np.float64), start_m.shape)
     prior = 1 / (usual_variance * usual_rate**2)
@@ -142,11 +143,21 @@ def wear_limit(
 
 
 def wear_line(
-    readings: WearReadings, start_m: Floats, rules: WearRules, *, noise: float | None = None
+    readings: WearReadings,
+    start_m: Floats,
+    rules: WearRules,
+    *,
+    noise: float | None = None,
+    usual_per_m: Floats | float = 1.0,
 ) -> WearLine:
-    """The line through the readings of S parts since each was fitted."""
+    """The line through the readings of S parts since each was fitted.
+
+    A record is of a look, not of a new part, where the part is read as worn sooner after it than many times
+    ``usual_per_m`` allows (by default, a life in a metre: any): then it has no start.
+    """
     declared = (rules.noise if noise is None else noise) ** 2
     kept = ~_outliers(readings, rules)
+    start_m = _of_new_parts(readings, start_m, kept, rules.rate_ratio_max * np.asarray(usual_per_m), rules)
     first, renewed = _first_rows(readings, start_m, rules, kept)
     owner = owners_of(readings.offsets)
     use = kept & (np.arange(len(owner)) >= first[owner])
@@ -195,6 +206,19 @@ def _outliers(readings: WearReadings, rules: WearRules) -> Bools:
     off = np.minimum(np.abs(before), np.abs(after)) >= rules.renewal_fall
     result[1:-1] = same & agree & off & (np.sign(before) == np.sign(after))
     return result
+
+
+def _of_new_parts(
+    readings: WearReadings, start_m: Floats, kept: Bools, fastest_per_m: Floats, rules: WearRules
+) -> Floats:
+    """The starts (S) that the first reading after each of them allows; NaN for the others."""
+    first, _ = _first_rows(readings, start_m, rules, kept)
+    there = first < readings.offsets[1:]
+    odometer_m, worn = (np.append(rows, 0.0) for rows in (readings.odometer_m, readings.worn))
+    row = np.where(there, first, -1)
+    gone_m = np.maximum(odometer_m[row] - start_m, 0.0)
+    too_worn = there & (worn[row] > rules.renewal_fall + fastest_per_m * gone_m)
+    return np.where(too_worn, np.nan, start_m)
 
 
 def _first_rows(readings: WearReadings, start_m: Floats, rules: WearRules, kept: Bools) -> tuple[Ints, Bools]:

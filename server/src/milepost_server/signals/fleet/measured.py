@@ -84,10 +84,13 @@ class Measured:
     def lines(self, group: Group, starts: Starts) -> Iterator[tuple[str, WearLine]]:
         """What the readings of each position (Q parts) say by themselves: a fleet's own wear comes of it."""
         wear = group.items[0].wear
-        for path in () if wear is None else wear.signals:
+        if wear is None:
+            return
+        noise, usual_per_m = wear.noise_share, usual_of_schedule(group).per_m
+        for path in wear.signals:
             _, readings, start_m = self._wear_readings(path, group, starts)
-            noise = None if wear is None else wear.noise_share
-            yield path, wear_line(readings, start_m, self._rules.wear, noise=noise)
+            line = wear_line(readings, start_m, self._rules.wear, noise=noise, usual_per_m=usual_per_m)
+            yield path, line
 
     def renewal(self, group: Group, starts: Starts, wear: PositionedWear | None) -> tuple[Floats, Floats]:
         """Day and odometer (Q) of a renewal that nobody noted but readings show; NaN where there is none."""
