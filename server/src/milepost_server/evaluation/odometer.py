@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from milepost_server.evaluation import odometer_report
+from milepost_server.evaluation.events import read_lives, score
 from milepost_server.evaluation.odometer_file import METRES, ColumnMap, read_fleet
-from milepost_server.evaluation.odometer_folds import Protocol, foretell
+from milepost_server.evaluation.odometer_folds import Protocol, Run
 from milepost_server.evaluation.options import csv_file, evaluation, say
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ _EXAMPLE = (
 @click.option("--unit", type=click.Choice(sorted(METRES)), default="km", show_default=True)
 @click.option("--distance", "distances", type=float, multiple=True, help="To foretell; 3000 and 6000.")
 @click.option("--distance-unit", type=click.Choice(sorted(METRES)), default=None, help="That of --unit.")
+@click.option("--events", type=csv_file, default=None, help="CSV file of events, such as replacements.")
 @click.option("--folds", type=click.IntRange(2, FOLDS_MAX), default=5, show_default=True, help="Of vehicles.")
 @click.option("--horizon-days", type=float, default=730.0, show_default=True, help="Not judged beyond.")
 @evaluation
@@ -51,6 +53,7 @@ def command(
     unit: str,
     distances: tuple[float, ...],
     distance_unit: str | None,
+    events: Path | None,
     folds: int,
     horizon_days: float,
     seed: int,
@@ -59,6 +62,9 @@ def command(
 
     FILE is a CSV file with a header line: a row for each odometer reading. Readings are cleaned as the server
     does; origins are rolling, every four months from three months of history on; folds are by vehicle.
+
+    With --events, a file with the same columns for vehicle, group and date: how well the time to such an
+    event is foretold, against the fleet's Kaplan-Meier curve. The part is taken to be as old as the vehicle.
     """
     if any(distance <= 0 for distance in distances):
         raise click.BadParameter("a distance is more than 0", param_hint="--distance")
@@ -68,6 +74,11 @@ def command(
     asked = distances or DEFAULT_DISTANCES
     asked_unit = distance_unit or unit
     protocol = Protocol(folds=folds, horizon_d=horizon_days, seed=seed)
-    foretold = foretell(fleet, [distance * METRES[asked_unit] for distance in asked], protocol, say)
+    lives = None if events is None else read_lives(events, columns, fleet)
+    run = Run.of(fleet, protocol, say)
+    foretold = run.foretell([distance * METRES[asked_unit] for distance in asked])
     named = {f"{distance:g} {asked_unit}": one for distance, one in zip(asked, foretold, strict=True)}
-    return odometer_report.report(file.name, fleet, named, protocol)
+    result = odometer_report.report(file.name, fleet, named, protocol)
+    if lives is not None and events is not None:
+        odometer_report.add_events(result, events.name, score(fleet, lives, run.fold, run.models))
+    return result

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from milepost_server.evaluation.columns import Columns
+
 METRES = {"km": 1_000.0, "mi": 1_609.344}
 DATES_TOLERANCE_M = 0.0
 """Readings with a date may fall by the day's slack of the rules and no more."""
@@ -38,6 +40,18 @@ class ColumnMap:
         """The columns that must be there."""
         named = (self.vehicle, self.group, self.odometer, *self._dates())
         return [name for name in named if name is not None]
+
+    def days_of(self, table: Columns) -> Floats:
+        """The dates (N) of a table, as days since 1970.
+
+        Raises:
+            EvaluationError: a date cannot be read, or no column of dates is named.
+        """
+        if self.date:
+            return table.days(self.date, self.date_format)
+        if self.year and self.month:
+            return table.month_days(self.year, self.month)
+        raise EvaluationError("say where the dates are: --date, or --year and --month")
 
     def _dates(self) -> tuple[str | None, ...]:
         return (self.date,) if self.date else (self.year, self.month)
@@ -62,12 +76,7 @@ def read_fleet(path: Path, columns: ColumnMap, unit: str) -> Fleet:
         OSError: it cannot be opened.
     """
     table = read_columns(path, columns.names())
-    if columns.date:
-        time_d = table.days(columns.date, columns.date_format)
-    elif columns.year and columns.month:
-        time_d = table.month_days(columns.year, columns.month)
-    else:
-        raise EvaluationError("say where the dates are: --date, or --year and --month")
+    time_d = columns.days_of(table)
     metres = table.floats(columns.odometer) * METRES[unit]
     groups = table.words(columns.group) if columns.group else [""] * len(table)
     keys = list(zip(groups, table.words(columns.vehicle), strict=True))

@@ -19,7 +19,8 @@ from milepost_server.signals.usage_trees import TreeRules
 
 if TYPE_CHECKING:
     from milepost_server.evaluation.odometer_file import Fleet
-    from milepost_server.signals.usage_past import Origins
+    from milepost_server.signals.usage_model import PaceModel
+    from milepost_server.signals.usage_past import Examples, Origins
 
 Say = Callable[[str], None]
 MODEL = "model"
@@ -72,51 +73,61 @@ def folds_of(vehicles: int, protocol: Protocol) -> Ints:
     return fold
 
 
-def foretell(fleet: Fleet, distances_m: list[float], protocol: Protocol, say: Say) -> list[Foretold]:
-    """What was foretold for each distance, folds by vehicle.
-
-    Raises:
-        EvaluationError: there are fewer vehicles than folds, or no vehicle with enough history.
-    """
-    if len(fleet.keys) < protocol.folds:
-        raise EvaluationError(
-            f"{len(fleet.keys)} vehicles cannot be split into {protocol.folds} folds; give a file with more, "
-            "or fewer --folds"
-        )
-    origins = rolling_origins(fleet.history, protocol.origin_months, protocol.history_months)
-    if not len(origins.row):
-        raise EvaluationError(f"no vehicle has {protocol.history_months:g} months of history")
-    say(f"{len(origins.row)} origins of {len(fleet.keys)} vehicles")
-    run = _Run(fleet, origins, folds_of(len(fleet.keys), protocol), protocol)
-    quantiles, simple = run.quantiles(distances_m, say), run.baselines()
-    return [run.scored(metres, quantiles[place], simple) for place, metres in enumerate(distances_m)]
-
-
 @dataclass(frozen=True, slots=True)
-class _Run:
+class Run:
+    """A fleet, its origins, and for each fold of vehicles a model that has not seen them."""
+
     fleet: Fleet
     origins: Origins  # (O)
+    past: Examples  # (O)
     fold: Ints  # (V)
+    models: list[PaceModel]  # (folds)
     protocol: Protocol
 
-    def quantiles(self, distances_m: list[float], say: Say) -> Floats:
+    @classmethod
+    def of(cls, fleet: Fleet, protocol: Protocol, say: Say) -> Run:
+        """Fit the models.
+
+        Raises:
+            EvaluationError: there are fewer vehicles than folds, or no vehicle with enough history.
+        """
+        if len(fleet.keys) < protocol.folds:
+            raise EvaluationError(
+                f"{len(fleet.keys)} vehicles cannot be split into {protocol.folds} folds; give a file with "
+                "more, or fewer --folds"
+            )
+        origins = rolling_origins(fleet.history, protocol.origin_months, protocol.history_months)
+        if not len(origins.row):
+            raise EvaluationError(f"no vehicle has {protocol.history_months:g} months of history")
+        say(f"{len(origins.row)} origins of {len(fleet.keys)} vehicles")
+        rules, fold = UsageRules(), folds_of(len(fleet.keys), protocol)
+        past = examples(fleet.history, fleet.group, len(fleet.group_names), origins, rules)
+        models = []
+        for one in range(protocol.folds):
+            say(f"fold {one + 1} of {protocol.folds}")
+            rest = past.of(np.flatnonzero(fold[past.vehicle] != one))
+            models.append(usage_model.fit(rest, rules, TreeRules(), protocol.seed))
+        return cls(fleet, origins, past, fold, models, protocol)
+
+    def foretell(self, distances_m: list[float]) -> list[Foretold]:
+        """What was foretold for each distance, and what came."""
+        quantiles, simple = self._quantiles(distances_m), self._baselines()
+        return [self._scored(metres, quantiles[place], simple) for place, metres in enumerate(distances_m)]
+
+    def _quantiles(self, distances_m: list[float]) -> Floats:
         """P10, P50 and P90 (distances, 2, 3, O) of the days: from models of the other folds, and plain."""
-        fleet, rules = self.fleet, UsageRules()
-        past = examples(fleet.history, fleet.group, len(fleet.group_names), self.origins, rules)
-        result = np.empty((len(distances_m), 2, len(PACES), len(past.vehicle)))
-        for one in range(self.protocol.folds):
-            say(f"fold {one + 1} of {self.protocol.folds}")
-            mine = self.fold[past.vehicle] == one
-            rest, held = past.of(np.flatnonzero(~mine)), np.flatnonzero(mine)
-            model = usage_model.fit(rest, rules, TreeRules(), self.protocol.seed)
-            known = past.known.of(held)
+        rules = UsageRules()
+        result = np.empty((len(distances_m), 2, len(PACES), len(self.past.vehicle)))
+        for one, model in enumerate(self.models):
+            held = np.flatnonzero(self.fold[self.past.vehicle] == one)
+            known = self.past.known.of(held)
             for taught, learned in enumerate((model.learned(known), None)):
                 ahead = Ahead(known.usage, rules, learned)
                 for place, metres in enumerate(distances_m):
                     result[place, taught][:, held] = _days_to(ahead, len(held), metres)
         return result
 
-    def baselines(self) -> Rates:
+    def _baselines(self) -> Rates:
         """The rates of the baselines."""
         history, origins = self.fleet.history, self.origins
         return rates(
@@ -127,7 +138,7 @@ class _Run:
             origin_row=origins.row - history.offsets[origins.vehicle],
         )
 
-    def scored(self, metres: float, quantiles: Floats, simple: Rates) -> Foretold:
+    def _scored(self, metres: float, quantiles: Floats, simple: Rates) -> Foretold:
         """What was foretold at the origins of which the file tells what came."""
         horizon_d = self.protocol.horizon_d
         true_d = days_until(self.fleet.history, self.origins, np.full(len(self.origins.row), metres))

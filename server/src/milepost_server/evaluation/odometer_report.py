@@ -18,6 +18,7 @@ from milepost_server.evaluation.table import Cell, Table
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from milepost_server.evaluation.events import Scores
     from milepost_server.evaluation.odometer_file import Fleet
     from milepost_server.evaluation.odometer_folds import Protocol
     from milepost_server.signals.flat import Ints
@@ -57,6 +58,20 @@ def report(name: str, fleet: Fleet, foretold: Mapping[str, Foretold], protocol: 
         _add_distance(result, distance, one, protocol)
     _add_interval_figures(result, list(foretold.values()), protocol.seed)
     return result
+
+
+def add_events(result: Report, name: str, scores: Scores) -> None:
+    """Add what is said of the time to the events in the file ``name``."""
+    seed = result.seed
+    gain = bootstrap.mean(scores.product - scores.fleet_curve, scores.vehicle, seed=seed)
+    result.figures |= gain.as_figures("replacement_logscore_gain")
+    rows: list[list[Cell]] = [
+        ["by distance and usage", bootstrap.mean(scores.product, scores.vehicle, seed=seed)],
+        ["fleet's Kaplan-Meier curve", bootstrap.mean(scores.fleet_curve, scores.vehicle, seed=seed)],
+        ["difference", gain],
+    ]
+    title = f"Time to the events of {name}: {scores.events} events, {len(scores.vehicle):,} origins"
+    result.tables.append(Table(title, ["method", "mean log score, by quarter of a year"], rows))
 
 
 def _add_distance(result: Report, distance: str, one: Foretold, protocol: Protocol) -> None:
