@@ -310,16 +310,20 @@ def test_drift_is_seen_where_it_is_and_not_where_it_is_not() -> None:
 def test_the_reasons_of_one_owner_in_words() -> None:
     values = {name: float("nan") for name in FEATURES}
     values |= {"months_to_contract_end": 4.2, "is_lease": 1.0, "services_2y": 3.0, "usage_change": -0.3}
-    reasons = explain.told(PRIOR, values)
-    scores = PRIOR.score({name: np.array([value]) for name, value in values.items()})
+    values["months_owned_over_usual"] = 15.0
+    columns = {name: np.array([value]) for name, value in values.items()}
+    scores = PRIOR.score(columns)
+    (reasons,) = explain.told(PRIOR, columns, scores)
+    assert [abs(each.points) for each in reasons] == sorted((abs(e.points) for e in reasons), reverse=True)
     assert sum(each.points for each in reasons) == scores.points[0]
     by_key = {each.reason.key: each for each in reasons}
-    lease = by_key["months_to_contract_end & is_lease"]
+    lease = by_key["months_to_contract_end+is_lease"]
     assert lease.words == "the contract ends in 4 months, and it is a lease"
     assert lease.would_change.startswith("22 more in 2 months as time passes; would change with a renewed")
     assert by_key["services_2y"].words == "3 services here within two years"
     assert by_key["usage_change"].words == "drives 26 % less"
-    assert by_key["age_months"].would_change == "nothing that anybody does changes it"
+    assert by_key["months_owned_over_usual"].would_change == "nothing that anybody does changes it"
+    assert (by_key["services_2y"].value, by_key["services_2y"].unit, lease.value) == (3.0, "services", None)
     assert lease.reason.evidence == ("contracts",)
 
 

@@ -1,4 +1,4 @@
-"""The reasons of one score in sentences: what counts, how much, what it rests on, what would change it."""
+"""The reasons of scores in sentences: what counts, how much, what it rests on, what would change it."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from milepost_server.signals.readiness.card import Table
 from milepost_server.signals.readiness.features import FEATURES, Feature
-from milepost_server.signals.readiness.model import BASE, ENDS, Reason, Scorecard
+from milepost_server.signals.readiness.model import Reason, Scorecard
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from milepost_server.signals.flat import Ints
+    from milepost_server.signals.flat import Floats, Ints
+    from milepost_server.signals.readiness.model import Scores
 
 MONTHS_AHEAD_MAX = 12
 """How far ahead a change that time brings by itself is told."""
@@ -27,56 +27,66 @@ class Told:
     reason: Reason
     points: int
     words: str
+    value: float | None  # of the only feature; None for a pair, or where it is not known
+    unit: str
     would_change: str  # empty for the base and the ends of the scale
 
 
-def told(model: Scorecard, values: Mapping[str, float]) -> list[Told]:
-    """All reasons of one owner, those that move the score furthest first; their points sum to the score.
+def told(model: Scorecard, values: Mapping[str, Floats], scores: Scores) -> list[list[Told]]:
+    """The reasons of N owners that are worth any points, the largest first; their points sum to the score.
+
+    Sentences are made one by one, so this is for the owners that somebody looks at or that are written down.
 
     Args:
         model: the model.
-        values: the owner's columns; NaN is what is not known.
-
-    Raises:
-        FeatureError: a column of the model is missing.
+        values: the columns (N each) that were scored.
+        scores: what ``model.score`` said of them.
     """
-    row = {name: np.array([value]) for name, value in values.items()}
-    scores = model.score(row)
-    found = []
-    for place, (reason, points) in enumerate(
-        zip(scores.reasons, scores.reason_points[0].tolist(), strict=True)
-    ):
-        if reason.key in (BASE, ENDS):
-            found.append(Told(reason, points, reason.words, ""))
-            continue
+    rows: list[list[Told]] = [[] for _ in range(len(scores.points))]
+    for place, reason in enumerate(scores.reasons):
+        points = scores.reason_points[:, place]
         features = [FEATURES[name] for name in reason.features]
-        words = ", and ".join(said(feature, values[feature.name]) for feature in features)
-        whole = model.card.points[place - 1]
-        change = _change(model, model.card.tables[place - 1], whole, values, features)
-        found.append(Told(reason, points, words, change))
-    return sorted(found, key=lambda each: -abs(each.points))
+        counting = np.flatnonzero(points)
+        changes = _changes(model, place - 1, values, features, counting) if features else [""] * len(counting)
+        for row, change in zip(counting.tolist(), changes, strict=True):
+            its = [float(values[feature.name][row]) for feature in features]
+            words = ", and ".join(map(said, features, its)) if features else reason.words
+            alone = its[0] if len(its) == 1 and np.isfinite(its[0]) else None
+            unit = features[0].unit if len(features) == 1 else ""
+            rows[row].append(Told(reason, int(points[row]), words, alone, unit, change))
+    return [sorted(each, key=lambda one: -abs(one.points)) for each in rows]
 
 
 def said(feature: Feature, value: float) -> str:
-    """A value as people say it: ``the lease ends in 3 months``."""
+    """A value as people say it: ``the contract ends in 3 months``."""
     return feature.unknown if np.isnan(value) else feature.said(value)
 
 
-def _change(
-    model: Scorecard, table: Table, whole: Ints, values: Mapping[str, float], features: list[Feature]
-) -> str:
-    """What time will change by itself, if anything soon; else what people can."""
-    months = np.arange(MONTHS_AHEAD_MAX + 1, dtype=np.float64)
-    bins = tuple(
-        model.card.columns[place].bin_of(values[feature.name] + feature.per_month * months)
-        for place, feature in zip(table.columns, features, strict=True)
-    )
-    ahead = whole[bins]
-    moved = np.flatnonzero(ahead != ahead[0])
+def _changes(
+    model: Scorecard, number: int, values: Mapping[str, Floats], features: list[Feature], rows: Ints
+) -> list[str]:
+    """What would change the points of a table for ``rows``: time by itself, if soon, and what people do."""
+    table, whole = model.card.tables[number], model.card.points[number]
     others = "; or ".join(dict.fromkeys(each.would_change for each in features if each.would_change))
     by_people = f"would change with {others}" if others else "nothing that anybody does changes it"
-    if not len(moved):
-        return by_people
-    step = int(ahead[moved[0]] - ahead[0])
-    when = "1 month" if moved[0] == 1 else f"{moved[0]} months"
-    return f"{abs(step)} {'more' if step > 0 else 'fewer'} in {when} as time passes; {by_people}"
+    months = np.arange(MONTHS_AHEAD_MAX + 1, dtype=np.float64)
+    ahead = whole[
+        tuple(
+            model.card.columns[place].bin_of(values[feature.name][rows, None] + feature.per_month * months)
+            for place, feature in zip(table.columns, features, strict=True)
+        )
+    ]
+    when = (ahead != ahead[:, :1]).argmax(axis=1)
+    step = ahead[np.arange(len(rows)), when] - ahead[:, 0]
+    return [
+        by_people if month == 0 else f"{_more(more)} in {_months(month)} as time passes; {by_people}"
+        for month, more in zip(when.tolist(), step.tolist(), strict=True)
+    ]
+
+
+def _more(points: int) -> str:
+    return f"{points} more" if points > 0 else f"{-points} fewer"
+
+
+def _months(count: int) -> str:
+    return "1 month" if count == 1 else f"{count} months"

@@ -27,7 +27,7 @@ from milepost_server.signals.readiness.wording import PRIOR
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-BASE, ENDS = "base", "ends of the scale"
+BASE, ENDS = "base", "scale"
 SCORE_BINS = 20
 """Of the distribution of scores that is kept for comparison."""
 
@@ -36,7 +36,7 @@ SCORE_BINS = 20
 class Reason:
     """One reason of a score."""
 
-    key: str  # ``base``, a feature, two features with ``&`` between them, or ``ends of the scale``
+    key: str  # ``base``, a feature, two features joined by ``+``, or ``scale`` for the ends of the scale
     features: tuple[str, ...]
     words: str
     evidence: tuple[str, ...]  # the kinds of records that it rests on
@@ -104,7 +104,7 @@ class Scorecard:
             evidence = dict.fromkeys(kind for feature in its for kind in feature.evidence)
             found.append(
                 Reason(
-                    " & ".join(feature.name for feature in its),
+                    "+".join(feature.name for feature in its),
                     tuple(feature.name for feature in its),
                     " together with ".join(feature.words for feature in its),
                     tuple(evidence),
