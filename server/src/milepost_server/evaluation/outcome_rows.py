@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from milepost_server.evaluation.columns import MISSING, Columns, groups_of, read_columns
-from milepost_server.evaluation.errors import EvaluationError, ValueInRowError
+from milepost_server.evaluation.errors import ColumnError, EvaluationError, ValueInRowError
 from milepost_server.signals.flat import Floats, Ints
 from milepost_server.signals.readiness.columns import BINS_MAX, Column, midpoints, quantile_edges
 
@@ -48,28 +48,28 @@ def read_rows(path: Path, mapped: OutcomeMap) -> Rows:
         ValueInRowError: a cell of an amount is not a number; a label is missing.
     """
     columns = read_columns(path)
+    for name in mapped.read:
+        if name not in columns.cells:
+            raise ColumnError(path, name, columns.cells)
     strange = [name for name in columns.cells if name not in {*mapped.read, *mapped.ignore}]
     if strange:
         raise EvaluationError(
             f"{path}: the map says nothing of {', '.join(strange)}; describe them under columns, or list them"
             " under ignore"
         )
-    columns = read_columns(path, mapped.read)
     if not len(columns):
         raise EvaluationError(f"{path} has a header, but no rows")
     missing = MISSING | {word.strip().lower() for word in mapped.missing}
     known = {
         name: ["" if (word := cell.strip()).lower() in missing else word for cell in cells]
         for name, cells in columns.cells.items()
+        if name in mapped.read
     }
     clean = Columns(path, columns.line, known)
-    amounts = [name for name, column in mapped.columns.items() if column.kind == "amount"]
-    words = [name for name in mapped.read[1:] if name not in amounts]
-    return Rows(
-        _events(clean, mapped),
-        {name: known[name] for name in words},
-        {name: clean.floats(name, missing=True) for name in amounts},
-    )
+    names = [name for name, column in mapped.columns.items() if column.kind == "amount"]
+    amounts = {name: clean.floats(name, missing=True) for name in names}
+    words = {name: known[name] for name in mapped.read[1:] if name not in amounts}
+    return Rows(_events(clean, mapped), words, amounts)
 
 
 def _events(columns: Columns, mapped: OutcomeMap) -> Floats:
