@@ -182,7 +182,7 @@ def test_cars_say_what_they_can_say(histories: list[tuple[FleetVehicle, list[Row
     for vehicle, rows in histories:
         signals = Counter(row.signal for row in rows)
         is_ev = vehicle.model.powertrain is Powertrain.EV
-        assert (signals["Vehicle.Milepost.Engine.OilLife"] == 0) == is_ev
+        assert (signals["Vehicle.Milepost.Engine.OilLife"] > 0) == vehicle.model.has_oil_monitor
         assert (signals["Vehicle.Powertrain.CombustionEngine.EngineHours"] == 0) == is_ev
         has_starter = vehicle.model.powertrain is Powertrain.COMBUSTION
         assert (signals["Vehicle.Milepost.Battery.CrankingMinimum"] > 0) == has_starter

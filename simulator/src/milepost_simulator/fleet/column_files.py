@@ -24,8 +24,9 @@ from milepost_simulator.fleet.flaws import Flaw
 from milepost_simulator.fleet.fleet import make_blocks
 from milepost_simulator.fleet.makes import FLEET_MODELS
 from milepost_simulator.fleet.money import CENTS
-from milepost_simulator.fleet.observed import POSITIONS, SOURCES
+from milepost_simulator.fleet.observed import SOURCES
 from milepost_simulator.fleet.records import date_of
+from milepost_simulator.fleet.wear_readings import POSITIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

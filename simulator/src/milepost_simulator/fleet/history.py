@@ -141,7 +141,7 @@ def _wear(vehicle: FleetVehicle, evening_ms: NDArray[np.int64]) -> Iterator[Row]
         tread = np.round(np.maximum(TREAD_NEW_MM - gone_mm, 0.0), 1)
         path = f"{MILEPOST}Tire.{wheel}.TreadDepth"
         yield from (Row(path, float(v), t) for v, t in _changes(tread, drives, evening_ms))
-    if vehicle.model.powertrain is not Powertrain.EV:
+    if vehicle.model.has_oil_monitor:
         life = np.floor(100 * np.maximum(1 - used[:, Channel.OIL], 0.0))
         path = f"{MILEPOST}Engine.OilLife"
         yield from (Row(path, float(v), t) for v, t in _changes(life, drives, evening_ms))

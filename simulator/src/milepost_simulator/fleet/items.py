@@ -53,12 +53,12 @@ BATTERY = [item.key for item in ITEMS].index("battery-12v")
 YOUNG_MONTHS = 42
 
 USED_PER_KM: dict[Powertrain, tuple[float, ...]] = {
-    Powertrain.COMBUSTION: (1 / 16_000, 1 / 48_000, 1 / 72_000, 1 / 40_000),
-    Powertrain.HYBRID: (1 / 18_000, 1 / 80_000, 1 / 115_000, 1 / 40_000),
+    Powertrain.COMBUSTION: (1 / 22_000, 1 / 48_000, 1 / 72_000, 1 / 40_000),
+    Powertrain.HYBRID: (1 / 24_000, 1 / 80_000, 1 / 115_000, 1 / 40_000),
     Powertrain.EV: (0.0, 1 / 100_000, 1 / 140_000, 1 / 34_000),
 }
 """Share of each channel's life that a usual driver uses in one kilometre. Drivers differ around it."""
 
-OIL_USED_PER_DAY = 1 / 500
+OIL_USED_PER_DAY = 1 / 900
 TREAD_NEW_MM = 8.0
 TREAD_LIMIT_MM = 3.0

@@ -23,17 +23,77 @@ class FleetModel(NamedTuple):
     wear: float
     """How fast pads and tyres go, by weight: 1 is a compact car."""
     has_odometer: bool
+    has_oil_monitor: bool
+    """Whether the car counts down the life of its oil; where it does not, only the schedule says when oil is due."""
 
 
 FLEET_MODELS: tuple[FleetModel, ...] = (
-    FleetModel("Aldermoor", "Vale", Powertrain.COMBUSTION, 0.20, 24_500, 0.95, has_odometer=True),
-    FleetModel("Aldermoor", "Ridge", Powertrain.COMBUSTION, 0.15, 33_900, 1.15, has_odometer=True),
-    FleetModel("Aldermoor", "Tern Hybrid", Powertrain.HYBRID, 0.12, 31_200, 1.0, has_odometer=False),
-    FleetModel("Corvane", "Dorset", Powertrain.COMBUSTION, 0.12, 28_700, 1.05, has_odometer=False),
-    FleetModel("Corvane", "Hauler", Powertrain.COMBUSTION, 0.10, 41_800, 1.35, has_odometer=True),
-    FleetModel("Corvane", "Marlow Hybrid", Powertrain.HYBRID, 0.08, 36_400, 1.1, has_odometer=True),
-    FleetModel("Kestrel", "Lumen E", Powertrain.EV, 0.13, 39_900, 1.15, has_odometer=True),
-    FleetModel("Kestrel", "Spark E", Powertrain.EV, 0.10, 29_600, 1.0, has_odometer=True),
+    FleetModel(
+        "Aldermoor",
+        "Vale",
+        Powertrain.COMBUSTION,
+        0.20,
+        24_500,
+        0.95,
+        has_odometer=True,
+        has_oil_monitor=True,
+    ),
+    FleetModel(
+        "Aldermoor",
+        "Ridge",
+        Powertrain.COMBUSTION,
+        0.15,
+        33_900,
+        1.15,
+        has_odometer=True,
+        has_oil_monitor=True,
+    ),
+    FleetModel(
+        "Aldermoor",
+        "Tern Hybrid",
+        Powertrain.HYBRID,
+        0.12,
+        31_200,
+        1.0,
+        has_odometer=False,
+        has_oil_monitor=True,
+    ),
+    FleetModel(
+        "Corvane",
+        "Dorset",
+        Powertrain.COMBUSTION,
+        0.12,
+        28_700,
+        1.05,
+        has_odometer=False,
+        has_oil_monitor=False,
+    ),
+    FleetModel(
+        "Corvane",
+        "Hauler",
+        Powertrain.COMBUSTION,
+        0.10,
+        41_800,
+        1.35,
+        has_odometer=True,
+        has_oil_monitor=True,
+    ),
+    FleetModel(
+        "Corvane",
+        "Marlow Hybrid",
+        Powertrain.HYBRID,
+        0.08,
+        36_400,
+        1.1,
+        has_odometer=True,
+        has_oil_monitor=False,
+    ),
+    FleetModel(
+        "Kestrel", "Lumen E", Powertrain.EV, 0.13, 39_900, 1.15, has_odometer=True, has_oil_monitor=False
+    ),
+    FleetModel(
+        "Kestrel", "Spark E", Powertrain.EV, 0.10, 29_600, 1.0, has_odometer=True, has_oil_monitor=False
+    ),
 )
 
 RESIDUAL_FIRST_YEAR = 0.90

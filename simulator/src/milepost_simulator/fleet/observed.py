@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from milepost_simulator.fleet.flaws import SCALED, Clusters, Flaw, key_in
-from milepost_simulator.fleet.items import TREAD_LIMIT_MM, TREAD_NEW_MM, Channel
 from milepost_simulator.fleet.makes import FLEET_MODELS
 from milepost_simulator.fleet.population import MONTH_DAYS
-from milepost_simulator.fleet.state import HAS, ITEM_OF_CHANNEL
+from milepost_simulator.fleet.wear_readings import Looks, WearReadings, measure
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,8 +38,6 @@ COARSE = 0.3
 """The share of cars whose odometer comes in whole kilometres; others in steps of 100 m."""
 WEAR_SENSORS = 0.6
 WEAR_EVERY_DAYS = 91
-WEAR_MISSING = 0.1
-PAD_NOISE, TREAD_NOISE_MM, OIL_NOISE = 1.2, 0.15, 1.5
 LATE, LATE_DAYS = 0.08, 25
 
 HAS_ODOMETER = np.array([model.has_odometer for model in FLEET_MODELS])
@@ -56,46 +53,6 @@ class Source(NamedTuple):
 
 SOURCE = Source()
 SOURCES = Source._fields
-
-_AXLES = "Vehicle.Chassis.Axle."
-_TREADS = "Vehicle.Milepost.Tire."
-_PADS = ((Channel.FRONT_PADS, "Row1", (1.0, 0.93)), (Channel.REAR_PADS, "Row2", (1.0, 0.95)))
-_TYRES = (("Row1.Left", 1.0), ("Row1.Right", 0.97), ("Row2.Left", 0.8), ("Row2.Right", 0.82))
-
-
-class Position(NamedTuple):
-    """A place at which wear is measured: how fast it goes there, and from what value to what."""
-
-    signal: str
-    channel: Channel
-    factor: float
-    new: float
-    worn: float
-    """The value at a used share of 1."""
-    step: float
-    noise: float
-
-
-POSITIONS = (
-    *(
-        Position(f"{_AXLES}{row}.Wheel.{side}.Brake.PadWear", channel, factor, 0.0, 100.0, 1.0, PAD_NOISE)
-        for channel, row, factors in _PADS
-        for side, factor in zip(("Left", "Right"), factors, strict=True)
-    ),
-    *(
-        Position(
-            f"{_TREADS}{wheel}.TreadDepth",
-            Channel.TYRES,
-            factor,
-            TREAD_NEW_MM,
-            TREAD_LIMIT_MM,
-            0.1,
-            TREAD_NOISE_MM,
-        )
-        for wheel, factor in _TYRES
-    ),
-    Position("Vehicle.Milepost.Engine.OilLife", Channel.OIL, 1.0, 100.0, 0.0, 1.0, OIL_NOISE),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,18 +70,6 @@ class Readings:
     sigma_m: Floats
     flaw: Ints
     true_m: Ints
-
-
-@dataclass(frozen=True, slots=True)
-class WearReadings:
-    """Wear readings of a lot; ``true_share`` is truth: the used share of the channel, at most 1.3."""
-
-    row: Ints
-    day: Ints
-    hour_d: Floats
-    position: Ints
-    value: Floats
-    true_share: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,54 +233,18 @@ class Observer:
         sensors = rng.random(self._count) < WEAR_SENSORS
         row = np.repeat(np.arange(self._count), quarters)
         day = ((np.arange(quarters) + rng.random((self._count, quarters))) * WEAR_EVERY_DAYS).astype(np.int64)
-        here = self._speaking(row, day.ravel()) & sensors[row]
+        here = self._speaking(row, day.ravel())
+        row, day = row[here], day.ravel()[here]
         visits = self._lot.life.visits
-        counts = (visits.day >= self._from[visits.row]) & (visits.day < self._until[visits.row])
-        counts &= visits.is_recorded
-        rows = np.concatenate([row[here], visits.row[counts]])
         # Before the visit's work: what the mechanic saw is not what was there in the evening.
-        days = np.concatenate([day.ravel()[here], visits.day[counts] - 1])
-        at_visit = np.arange(len(rows)) >= here.sum()
-        hours = self._hours(len(rows))
+        seen_day = visits.day - 1
+        counts = (seen_day >= self._from[visits.row]) & (visits.day < self._until[visits.row])
+        counts &= visits.is_recorded
+        rows, days = np.concatenate([row, visits.row[counts]]), np.concatenate([day, seen_day[counts]])
+        by_mechanic = np.arange(len(rows)) >= len(row)
         order = np.lexsort((days, rows))
-        return self._measured(rows[order], days[order], hours[order], at_visit[order])
-
-    def _measured(self, row: Ints, day: Ints, hour_d: Floats, at_visit: Bools) -> WearReadings:
-        rng, lives = self._rng, self._lot.life.lives
-        ok = day >= self._from[row]
-        row, day, hour_d, at_visit = row[ok], day[ok], hour_d[ok], at_visit[ok]
-        model = self._lot.population.model[row]
-        parts = []
-        used = {}
-        for channel in Channel:
-            item = int(ITEM_OF_CHANNEL[channel])
-            has = HAS[model, item]
-            share = np.zeros(len(row))
-            share[has] = lives.worn(row[has], np.full(int(has.sum()), item), day[has])
-            used[channel] = has, share
-        for index, position in enumerate(POSITIONS):
-            has, share = used[position.channel]
-            seen = has & (rng.random(len(row)) >= WEAR_MISSING)
-            if position.channel is Channel.OIL:
-                seen &= ~at_visit
-            value = position.new + share * position.factor * (position.worn - position.new)
-            value += rng.normal(0.0, position.noise, len(row))
-            low, high = sorted((position.new, position.worn))
-            low = 0.0 if position.channel is Channel.TYRES else low
-            value = np.clip(np.rint(value / position.step) * position.step, low, high)
-            parts.append(
-                (
-                    row[seen],
-                    day[seen],
-                    hour_d[seen],
-                    np.full(int(seen.sum()), index),
-                    value[seen],
-                    share[seen],
-                )
-            )
-        columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
-        order = np.lexsort((columns[3], columns[1], columns[0]))
-        return WearReadings(*(column[order] for column in columns))
+        looks = Looks(rows, days, self._hours(len(rows)), by_mechanic | sensors[rows], ~by_mechanic)
+        return measure(rng, self._lot, looks.rows(order))
 
 
 def _joined(*parts: Readings) -> Readings:

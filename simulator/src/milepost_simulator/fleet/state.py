@@ -37,6 +37,7 @@ DISTANCE_KM = np.array([item.distance_km for item in ITEMS])
 MONTHS = np.array([item.months for item in ITEMS])
 MONTHS_YOUNG = np.array([item.months if item.months_young is None else item.months_young for item in ITEMS])
 RATES = np.array([USED_PER_KM[model.powertrain] for model in FLEET_MODELS])
+RATES[[not model.has_oil_monitor for model in FLEET_MODELS], Channel.OIL] = 0.0
 WEIGHT = np.array([model.wear for model in FLEET_MODELS])
 ITEM_OF_CHANNEL = np.array([int(np.flatnonzero(channel == CHANNEL)[0]) for channel in Channel])
 
@@ -67,6 +68,7 @@ def draw_start(rng: np.random.Generator, people: Population) -> Start:
     spent = rng.uniform(*SPENT, (len(people), len(ITEMS)))
     spent[people.registered_day >= people.from_day] = 0.0
     worn = spent[:, ITEM_OF_CHANNEL] * WEAR_LIMIT[ITEM_OF_CHANNEL]
+    worn[rates_per_km(people) == 0.0] = 0.0
     done_day, done_km = _last_renewed(spent, people)
     health = np.clip(1 - 0.5 * spent[:, BATTERY] * people.battery_rate, 0.5, 1.0)
     return Start(done_day, done_km, worn, health)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from milepost_server.evaluation.fleet.derive import Derived
     from milepost_server.evaluation.fleet.files import Part
 
+DRAWS = 500
+"""Of each bootstrap."""
 SMALL_M = 1_000_000.0
 """A wrong reading that is off by less is told apart: tens of kilometres nobody can find, or needs to."""
 
@@ -82,7 +84,7 @@ def scores(rows: ReadingRows, seed: int) -> dict[str, Interval]:
 
     def ratio(above: Bools | Floats, below: Bools | Floats) -> Interval:
         return bootstrap.ratio_of_sums(
-            above.astype(np.float64), below.astype(np.float64), rows.vehicle, seed=seed
+            above.astype(np.float64), below.astype(np.float64), rows.vehicle, seed=seed, draws=DRAWS
         )
 
     # F1 = 2 TP / (2 TP + FP + FN), of large slips; small ones that were found count on neither side.

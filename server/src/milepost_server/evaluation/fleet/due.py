@@ -27,6 +27,8 @@ HORIZONS_D = ((0.0, 30.0), (30.0, 90.0), (90.0, 180.0), (180.0, HORIZON_D_MAX))
 SOON_D = 30.0
 CAPACITY = 0.02
 """Of the vehicles, the share that a list has room for."""
+DRAWS = 500
+"""Of each bootstrap: rows are many, and intervals narrow."""
 LIMITS = {"front-pads": 0.9, "rear-pads": 0.9}
 """The used share at which a part is due, where that is not 1: what a fleet's truth counts as used up."""
 
@@ -128,8 +130,8 @@ def _covered(rows: DueRows) -> Floats:
 
 def _figures(rows: DueRows, seed: int) -> tuple[int, Interval, Interval, float]:
     """How many, the mean error, the coverage, the mean width in days."""
-    error = bootstrap.mean(_error_d(rows), rows.owner, seed=seed)
-    coverage = bootstrap.mean(_covered(rows), rows.owner, seed=seed)
+    error = bootstrap.mean(_error_d(rows), rows.owner, seed=seed, draws=DRAWS)
+    coverage = bootstrap.mean(_covered(rows), rows.owner, seed=seed, draws=DRAWS)
     width = float(np.mean(rows.p90_d - rows.p10_d)) if len(rows) else float("nan")
     return len(rows), error, coverage, width
 
@@ -208,7 +210,7 @@ def _list_precision(rows: DueRows, seed: int) -> Interval:
     # Ties are broken at random, by seed.
     order = np.lexsort((np.random.default_rng(seed).random(len(first)), -best))
     top = order[:room] if len(first) else order
-    return bootstrap.mean(truly[top], rows.owner[first][top], seed=seed)
+    return bootstrap.mean(truly[top], rows.owner[first][top], seed=seed, draws=DRAWS)
 
 
 def wear(rows: DueRows, names: Sequence[str], seed: int) -> Table:
@@ -218,8 +220,10 @@ def wear(rows: DueRows, names: Sequence[str], seed: int) -> Table:
     for place in np.unique(judged.item):
         of = judged.where(judged.item == place)
         error_km = np.abs(of.wear_left_m - of.true_left_m) / 1000
-        share = bootstrap.ratio_of_sums(error_km, np.abs(of.true_left_m) / 1000, of.owner, seed=seed)
-        mean = bootstrap.mean(error_km, of.owner, seed=seed)
+        share = bootstrap.ratio_of_sums(
+            error_km, np.abs(of.true_left_m) / 1000, of.owner, seed=seed, draws=DRAWS
+        )
+        mean = bootstrap.mean(error_km, of.owner, seed=seed, draws=DRAWS)
         found.append((names[place], len(of), mean, share))
     header = ("item", "items", "mean error, km", "over what is left")
     return Table("Distance left until measured wear reaches its limit", header, found, digits=2)

@@ -43,7 +43,7 @@ class TrueItems:
     known: Bools  # (Q) whether the vehicle is owned and has the item
     start_d: Floats  # (Q) when it was renewed last
     due_d: Floats  # (Q) when it is due if nobody acts; inf where that lies beyond the truth's days
-    at_m: Floats  # (Q) the true odometer at which wear reaches a share of 1; inf where it is not measured
+    at_m: Floats  # (Q) the true odometer at which wear reaches a share of 1; inf where wear does not go by distance alone
 
 
 def true_items(part: Part, owned: Owned, day: float, key: str, vehicle: Ints, *, limit: float) -> TrueItems:
@@ -62,7 +62,13 @@ def true_items(part: Part, owned: Owned, day: float, key: str, vehicle: Ints, *,
         known=known,
         start_d=np.where(known, lives["start_day"][life], np.nan),
         due_d=np.where(known, np.where(due_day < 0, np.inf, due_day), np.nan),
-        at_m=_worn_at_m(lives["seen_m"][life], lives["seen_share"][life], lives["share_per_m"][life], limit),
+        at_m=_worn_at_m(
+            lives["seen_m"][life],
+            lives["seen_share"][life],
+            # What ages by days too has no distance at which it is used up.
+            np.where(lives["share_per_day"][life] > 0, 0.0, lives["share_per_m"][life]),
+            limit,
+        ),
     )
 
 
