@@ -24,7 +24,7 @@ class FleetModel(NamedTuple):
     """How fast pads and tyres go, by weight: 1 is a compact car."""
     has_odometer: bool
     has_oil_monitor: bool
-    """Whether the car counts down the life of its oil; where it does not, only the schedule says when oil is due."""
+    """Whether the car counts down the life of its oil; in others only the schedule says when it is due."""
 
 
 FLEET_MODELS: tuple[FleetModel, ...] = (

@@ -1,4 +1,4 @@
-"""Wear as sensors and mechanics see it: by position on the car, with noise, in steps, now and then not at all."""
+"""Wear as sensors and mechanics see it: by position on the car, with noise, in steps, and with gaps."""
 
 from __future__ import annotations
 
