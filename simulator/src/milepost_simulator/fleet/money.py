@@ -58,7 +58,7 @@ def payment_share(people: Population) -> Floats:
     annuity = (principal - balloon_share(people) * factor) * rate / (1 - factor)
     is_debt = (people.contract == Contract.FINANCE) | (people.contract == Contract.LEASE)
     all_in = SUBSCRIPTION_SHARE_PER_MONTH * (people.contract == Contract.SUBSCRIPTION)
-    return np.where(is_debt, np.maximum(annuity, 0.002), all_in)
+    return np.where(is_debt, annuity, all_in)
 
 
 def payoff_share(people: Population, day: Floats) -> Floats:

@@ -43,7 +43,7 @@ class TrueItems:
     known: Bools  # (Q) whether the vehicle is owned and has the item
     start_d: Floats  # (Q) when it was renewed last
     due_d: Floats  # (Q) when it is due if nobody acts; inf where that lies beyond the truth's days
-    at_m: Floats  # (Q) the true odometer at which wear is at its limit; inf where it does not go by distance alone
+    at_m: Floats  # (Q) the true odometer at which it is worn out; inf where wear is not by distance alone
 
 
 def true_items(part: Part, owned: Owned, day: float, key: str, vehicle: Ints, *, limit: float) -> TrueItems:
