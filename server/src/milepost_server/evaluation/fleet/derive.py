@@ -8,23 +8,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from milepost_server.signals.ahead import Ahead
-from milepost_server.signals.due import Due, DueRules, due
-from milepost_server.signals.flat import (
-    DAYS_PER_MONTH,
-    Floats,
-    Ints,
-    interpolate,
-    last_rows,
-    offsets_of,
-)
-from milepost_server.signals.items import METRES_PER_KM, Schedule, shipped
-from milepost_server.signals.limits import ItemLimits, Starts, item_limits
+from milepost_server.signals.axis import OdometerAxis
+from milepost_server.signals.due import Due, due
+from milepost_server.signals.flat import Ints, last_rows, offsets_of
+from milepost_server.signals.items import METRES_PER_KM
+from milepost_server.signals.limits import ItemLimits, intervals_of, item_limits
 from milepost_server.signals.odometer import (
     CleanOdometer,
     OdometerReadings,
     OdometerRules,
     clean_odometer,
 )
+from milepost_server.signals.schedules.documents import Schedule
+from milepost_server.signals.schedules.shipped import shipped
+from milepost_server.signals.starts import NOON_D, ServiceRecords, Starts, last_services, starts_of
+from milepost_server.signals.states import DueRules
 from milepost_server.signals.usage import (
     History,
     Usage,
@@ -34,13 +32,20 @@ from milepost_server.signals.usage import (
     observe,
     shrink,
 )
-from milepost_server.signals.wear import UsualWear, WearLimit, WearReadings, WearRules, usual_wear, wear_limit
+from milepost_server.signals.wear import (
+    WearLimit,
+    WearReadings,
+    WearRules,
+    first_to_wear,
+    usual_wear,
+    wear_limit,
+    wear_line,
+)
+from milepost_server.signals.wear_prior import WearPriorRules, wear_prior
 
 if TYPE_CHECKING:
     from milepost_server.evaluation.fleet.files import Part, Table
     from milepost_server.signals.items import Item, Wear
-
-_NOON_D = 0.5  # service records carry no hour
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,7 @@ class Rules:
     odometer: OdometerRules = field(default_factory=OdometerRules)
     usage: UsageRules = field(default_factory=UsageRules)
     wear: WearRules = field(default_factory=WearRules)
+    wear_prior: WearPriorRules = field(default_factory=WearPriorRules)
     due: DueRules = field(default_factory=DueRules)
     schedules: dict[str, Schedule] = field(default_factory=shipped)
 
@@ -62,9 +68,7 @@ class Driven:
     clean: CleanOdometer
     history: History
     usage: Usage
-    anchor_d: Floats  # (V) the last kept reading; NaN where none
-    anchor_m: Floats  # (V)
-    origin_m: Floats  # (V) zero of the first instrument cluster on the continuous axis; NaN where none
+    axis: OdometerAxis
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,18 +112,16 @@ def _drive(part: Part, as_of_d: float, rules: Rules) -> Driven:
     observed = observe(history, as_of_d, rules.usage)
     model = part.observed["vehicles"]["model"]
     prior = group_prior(observed, month_variances(history), model, len(part.facts.models), rules.usage)
+    usage = shrink(observed, prior.of(model), rules.usage)
+    return Driven(row, clean, history, usage, _axis(clean, history, usage))
+
+
+def _axis(clean: CleanOdometer, history: History, usage: Usage) -> OdometerAxis:
     first, last = clean.offsets[:-1], last_rows(clean.offsets)
-    padded_d, padded_m = np.append(clean.time_d, np.nan), np.append(continuous_m, np.nan)
-    shift = np.append(continuous_m - clean.odometer_m, np.nan)
-    return Driven(
-        row=row,
-        clean=clean,
-        history=history,
-        usage=shrink(observed, prior.of(model), rules.usage),
-        anchor_d=padded_d[last],
-        anchor_m=padded_m[last],
-        origin_m=np.where(last >= 0, shift[np.where(last >= 0, first, -1)], np.nan),
-    )
+    padded_d, padded_m = np.append(history.time_d, np.nan), np.append(history.odometer_m, np.nan)
+    shift = np.append(history.odometer_m - clean.odometer_m, np.nan)
+    origin_m = np.where(last >= 0, shift[np.where(last >= 0, first, -1)], np.nan)
+    return OdometerAxis(history, usage.rate_m_per_d, padded_d[last], padded_m[last], origin_m)
 
 
 def odometer_readings(part: Part, as_of_d: float, rules: OdometerRules) -> tuple[Ints, OdometerReadings]:
@@ -132,7 +134,7 @@ def odometer_readings(part: Part, as_of_d: float, rules: OdometerRules) -> tuple
     sigma_m = readings["sigma_m"][row]
     fall_m = np.minimum(np.maximum(rules.fall_m_max, rules.fall_sigmas * sigma_m), rules.fall_m_max_entered)
     vehicle = np.concatenate([readings["vehicle"][row], services["vehicle"][books]])
-    time_d = np.concatenate([readings["time_d"][row], services["done_day"][books] + _NOON_D])
+    time_d = np.concatenate([readings["time_d"][row], services["done_day"][books] + NOON_D])
     tolerance_m = np.concatenate(
         [np.where(entered, rules.fall_m_max_entered, fall_m), np.full(len(books), rules.fall_m_max_entered)]
     )
@@ -157,90 +159,63 @@ def _visits(services: Table, row: Ints) -> Ints:
     return place.reshape(-1).astype(np.int64)
 
 
-@dataclass(frozen=True, slots=True)
 class _Context:
     """The Q vehicles of one powertrain: what each of their items is derived from."""
 
-    part: Part
-    driven: Driven
-    vehicle: Ints  # (Q)
-    as_of_d: float
-    rules: Rules
+    def __init__(self, part: Part, driven: Driven, vehicle: Ints, as_of_d: float, rules: Rules) -> None:
+        self._part, self._driven, self._vehicle = part, driven, vehicle
+        self._as_of_d, self._rules = as_of_d, rules
+        services = part.observed["services"]
+        known = np.flatnonzero(services["known_day"] < as_of_d)
+        self._records = ServiceRecords(
+            vehicle=services["vehicle"][known],
+            item=services["item"][known],
+            done_d=services["done_day"][known].astype(np.float64),
+            # Only where readings are around it does the record's own odometer count; here they always are.
+            odometer_m=np.full(len(known), np.nan),
+        )
+        items = len(part.facts.words["items"])
+        self._last = last_services(self._records, part.vehicles, items, as_of_d)[vehicle]
+        registered = part.observed["vehicles"]["registered_day"][vehicle].astype(np.float64)
+        self._registered_d = np.where(registered < 0, np.nan, registered)
 
     def derive(self, item: Item) -> DerivedItem:
-        starts = self._starts(item.key)
+        """When ``item`` is due on each of the vehicles."""
+        code = self._part.facts.place("items", item.key)
+        none = np.full(len(self._vehicle), -1)
+        last = self._last[:, code] if code >= 0 else none
+        axis = self._driven.axis
+        starts = starts_of(axis, self._records, last, self._vehicle, self._registered_d)
         wear = None if item.wear is None else self._wear(item.wear, starts)
-        limits = item_limits(item, starts, wear, self.as_of_d)
-        ahead = Ahead(self.driven.usage, self.rules.usage)
-        found = due(self.driven.history, ahead, limits.limits, self.as_of_d, self.rules.due)
+        intervals = intervals_of([item], np.zeros(len(self._vehicle), dtype=np.int64), starts.age_months)
+        limits = item_limits(intervals, starts, wear, self._as_of_d)
+        ahead = Ahead(self._driven.usage, self._rules.usage)
+        found = due(self._driven.history, ahead, limits.limits, self._as_of_d, self._rules.due)
         return DerivedItem(item.key, starts, limits, wear, found)
 
-    def _starts(self, key: str) -> Starts:
-        registered = self.part.observed["vehicles"]["registered_day"][self.vehicle].astype(np.float64)
-        registered[registered < 0] = np.nan
-        done_d = self._last_service(key)
-        recorded = np.isfinite(done_d)
-        done_m = self._odometer_at(self.vehicle, done_d + _NOON_D)
-        new_m = np.where(np.isfinite(registered), self.driven.origin_m[self.vehicle], np.nan)
-        age = np.maximum(done_d - registered, 0.0) / DAYS_PER_MONTH
-        return Starts(
-            vehicle=self.vehicle,
-            time_d=np.where(recorded, done_d, registered),
-            odometer_m=np.where(recorded, done_m, new_m),
-            recorded=recorded,
-            age_months=np.where(recorded, age, 0.0),
-            anchor_d=self.driven.anchor_d[self.vehicle],
-            anchor_m=self.driven.anchor_m[self.vehicle],
-        )
-
-    def _last_service(self, key: str) -> Floats:
-        """The day (Q) of the last service that was known by then; NaN where none."""
-        services = self.part.observed["services"]
-        known = services["item"] == self.part.facts.place("items", key)
-        known &= (services["known_day"] < self.as_of_d) & (services["done_day"] < self.as_of_d)
-        last = np.full(self.part.vehicles, -np.inf)
-        np.maximum.at(last, services["vehicle"][known], services["done_day"][known].astype(np.float64))
-        return np.where(np.isfinite(last), last, np.nan)[self.vehicle]
-
-    def _odometer_at(self, vehicle: Ints, time_d: Floats) -> Floats:
-        """The continuous odometer (Q): between readings, the last one after them, back at the rate before."""
-        history, driven = self.driven.history, self.driven
-        inside = interpolate(history.offsets, history.time_d, history.odometer_m, vehicle, time_d)
-        if not len(history.time_d):
-            return inside
-        first = np.minimum(history.offsets[vehicle], len(history.time_d) - 1)
-        ago_d = history.time_d[first] - time_d
-        before = history.odometer_m[first] - ago_d * driven.usage.rate_m_per_d[vehicle]
-        before = np.maximum(before, driven.origin_m[vehicle])
-        outside = np.where(ago_d > 0, before, driven.anchor_m[vehicle])
-        known = np.isfinite(driven.anchor_d[vehicle]) & np.isfinite(time_d)
-        return np.where(known, np.where(np.isfinite(inside), inside, outside), np.nan)
-
     def _wear(self, wear: Wear, starts: Starts) -> WearLimit:
-        near, far = (km * METRES_PER_KM for km in wear.usual_km)
-        usual = usual_wear(near, far)
-        limits = [self._position(path, wear, starts, usual) for path in wear.signals]
-        measured = np.stack([limit.measured for limit in limits])
-        # Where one position is measured, the others' guesses are no news.
-        at_m = np.where(measured.any(axis=0) & ~measured, np.inf, np.stack([limit.at_m for limit in limits]))
-        worst = np.argmin(np.where(np.isfinite(at_m), at_m, np.inf), axis=0)
-        pick = np.arange(len(worst))
-        names = WearLimit.__slots__
-        return WearLimit(*(np.stack([getattr(limit, n) for limit in limits])[worst, pick] for n in names))
+        _, limit = first_to_wear([self._position(path, wear, starts) for path in wear.signals])
+        return limit
 
-    def _position(self, path: str, wear: Wear, starts: Starts, usual: UsualWear) -> WearLimit:
-        rows = self.part.observed["wear"]
-        place = np.full(self.part.vehicles, -1, dtype=np.int64)
-        place[self.vehicle] = np.arange(len(self.vehicle))
-        here = (rows["position"] == self.part.facts.place("positions", path)) & (
-            rows["time_d"] < self.as_of_d
-        )
-        row = np.flatnonzero(here & (place[rows["vehicle"]] >= 0))
-        odometer_m = self._odometer_at(rows["vehicle"][row], rows["time_d"][row])
+    def _position(self, path: str, wear: Wear, starts: Starts) -> WearLimit:
+        """The limit of one position, shrunk to what wears on the fleet's cars of the same model."""
+        rows, vehicles = self._part.observed["wear"], len(self._vehicle)
+        place = np.full(self._part.vehicles, -1, dtype=np.int64)
+        place[self._vehicle] = np.arange(vehicles)
+        here = rows["position"] == self._part.facts.place("positions", path)
+        here &= (rows["time_d"] < self._as_of_d) & (place[rows["vehicle"]] >= 0)
+        row = np.flatnonzero(here)
+        odometer_m = self._driven.axis.at(rows["vehicle"][row], rows["time_d"][row])
         row, odometer_m = row[np.isfinite(odometer_m)], odometer_m[np.isfinite(odometer_m)]
-        counts = np.bincount(place[rows["vehicle"][row]], minlength=len(self.vehicle)).astype(np.int64)
+        counts = np.bincount(place[rows["vehicle"][row]], minlength=vehicles).astype(np.int64)
         worn = (rows["value"][row] - wear.new) / (wear.limit - wear.new)
         readings = WearReadings(offsets_of(counts), odometer_m, worn)
         # Without a record, parts may have been renewed unseen since the car was new: measurement counts.
         start_m = np.where(starts.recorded | (counts == 0), starts.odometer_m, np.nan)
-        return wear_limit(readings, start_m, usual, self.rules.wear)
+        rules, noise = self._rules, wear.noise_share
+        line = wear_line(readings, start_m, rules.wear, noise=noise)
+        near, far = (km * METRES_PER_KM for km in wear.usual_km)
+        model = self._part.observed["vehicles"]["model"][self._vehicle]
+        models = len(self._part.facts.models)
+        prior = wear_prior(line, model, models, usual_wear(near, far), rules.wear_prior)
+        return wear_limit(readings, start_m, prior.of(model), rules.wear, noise=noise)

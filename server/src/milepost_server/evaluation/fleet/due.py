@@ -11,8 +11,8 @@ import numpy as np
 from milepost_server.evaluation import bootstrap
 from milepost_server.evaluation.fleet.tenures import owned_on, true_items
 from milepost_server.evaluation.table import Table
-from milepost_server.signals.due import State
 from milepost_server.signals.flat import Bools, Floats, Ints
+from milepost_server.signals.states import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -76,11 +76,11 @@ def _compare_item(part: Part, derived: Derived, item: DerivedItem, as_of: int) -
     truth = true_items(part, owned, day, item.key, vehicle, limit=LIMITS.get(item.key, 1.0))
     row = np.flatnonzero(truth.known)
     of = vehicle[row]
-    anchor_m = derived.driven.anchor_m[of]
+    anchor_m = derived.driven.axis.anchor_m[of]
     measured = np.zeros(len(vehicle), dtype=np.bool_) if item.wear is None else item.wear.measured
     at_m = np.full(len(vehicle), np.nan) if item.wear is None else item.wear.at_m
     tenure = owned.tenure[owned.of_vehicle[of]]
-    true_now_m = _true_odometer_m(part, tenure, derived.driven.anchor_d[of])
+    true_now_m = _true_odometer_m(part, tenure, derived.driven.axis.anchor_d[of])
     p10, p50, p90 = item.due.time_d[:, row] - day
     return DueRows(
         item=np.full(len(row), part.facts.place("items", item.key)),

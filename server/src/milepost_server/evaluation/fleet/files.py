@@ -169,7 +169,10 @@ class _Reader:
 
     def tables(self, wanted: Mapping[str, tuple[str, ...]]) -> Tables:
         try:
-            with np.load(self._path, allow_pickle=False) as arrays:
+            # A file of our own, and looked at first: NumPy leaves a damaged one open.
+            with self._path.open("rb") as file, zipfile.ZipFile(file):
+                file.seek(0)
+                arrays = np.load(file, allow_pickle=False)
                 return {table: self._table(arrays, table, columns) for table, columns in wanted.items()}
         except (zipfile.BadZipFile, ValueError, EOFError) as error:
             raise EvaluationError(f"{self._path} is damaged: {error}") from error
