@@ -31,10 +31,11 @@ HISTORY_D_MIN = 182
 _EPOCH = dt.date(1970, 1, 1).toordinal()
 
 EPILOG = """
+Example: milepost-server evaluate truth build/columns --out build/truth
+
 \b
-Make a fleet, then hold the signals against it:
+A fleet to evaluate is made by the simulator:
   milepost-sim fleet --columns --owners 8000 --months 36 --seed 7 --as-of 2026-03-03 --out build/columns
-  milepost-server evaluate truth build/columns --out build/truth
 """
 
 
