@@ -26,7 +26,7 @@ USUAL_YEARS_NEW, USUAL_YEARS_USED = 71 / 12, 50 / 12
 BASE_PER_MONTH = 0.0026
 SEASON = (0.22, 75.0)  # strength, and the day of the year on which most are bought
 HALF_YEAR = (0.15, 75.0)
-TENURE = 0.95
+TENURE = 1.2
 FRESH = (2.2, 0.6)  # nobody changes a car that is new to them; how long that lasts, years
 CONTRACT_NEAR = {
     Contract.LEASE: (2.7, 4.0),

@@ -23,7 +23,7 @@ MONTH_DAYS = YEAR_DAYS / 12
 EXCESS_ALLOWANCE_CHOICES_KM = (10_000, 12_000, 15_000, 20_000, 25_000)
 SILENT = 0.05
 SILENT_DAYS = (40, 150)
-FRAILTY_SHAPE = 2.0
+FRAILTY_SHAPE = 3.0
 """Of the gamma distribution of how restless owners are; its mean is 1."""
 
 DAILY_KM_QUANTILES = (0.01, 0.05, 0.25, 0.50, 0.75, 0.95, 0.99)
