@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from milepost_server.evaluation.fleet.tenures import NONE, Owned, owned_on
-from milepost_server.signals.ahead import Ahead
 from milepost_server.signals.ends import Place
 from milepost_server.signals.faults.codes import encode
 from milepost_server.signals.faults.fleet import (
@@ -39,7 +38,7 @@ from milepost_server.signals.value.residual import Cars, ValueRules, Values, shi
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from milepost_server.evaluation.fleet.derive import Derived, Rules
+    from milepost_server.evaluation.fleet.derive import Derived
     from milepost_server.evaluation.fleet.files import Part
 
 RECENT_D, BEFORE_D = 91.0, 365.0
@@ -62,17 +61,17 @@ class Asked:
     columns: Mapping[str, Floats]  # (T) each, by name; NaN is what is not known
 
 
-def asked(part: Part, derived: Derived, rules: Rules) -> Asked:
+def asked(part: Part, derived: Derived) -> Asked:
     """The columns of all vehicles that somebody owns on the day of ``derived``, on what was known by then."""
     owned = owned_on(part, derived.as_of_d)
-    found = {**_from_value(part, derived, owned, rules), **_from_services(part, derived, owned)}
+    found = {**_from_value(part, derived, owned), **_from_services(part, derived, owned)}
     found["usage_change"] = _usage_change(derived)
     return Asked(owned, {name: column[owned.vehicle] for name, column in found.items()})
 
 
-def _from_value(part: Part, derived: Derived, owned: Owned, rules: Rules) -> dict[str, Floats]:
-    as_of_d, axis = derived.as_of_d, derived.driven.axis
-    place, ahead = Place(axis.anchor_d, axis.anchor_m), Ahead(derived.driven.usage, rules.usage)
+def _from_value(part: Part, derived: Derived, owned: Owned) -> dict[str, Floats]:
+    as_of_d, axis, ahead = derived.as_of_d, derived.fleet.axis, derived.fleet.ahead
+    place = Place(axis.anchor_d, axis.anchor_m)
     ownership = _ownership(part, owned)
     contracts = _contracts(part, owned)
     worth = _values(part, ownership.registered_d, as_of_d, axis.anchor_m)
@@ -83,13 +82,17 @@ def _from_value(part: Part, derived: Derived, owned: Owned, rules: Rules) -> dic
         warranty=warranty_ends(contracts, place, ahead, as_of_d),
         burden=_burden(derived, worth),
         equity=equity(worth, contracts, as_of_d),
-        recurring_faults=_faults(part, as_of_d).recurring(FaultRules(recurring_returns_min=1)),
+        recurring_faults=_recurring(part, owned, as_of_d),
     )
-    found = columns(results, ownership, as_of_d)
-    # A car without a device does not say that it has no faults.
+    return columns(results, ownership, as_of_d)
+
+
+def _recurring(part: Part, owned: Owned, as_of_d: float) -> Floats:
+    """Faults (V) that came back; NaN where no device would tell."""
     talks = np.zeros(part.vehicles, dtype=np.bool_)
     talks[owned.vehicle] = part.observed["tenures"]["connected"][owned.tenure] > 0
-    return found | {"recurring_faults": np.where(talks, found["recurring_faults"], np.nan)}
+    count = _faults(part, as_of_d).recurring(FaultRules(recurring_returns_min=1))
+    return np.where(talks, count, np.nan)
 
 
 def _ownership(part: Part, owned: Owned) -> Ownership:

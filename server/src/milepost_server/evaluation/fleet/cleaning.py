@@ -42,7 +42,7 @@ class ReadingRows:
 
 def compare(part: Part, derived: Derived) -> ReadingRows:
     """The verdicts on a part's readings beside what is true of them."""
-    row, verdict = derived.driven.row, derived.driven.clean.verdict
+    row, verdict = derived.reading, derived.driven.clean.verdict
     looked = row >= 0  # not what service books say of earlier years
     row, verdict = row[looked], verdict[looked]
     vehicle = part.observed["readings"]["vehicle"][row]

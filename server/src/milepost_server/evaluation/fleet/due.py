@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from milepost_server.evaluation.bootstrap import Interval
-    from milepost_server.evaluation.fleet.derive import Derived, DerivedItem
+    from milepost_server.evaluation.fleet.derive import Derived
     from milepost_server.evaluation.fleet.files import Part
+    from milepost_server.signals.fleet.results import ItemResult
 
 HORIZON_D_MAX = 365.0
 """Dates further ahead are not judged: the truth of a fleet ends a year after its as-of day."""
@@ -70,17 +71,17 @@ def compare(part: Part, derived: Derived, as_of: int) -> DueRows:
     return joined([_compare_item(part, derived, item, as_of) for item in derived.items])
 
 
-def _compare_item(part: Part, derived: Derived, item: DerivedItem, as_of: int) -> DueRows:
+def _compare_item(part: Part, derived: Derived, item: ItemResult, as_of: int) -> DueRows:
     day, vehicle = derived.as_of_d, item.starts.vehicle
     owned = owned_on(part, day)
     truth = true_items(part, owned, day, item.key, vehicle, limit=LIMITS.get(item.key, 1.0))
     row = np.flatnonzero(truth.known)
     of = vehicle[row]
-    anchor_m = derived.driven.axis.anchor_m[of]
-    measured = np.zeros(len(vehicle), dtype=np.bool_) if item.wear is None else item.wear.measured
-    at_m = np.full(len(vehicle), np.nan) if item.wear is None else item.wear.at_m
+    anchor_m = derived.fleet.axis.anchor_m[of]
+    measured = np.zeros(len(vehicle), dtype=np.bool_) if item.wear is None else item.wear.limit.measured
+    at_m = np.full(len(vehicle), np.nan) if item.wear is None else item.wear.limit.at_m
     tenure = owned.tenure[owned.of_vehicle[of]]
-    true_now_m = _true_odometer_m(part, tenure, derived.driven.axis.anchor_d[of])
+    true_now_m = _true_odometer_m(part, tenure, derived.fleet.axis.anchor_d[of])
     p10, p50, p90 = item.due.time_d[:, row] - day
     return DueRows(
         item=np.full(len(row), part.facts.place("items", item.key)),
