@@ -27,6 +27,8 @@ PAGES = (
     "/owners/6",
     "/vehicles/1/items/tyres",
     "/vehicles/4/odometer",
+    "/sales",
+    "/accuracy",
     "/quarantine",
     "/styleguide",
     "/nothing",

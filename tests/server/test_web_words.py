@@ -6,13 +6,15 @@ import datetime as dt
 
 import pytest
 
-from milepost_server.signals.faults import Fault, FaultStatus
+from milepost_server.signals.faults import FaultStatus
 from milepost_server.signals.odometer import Verdict
 from milepost_server.store.condition import DueRow, GapRow
-from milepost_server.store.schema import DueState, RestsOn
+from milepost_server.store.item_actions import ItemActionRow
+from milepost_server.store.schema import DueState, ItemActionKind, LifeCycle, RestsOn, Urgency
+from milepost_server.store.vehicle_health import FaultRow
 from milepost_server.web import words
 from milepost_server.web.charts.gauge import Gauge
-from milepost_server.web.views import evidence, faults, freshness, items, wear
+from milepost_server.web.views import evidence, faults, freshness, items, life_cycle, wear
 from milepost_server.web.views.vehicle import finding
 
 AS_OF = dt.date(2027, 2, 12)
@@ -42,6 +44,15 @@ def due(state: DueState = DueState.OK, dates: tuple[str, str, str] | None = None
         "p_30d": 0.1,
         "p_90d": 0.9,
         "worn": 0.8,
+        "position": None,
+        "due_since_on": None,
+        "life_cycle": LifeCycle.NONE,
+        "life_cycle_since": None,
+        "life_cycle_until": None,
+        "reminders": 0,
+        "remind_on": None,
+        "limits": [],
+        "wear": [],
         "basis": "wear",
         "rests_on": RestsOn.MEASURED,
         "limit_text": "pads 90 percent worn: measured, 80% of the way",
@@ -51,6 +62,26 @@ def due(state: DueState = DueState.OK, dates: tuple[str, str, str] | None = None
         "derived_at": NOW,
     }
     return DueRow(**{**values, **more})
+
+
+def fault(**more: object) -> FaultRow:
+    values: dict[str, object] = {
+        "as_of": AS_OF,
+        "code": "P0301",
+        "title": "Misfire, cylinder 1",
+        "system": "ignition",
+        "status": FaultStatus.CONFIRMED.value,
+        "urgency": Urgency.P1,
+        "reason": "it can damage the catalyst",
+        "first_seen_at": dt.datetime(2027, 1, 3, 8, tzinfo=dt.UTC),
+        "last_seen_at": dt.datetime(2027, 2, 1, 8, tzinfo=dt.UTC),
+        "recurrences": 0,
+        "cleared_before_visit": False,
+        "evidence": {},
+        "config_version": "x",
+        "derived_at": dt.datetime(2027, 2, 12, tzinfo=dt.UTC),
+    }
+    return FaultRow(**{**values, **more})
 
 
 @pytest.mark.parametrize(
@@ -155,9 +186,8 @@ def test_the_finding_answers_the_question_in_one_sentence() -> None:
     overdue = due(DueState.OVERDUE, ("2026-12-20", "2027-01-03", "2027-01-20"), item="engine-oil")
     soon = due(DueState.DUE, ("2027-02-20", "2027-02-28", "2027-03-20"))
     later = due(DueState.OK, ("2027-07-20", "2027-08-28", "2027-09-20"), item="battery-12v")
-    fault = Fault("P0301", FaultStatus.CONFIRMED, None, None)
-    pending = Fault("P0420", FaultStatus.PENDING, None, None)
-    assert finding([overdue, soon, later], [fault, pending], AS_OF) == (
+    confirmed, pending = fault(), fault(code="P0420", status="pending")
+    assert finding([overdue, soon, later], [confirmed, pending], AS_OF) == (
         "Engine oil and filter overdue; front brake pads due within 30 days; 1 confirmed fault."
     )
     assert plain(finding([later], [pending], AS_OF)) == (
@@ -197,24 +227,98 @@ def test_a_day_is_the_dealers_day() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "part"),
+    ("more", "badge", "says"),
     [
-        ("P0301", "Ignition and misfire"),
-        ("P0420", "Exhaust and emissions"),
-        ("C1234", "Chassis"),
-        ("?", "Unknown system"),
+        ({}, "P1: this week", "Confirmed; first seen on 3 January, last on 1 February."),
+        (
+            {"status": "pending", "urgency": Urgency.P3, "first_seen_at": None, "last_seen_at": None},
+            "P3: keep an eye on it",
+            "Seen in one drive, not yet confirmed; "
+            "the car's clock was not to be trusted, so the day is not known.",
+        ),
+        (
+            {"recurrences": 2},
+            "P1: this week",
+            "Confirmed; first seen on 3 January, last on 1 February. "
+            "It has come back twice after it was cleared.",
+        ),
+        (
+            {"status": "cleared", "cleared_before_visit": True},
+            "Cleared",
+            "Cleared on 1 February. The codes were cleared shortly before a visit: ask what was done.",
+        ),
     ],
 )
-def test_a_code_names_its_part_of_the_car(code: str, part: str) -> None:
-    assert faults.part_of(code) == part
+def test_a_fault_says_how_soon_since_when_and_whether_it_returns(
+    more: dict[str, object], badge: str, says: str
+) -> None:
+    (view,) = faults.fault_views([fault(**more)], "UTC", AS_OF)
+    assert (view.badge.words, plain(view.says)) == (badge, says)
 
 
-def test_a_fault_without_a_trusted_time_says_so() -> None:
-    view = faults.fault_views([Fault("P0301", FaultStatus.PENDING, None, None)], "UTC", AS_OF)[0]
-    assert view.says == (
-        "Seen in one drive, not yet confirmed; "
-        "the car's clock was not to be trusted, so the day is not known."
+def test_faults_that_stand_come_before_those_that_are_gone() -> None:
+    views = faults.fault_views(
+        [fault(status="cleared"), fault(code="P0302", urgency=Urgency.P3)], "UTC", AS_OF
     )
+    assert [view.code for view in views] == ["P0302", "P0301"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        ([], ""),
+        ([{"status": "pending"}], ""),
+        ([{}, {"code": "P0420"}], "2 confirmed faults"),
+        ([{}, {"code": "C0035", "urgency": Urgency.P0}], "2 confirmed faults, C0035: do not drive on"),
+    ],
+)
+def test_the_finding_warns_of_what_must_not_be_driven(rows: list[dict[str, object]], says: str) -> None:
+    assert faults.headline([fault(**more) for more in rows]) == says
+
+
+def action(kind: ItemActionKind, on: dt.date | None = None, until: dt.date | None = None) -> ItemActionRow:
+    return ItemActionRow(1, 1, "front-pads", kind, NOW, 1, "Ulrike Sommer", on, until, "")
+
+
+@pytest.mark.parametrize(
+    ("row", "last", "says"),
+    [
+        (due(), None, ""),
+        (due(DueState.UPCOMING, life_cycle=LifeCycle.OPEN, life_cycle_since=day("2027-02-10")), None, ""),
+        (
+            due(
+                DueState.DUE,
+                life_cycle=LifeCycle.OPEN,
+                life_cycle_since=day("2027-02-10"),
+                remind_on=day("2027-02-17"),
+            ),
+            None,
+            "Nobody has acted on it since 10 February; it comes up again on 17 February.",
+        ),
+        (
+            due(
+                DueState.OVERDUE,
+                life_cycle=LifeCycle.REMINDED,
+                life_cycle_since=day("2027-01-20"),
+                reminders=2,
+            ),
+            None,
+            "Nobody has acted on it since 20 January, and it has come up again twice.",
+        ),
+        (
+            due(life_cycle=LifeCycle.BOOKED),
+            action(ItemActionKind.BOOKED, on=day("2027-03-01")),
+            "Booked for 1 March by Ulrike Sommer.",
+        ),
+        (
+            due(life_cycle=LifeCycle.CLEARED, life_cycle_since=day("2027-02-01")),
+            None,
+            "Settled on 1 February without anybody's doing: the car no longer says that it needs this.",
+        ),
+    ],
+)
+def test_an_item_says_how_far_the_work_has_come(row: DueRow, last: ItemActionRow | None, says: str) -> None:
+    assert plain(life_cycle.stands(row, last, AS_OF)) == says
 
 
 def since(**more: object) -> wear.Since:
@@ -229,10 +333,10 @@ def since(**more: object) -> wear.Since:
     return wear.Since(**{**values, **more})
 
 
-def gauge(key: str, basis: str, known: wear.Since) -> Gauge | None:
+def gauges(key: str, basis: str, known: wear.Since) -> list[Gauge]:
     item = items.item_of(key, "combustion")
     assert item is not None
-    return wear.gauge_of(item, basis, DueState.OK, known)
+    return wear.gauges_of(item, basis, DueState.OK, known)
 
 
 def test_gauges_show_what_comes_first_in_its_own_unit() -> None:
@@ -241,21 +345,19 @@ def test_gauges_show_what_comes_first_in_its_own_unit() -> None:
         for side, worn in (("Left", 71), ("Right", 64))
     }
     tread = {"Vehicle.Milepost.Tire.Row2.Left.TreadDepth": 4.1}
-    by_distance, by_time = (gauge("engine-oil", basis, since()) for basis in ("distance", "time"))
-    assert (by_distance and by_distance.words, by_time and by_time.words) == (
-        "11,200 of 15,000 km",
-        "6 of 12 months",
-    )
-    front = gauge("front-pads", "wear", since(wear=pads))
-    assert front == Gauge(71, 90, "71% worn, limit 90%", "ok")
-    tyres = gauge("tyres", "wear", since(wear=tread))
-    assert tyres is not None
+    by_distance, by_time = (gauges("engine-oil", basis, since()) for basis in ("distance", "time"))
+    assert [one.words for one in by_distance + by_time] == ["11,200 of 15,000 km", "6 of 12 months"]
+    assert gauges("front-pads", "wear", since(wear=pads)) == [
+        Gauge(71, 90, "Front left: 71% worn, limit 90%", "ok"),
+        Gauge(64, 90, "Front right: 64% worn, limit 90%", "ok"),
+    ]
+    (tyres,) = gauges("tyres", "wear", since(wear=tread))
     assert (round(tyres.used, 1), tyres.limit, tyres.words) == (3.9, 5, "4.1\u00a0mm left, limit 3\u00a0mm")
 
 
 def test_no_gauge_is_drawn_of_what_is_not_known() -> None:
-    assert gauge("front-pads", "wear", since()) is None
-    assert gauge("engine-oil", "distance", since(started_on=None, started_m=None)) is None
+    assert gauges("front-pads", "wear", since()) == []
+    assert gauges("engine-oil", "distance", since(started_on=None, started_m=None)) == []
 
 
 @pytest.mark.parametrize(

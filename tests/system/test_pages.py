@@ -31,6 +31,9 @@ PAGES = (
     "/owners/2",
     "/owners/3",
     "/vehicles/4/odometer",
+    "/vehicles/3/items/front-pads",
+    "/sales",
+    "/accuracy",
     "/quarantine",
     "/styleguide",
 )

@@ -11,10 +11,11 @@ from pydantic import BaseModel
 from milepost_server.api.answers import Answer, OwnerAnswer, ServiceRecordAnswer, VehicleAnswer
 from milepost_server.api.bodies import Day, PathId
 from milepost_server.api.facts import vehicle_facts, vehicles_of
+from milepost_server.api.health import VehicleFaultAnswer
 from milepost_server.api.services import Parts, Viewer
 from milepost_server.errors import NotFoundError
 from milepost_server.store import owners
-from milepost_server.store.schema import DueState, RestsOn
+from milepost_server.store.schema import DueState, LifeCycle, RestsOn
 
 if TYPE_CHECKING:
     from milepost_server.api.facts import VehicleFacts
@@ -37,6 +38,15 @@ class ItemAnswer(Answer):
     p_30d: float | None
     p_90d: float | None
     worn: float | None
+    position: str | None
+    due_since_on: dt.date | None
+    life_cycle: LifeCycle
+    life_cycle_since: dt.date | None
+    life_cycle_until: dt.date | None
+    reminders: int
+    remind_on: dt.date | None
+    limits: list[dict[str, Any]]
+    wear: list[dict[str, Any]]
     basis: str
     rests_on: RestsOn
     limit_text: str
@@ -52,15 +62,6 @@ class OdometerAnswer(Answer):
     metres: float
     at: dt.datetime
     rejected: int
-
-
-class FaultAnswer(Answer):
-    """A trouble code as it stands."""
-
-    code: str
-    status: str
-    first_seen_ms: int | None
-    last_seen_ms: int | None
 
 
 class GapAnswer(Answer):
@@ -103,7 +104,7 @@ class ConditionAnswer(BaseModel):
     last_word_at: dt.datetime | None
     odometer: OdometerAnswer | None
     items: list[ItemAnswer]
-    faults: list[FaultAnswer]
+    faults: list[VehicleFaultAnswer]
     gaps: list[GapAnswer]
     refused: list[RefusedAnswer]
     vin_conflicts: list[VinConflictAnswer]
@@ -160,7 +161,7 @@ def _condition(facts: VehicleFacts) -> ConditionAnswer:
         last_word_at=None if facts.last_word_ms is None else _moment(facts.last_word_ms),
         odometer=odometer,
         items=[ItemAnswer.model_validate(item) for item in facts.items],
-        faults=[FaultAnswer.model_validate(fault) for fault in facts.faults],
+        faults=[VehicleFaultAnswer.model_validate(fault) for fault in facts.faults],
         gaps=[GapAnswer.model_validate(gap) for gap in facts.gaps],
         refused=[RefusedAnswer.model_validate(row) for row in facts.refused],
         vin_conflicts=[VinConflictAnswer.model_validate(row) for row in facts.vin_conflicts],

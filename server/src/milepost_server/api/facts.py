@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING
 
 from milepost_server.derivation import results, times
 from milepost_server.signals.schedules.shipped import shipped
-from milepost_server.store import condition, installations, missing, ownerships, service_records, vehicles
+from milepost_server.store import (
+    condition,
+    contracts,
+    installations,
+    item_actions,
+    missing,
+    ownerships,
+    service_records,
+    vehicle_health,
+    vehicles,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,11 +27,13 @@ if TYPE_CHECKING:
 
     from milepost_server.derivation.results import FanPoint, VehicleUsage
     from milepost_server.people.sessions import Principal
-    from milepost_server.signals.faults import Fault
     from milepost_server.store.condition import DueRow, GapRow, OdometerRow
+    from milepost_server.store.contracts import ContractRow
     from milepost_server.store.installations import InstallationView
+    from milepost_server.store.item_actions import ItemActionRow
     from milepost_server.store.missing import RefusedRow, VinConflictRow
     from milepost_server.store.service_records import ServiceRecordRow
+    from milepost_server.store.vehicle_health import FaultRow, HealthRow
     from milepost_server.store.vehicles import VehicleRow
 
 ODOMETERS_SHOWN_MAX = 2_000
@@ -41,7 +53,10 @@ class VehicleFacts:
     items: Sequence[DueRow]
     readings: Sequence[OdometerRow]
     fan: Sequence[FanPoint]
-    faults: Sequence[Fault]
+    faults: Sequence[FaultRow]
+    health: HealthRow | None
+    contracts: Sequence[ContractRow]
+    actions: Sequence[ItemActionRow]
     records: Sequence[ServiceRecordRow]
     wear: Mapping[str, float]
     gaps: Sequence[GapRow]
@@ -85,7 +100,10 @@ async def vehicle_facts(
             connection, dealer_id, vehicle_id, until_ms, limit=ODOMETERS_SHOWN_MAX
         ),
         fan=fan_ahead(usage, due, as_of),
-        faults=await results.faults_of(connection, dealer_id, vehicle_id, until_ms),
+        faults=await vehicle_health.faults_of(connection, dealer_id, vehicle_id, as_of),
+        health=await vehicle_health.of_vehicle(connection, dealer_id, vehicle_id, as_of),
+        contracts=await contracts.of_vehicle(connection, dealer_id, vehicle_id, as_of),
+        actions=await item_actions.of_vehicle(connection, dealer_id, vehicle_id, until=until),
         records=await service_records.of_vehicle(
             connection, dealer_id, vehicle_id, until=as_of, limit=RECORDS_SHOWN_MAX
         ),

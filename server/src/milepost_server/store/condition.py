@@ -6,12 +6,13 @@ All of them look up to a moment, so that the page of a past day shows what was k
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import and_, func, or_, select
 
 from milepost_server.store.schema import (
     DueState,
+    LifeCycle,
     RestsOn,
     gaps,
     odometer_judgements,
@@ -36,7 +37,7 @@ ODOMETERS_MAX = 5_000
 class DueRow:
     """One item of one vehicle as it was derived for ``as_of``; odometers in metres, None where unknown.
 
-    ``evidence``: ``{"readings": [{role, signal, stream, seq}], "service_records": [{role, id}]}``.
+    ``evidence``, ``limits`` and ``wear`` have the shapes that `store.schema.derived` describes.
     """
 
     item: str
@@ -51,6 +52,15 @@ class DueRow:
     p_30d: float | None
     p_90d: float | None
     worn: float | None  # measured wear: 0 new, 1 at its limit
+    position: str | None  # the signal of the position whose wear decides
+    due_since_on: dt.date | None
+    life_cycle: LifeCycle
+    life_cycle_since: dt.date | None
+    life_cycle_until: dt.date | None  # the appointment, or the first day after a snooze
+    reminders: int
+    remind_on: dt.date | None
+    limits: list[dict[str, Any]]
+    wear: list[dict[str, Any]]
     basis: str
     rests_on: RestsOn
     limit_text: str
@@ -100,6 +110,9 @@ class GapRow:
     received_at: dt.datetime
 
 
+_DUE_WORDS: Final = {"state": DueState, "rests_on": RestsOn, "life_cycle": LifeCycle}
+
+
 async def due_items(
     connection: AsyncConnection, dealer_id: int, vehicle_id: int, as_of: dt.date
 ) -> Sequence[DueRow]:
@@ -113,10 +126,7 @@ async def due_items(
         .order_by(service_due.c.item)
     )
     rows = (await connection.execute(query)).mappings()
-    return [
-        DueRow(**{**row, "state": DueState(row["state"]), "rests_on": RestsOn(row["rests_on"])})
-        for row in rows
-    ]
+    return [DueRow(**{**row, **{name: word(row[name]) for name, word in _DUE_WORDS.items()}}) for row in rows]
 
 
 async def odometers(

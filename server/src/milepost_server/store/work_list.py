@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, case, func, or_, select
 
+from milepost_server.store.matching import matches
 from milepost_server.store.schema import (
     DueState,
+    LifeCycle,
     RestsOn,
     owners,
     ownerships,
@@ -78,6 +80,9 @@ class WorkListRow:
     basis: str | None
     rests_on: RestsOn | None
     limit_short: str | None
+    life_cycle: LifeCycle
+    life_cycle_since: dt.date | None
+    life_cycle_until: dt.date | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +174,7 @@ def _row(values: Sequence[Any]) -> WorkListRow:
     cells = list(values)
     cells[11] = DueState(cells[11])
     cells[17] = None if cells[17] is None else RestsOn(cells[17])
+    cells[19] = LifeCycle(cells[19])
     return WorkListRow(*cells)
 
 
@@ -202,6 +208,9 @@ def _top_rows(dealer_id: int, query: WorkListQuery) -> Subquery:
             service_due.c.basis,
             service_due.c.rests_on,
             service_due.c.limit_short,
+            func.coalesce(service_due.c.life_cycle, LifeCycle.NONE.value).label("life_cycle"),
+            service_due.c.life_cycle_since,
+            service_due.c.life_cycle_until,
             _rank().label("rank"),
             _is_guess().label("guess"),
             func.row_number()
@@ -238,7 +247,7 @@ def _top_rows(dealer_id: int, query: WorkListQuery) -> Subquery:
     if query.item is not None:
         statement = statement.where(service_due.c.item.is_not(None))
     if query.search:
-        statement = statement.where(_matches(query.search))
+        statement = statement.where(matches(query.search))
     return statement.subquery()
 
 
@@ -269,22 +278,6 @@ def _rank() -> ColumnElement[int]:
 def _is_guess() -> ColumnElement[int]:
     """0 for what is measured or on record, 1 for what is not."""
     return case((service_due.c.rests_on.in_([word.value for word in SURE]), 0), else_=1)
-
-
-def _matches(search: str) -> ColumnElement[bool]:
-    """Every word stands somewhere in the owner's name or contact, or in the car's names."""
-    places = (
-        owners.c.name,
-        owners.c.email,
-        owners.c.phone,
-        vehicles.c.vin,
-        vehicles.c.plate,
-        vehicles.c.make,
-        vehicles.c.model,
-    )
-    return and_(
-        *(or_(*(place.icontains(word, autoescape=True) for place in places)) for word in search.split())
-    )
 
 
 def _order(top: Subquery, query: WorkListQuery) -> list[ColumnElement[Any]]:

@@ -13,7 +13,17 @@ from milepost_server.api.router import api_router
 from milepost_server.api.services import Services, principal
 from milepost_server.people.logins import Logins
 from milepost_server.people.passwords import Passwords
-from milepost_server.web.pages import access, errors, evidence, owners, quarantine, styleguide
+from milepost_server.web.pages import (
+    access,
+    accuracy,
+    errors,
+    items,
+    odometer,
+    owners,
+    quarantine,
+    sales,
+    styleguide,
+)
 from milepost_server.web.security import SecurityMiddleware
 
 if TYPE_CHECKING:
@@ -79,6 +89,6 @@ def create_app(
 
 def _closed_pages() -> APIRouter:
     router = APIRouter(dependencies=[Depends(principal)], include_in_schema=False)
-    for part in (access, owners, evidence, quarantine):
+    for part in (access, sales, owners, items, odometer, accuracy, quarantine):
         router.include_router(part.router)
     return router

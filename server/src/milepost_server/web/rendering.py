@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 
 from milepost_server.people.roles import Action, may
 from milepost_server.web import words
-from milepost_server.web.charts import gauge, odometer
+from milepost_server.web.charts import coverage, gauge, odometer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 VERSION_CHARS = 12
 PICTURES = MappingProxyType(
     {
+        "coverage_wide": partial(coverage.draw, width=coverage.WIDE),
+        "coverage_narrow": partial(coverage.draw, width=coverage.NARROW),
         "gauge": gauge.draw,
         "odometer_wide": partial(odometer.draw, width=odometer.WIDE),
         "odometer_narrow": partial(odometer.draw, width=odometer.NARROW),

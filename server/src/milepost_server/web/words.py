@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 METRES_PER_KM = 1000
+MINOR_UNITS = 100
 # How a unit of the catalogue follows a number.
 UNITS = MappingProxyType(
     {
@@ -38,6 +39,11 @@ def about_km(distance_m: float) -> str:
     value = distance_m / METRES_PER_KM
     step = 100 if abs(value) >= EXACT_KM_MAX else 10
     return f"{number(step * round(value / step))}\u00a0km"
+
+
+def money(amount: float, currency: str) -> str:
+    """An amount in minor units as people say it: ``249 EUR``; no cents, which no advisor needs."""
+    return f"{number(amount / MINOR_UNITS)}\u00a0{currency}"
 
 
 def day(value: dt.date) -> str:

@@ -7,9 +7,8 @@ Shapes of the JSON columns:
 ``service_due.limits``
     every limit of the item, the one that comes first at the front:
     ``[{"limit": "distance", "p10_on", "p50_on", "p90_on", "at": 59000000.0, "unit": "m"}]``. ``limit`` is a
-    word of ``service_due.basis``; ``at`` is the value that it is reached at, in ``unit`` (``m``, ``d`` for
-    days since 1970, ``h``, ``rev``, ``share``), null where only its day is known; dates are ISO texts or
-    null.
+    word of ``service_due.basis``; ``at`` is where it is reached, in ``unit``: ``m`` on the odometer, or
+    ``d`` days since 1970; dates are ISO texts or null.
 ``service_due.wear``
     each position, those that are measured before the others, the first to reach its limit at the front:
     ``[{"signal", "worn", "limit_odometer_m", "per_1000_km", "measured": true}]``; ``worn`` is 0 new, 1 at the
@@ -20,9 +19,10 @@ Shapes of the JSON columns:
     what else a full derivation has learned: ``{"battery_season": [[12 numbers], ...], "pace": {...}}``, the
     latter as `signals.usage_model.PaceModel` writes it.
 ``due_calibrations.coverage``
-    ``[{"horizon_d": 90, "n": 412, "covered": 0.79, "low": 0.75, "high": 0.83, "width_d": 31.0}]``: of ``n``
-    due dates that were foretold about ``horizon_d`` days before they came, the share inside of P10 to P90,
-    its 95 % interval, and the median width of the interval in days. Empty where too few have come.
+    ``[{"horizon_d": 90, "n": 412, "covered": 0.79, "low": 0.75, "high": 0.83, "early": 0.11, "late": 0.10,
+    "wanted": 0.8}]``: of ``n`` days on which a distance was reached, foretold about ``horizon_d`` days before
+    on vehicles that the intervals were not made from, the share inside of P10 to P90 with its 95 % interval,
+    and the shares before and after. Empty where too little has come.
 """
 
 from __future__ import annotations

@@ -12,18 +12,24 @@ from milepost_server.api.facts import vehicles_of
 from milepost_server.api.services import Parts, Viewer
 from milepost_server.derivation import results, times
 from milepost_server.errors import NotFoundError
-from milepost_server.store import condition, owners, work_list
+from milepost_server.people.roles import Action, may
+from milepost_server.people.sessions import Principal
+from milepost_server.store import condition, owners, readiness, work_list
 from milepost_server.store.schema import DueState
 from milepost_server.store.work_list import Sort
 from milepost_server.web.rendering import render
-from milepost_server.web.views import items
+from milepost_server.web.views import items, life_cycle, lists
 from milepost_server.web.views import owners as view
+from milepost_server.web.views.readiness import readiness_view
 from milepost_server.web.views.vehicle import vehicle_view
+from milepost_server.web.views.worth import worth_view
 
 router = APIRouter()
 
 PAGE_MAX = 100_000
 AsOfText = Annotated[str, Query(max_length=10)]
+SaidText = Annotated[str, Query(max_length=16)]
+"""What was just done, for a page to say so: a word that the page knows, or nothing."""
 
 
 def list_state(
@@ -49,6 +55,11 @@ def list_state(
     )
 
 
+def choices_for(who: Principal, *, is_past: bool) -> list[tuple[str, str]]:
+    """What a form to act on an item offers; nothing to who may only look, and none on a day gone by."""
+    return [] if is_past or not may(who.role, Action.HANDLE_ITEMS) else life_cycle.form_choices()
+
+
 def day_or_none(text: str) -> dt.date | None:
     """The day of a URL; None where it is not one that can be asked for."""
     try:
@@ -60,15 +71,19 @@ def day_or_none(text: str) -> dt.date | None:
 
 @router.get("/owners")
 async def owners_list(
-    request: Request, who: Viewer, parts: Parts, state: Annotated[view.ListState, Depends(list_state)]
+    request: Request,
+    who: Viewer,
+    parts: Parts,
+    state: Annotated[view.ListState, Depends(list_state)],
+    said: SaidText = "",
 ) -> Response:
     """Whom to call, in what order, and why."""
     today = parts.today(who)
     query = state.query(today)
-    offset = (state.page - 1) * view.ROWS_A_PAGE
+    offset = (state.page - 1) * lists.ROWS_A_PAGE
     async with parts.store.read() as connection:
         counts = await work_list.counts(connection, who.dealer_id, query)
-        found = await work_list.page(connection, who.dealer_id, query, offset=offset, limit=view.ROWS_A_PAGE)
+        found = await work_list.page(connection, who.dealer_id, query, offset=offset, limit=lists.ROWS_A_PAGE)
         attention = await work_list.attention(
             connection, who.dealer_id, [row.owner_id for row in found], query.as_of
         )
@@ -100,26 +115,41 @@ async def owners_list(
         "rows": rows,
         "empty": view.empty_words(state, sum(counts.values()), following, query.as_of),
         "pager": view.pager(state, total),
+        "choices": choices_for(who, is_past=state.as_of is not None and state.as_of != today),
+        "said": life_cycle.said_words(said),
     }
     return render(request, "owners.html", context)
 
 
 @router.get("/owners/{owner_id}")
 async def owner_page(
-    request: Request, owner_id: PathId, who: Viewer, parts: Parts, as_of: AsOfText = ""
+    *,
+    request: Request,
+    owner_id: PathId,
+    who: Viewer,
+    parts: Parts,
+    as_of: AsOfText = "",
+    said: SaidText = "",
 ) -> Response:
-    """What this owner's cars need, when, and how sure that is."""
+    """What this owner's cars need, when, how sure that is; and how ready the owner is for another one."""
     today = parts.today(who)
     day = day_or_none(as_of) or today
+    sees_readiness = may(who.role, Action.SEE_READINESS)
     async with parts.store.read() as connection:
         owner = await owners.one(connection, who.dealer_id, owner_id)
         if owner is None:
             raise NotFoundError("owner", owner_id)
         facts = await vehicles_of(connection, who, owner_id, day)
+        ready = await readiness.of_owner(connection, who.dealer_id, owner_id, day) if sees_readiness else []
+        signals = await readiness.signals_of(connection, who.dealer_id, owner_id, day)
     context = {
         "owner": owner,
         "as_of": day,
         "is_past": day != today,
-        "vehicles": [vehicle_view(one) for one in facts],
+        "vehicles": [vehicle_view(one, f"/owners/{owner_id}#vehicle-{one.vehicle.id}") for one in facts],
+        "readiness": {row.vehicle_id: readiness_view(row, day, is_past=day != today) for row in ready},
+        "worth": worth_view(signals) if signals is not None and sees_readiness else None,
+        "choices": choices_for(who, is_past=day != today),
+        "said": life_cycle.said_words(said),
     }
     return render(request, "owner.html", context)

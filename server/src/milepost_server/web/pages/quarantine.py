@@ -17,7 +17,7 @@ from milepost_server.store import dealer_quarantine, missing
 from milepost_server.store.schema import QuarantineState
 from milepost_server.web import words
 from milepost_server.web.rendering import render
-from milepost_server.web.views.owners import Tab
+from milepost_server.web.views.lists import Tab
 
 PATH = "/quarantine"
 PAYLOADS_A_PAGE = 50

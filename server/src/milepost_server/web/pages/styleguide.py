@@ -7,9 +7,9 @@ import datetime as dt
 from fastapi import APIRouter, Request, Response
 
 from milepost_server.store.schema import DueState
-from milepost_server.web.charts import gauge, odometer
+from milepost_server.web.charts import coverage, gauge, odometer
 from milepost_server.web.rendering import render
-from milepost_server.web.views import items
+from milepost_server.web.views import faults, items, life_cycle, readiness
 
 router = APIRouter(include_in_schema=False)
 
@@ -36,6 +36,33 @@ def examples() -> dict[str, object]:
             _chart("Engine oil: between 14 March and 2 May, most likely 4 April.", 63_200e3),
             _chart("Inspection: between 14 March and 2 May, most likely 4 April.", None),
         ],
+        "coverage": coverage.CoverageChart(
+            "Of 412 dates that could be checked, 78 of 100 fell inside their interval; 80 were promised.",
+            "Told so many days ahead",
+            [
+                coverage.Share("30", 0.81, 0.74, 0.87, 160),
+                coverage.Share("90", 0.78, 0.71, 0.84, 152),
+                coverage.Share("180", 0.73, 0.63, 0.81, 100),
+            ],
+            promised=0.8,
+        ),
+        "urgencies": list(faults.URGENCY_BADGES.values()),
+        "handling": life_cycle.Handling("/styleguide", "guide", "Engine oil", "/styleguide", "booked"),
+        "choices": life_cycle.form_choices(),
+        "readiness": readiness.ReadinessView(
+            score=41,
+            says=readiness.chance_words(0.12, 0.21),
+            reasons=[
+                readiness.ReasonView("+24", "The lease ends in 4 months.", "A new contract.", []),
+                readiness.ReasonView(
+                    "+21", "Repairs of a tenth of its value are due.", "Having them done.", []
+                ),
+                readiness.ReasonView(f"{readiness.MINUS}4", "It was serviced 2 months ago.", "", []),
+            ],
+            basis=readiness.PRIOR,
+            is_prior=True,
+            model="example",
+        ),
         "as_of": AS_OF,
     }
 

@@ -6,18 +6,20 @@ import datetime as dt
 import re
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from milepost_protocol.signals import catalogue
 from milepost_server.store.schema import DueState
 from milepost_server.web import words
-from milepost_server.web.views import freshness, items
+from milepost_server.web.views import freshness, items, life_cycle
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from milepost_server.signals.items import Item
     from milepost_server.store.condition import DueRow, OdometerRow, ReadingRow
+    from milepost_server.store.item_actions import ItemActionRow
+    from milepost_server.store.overrules import OverruleRow
     from milepost_server.store.service_records import ServiceRecordRow
 
 TRUST_WORDS = MappingProxyType(
@@ -67,6 +69,26 @@ CLEANING_WORDS = MappingProxyType(
 )
 
 
+LIMIT_WORDS = MappingProxyType(
+    {
+        "distance": "Distance",
+        "time": "Time",
+        "wear": "Wear",
+        "engine_hours": "Engine hours",
+        "revolutions": "Engine revolutions",
+        "countdown": "The car's own countdown",
+    }
+)
+DATE_KEYS = ("p10_on", "p50_on", "p90_on")
+OVERRULE_SAID = MappingProxyType(
+    {
+        "keep": "The reading counts now. What follows from it is worked out anew within seconds.",
+        "reject": "The reading no longer counts. What follows from it is worked out anew within seconds.",
+        "leave": "The reading is left to cleaning again.",
+    }
+)
+
+
 @dataclass(frozen=True, slots=True)
 class ReadingView:
     """One reading, ready to be read."""
@@ -89,6 +111,35 @@ class OdometerView:
     how: str
     device_id: str
     kept: bool
+    ruled: str  # who overruled cleaning, and why; empty where nobody did
+    address: str  # where a form about it is sent to
+
+
+@dataclass(frozen=True, slots=True)
+class LimitView:
+    """One limit of an item, and when it is reached."""
+
+    what: str
+    at: str
+    when: str
+
+
+@dataclass(frozen=True, slots=True)
+class PositionView:
+    """One place on the car that wears."""
+
+    what: str
+    worn: str
+    pace: str
+    limit: str
+
+
+@dataclass(frozen=True, slots=True)
+class ActionView:
+    """One thing that somebody did about an item."""
+
+    at: str
+    says: str
 
 
 def chances(row: DueRow, as_of: dt.date) -> str:
@@ -136,8 +187,57 @@ def record_views(row: DueRow, found: Sequence[ServiceRecordRow]) -> list[tuple[s
     return sorted(views, key=lambda view: view[0])
 
 
-def odometer_views(rows: Sequence[OdometerRow], timezone: str) -> list[OdometerView]:
-    """Odometer readings with how they were cleaned, the latest first."""
+def limit_views(row: DueRow, as_of: dt.date) -> list[LimitView]:
+    """Every limit of an item, the one that comes first at the front."""
+    return [
+        LimitView(
+            LIMIT_WORDS.get(limit["limit"], limit["limit"]), _limit_at(limit), _limit_when(limit, as_of)
+        )
+        for limit in row.limits
+    ]
+
+
+def _limit_at(limit: Mapping[str, Any]) -> str:
+    value = limit.get("at")
+    if value is None or limit.get("unit") != "m":
+        return ""  # a day stands in the next column
+    return words.about_km(value)
+
+
+def _limit_when(limit: Mapping[str, Any], as_of: dt.date) -> str:
+    dates = [None if limit.get(key) is None else dt.date.fromisoformat(limit[key]) for key in DATE_KEYS]
+    p10, p50, p90 = dates
+    if p50 is not None and p50 <= as_of:
+        return f"since {words.day_near(p50, as_of)}"
+    return items.when(DueState.UPCOMING, (p10, p50, p90), as_of)
+
+
+def position_views(row: DueRow) -> list[PositionView]:
+    """Each place on the car that wears, the most worn first."""
+    return [
+        PositionView(
+            what=freshness.signal_words(place["signal"]),
+            worn="not measured" if place.get("worn") is None else f"{place['worn']:.0%} of the way",
+            pace="" if place.get("per_1000_km") is None else f"{place['per_1000_km']:.1%} per 1,000\u00a0km",
+            limit="" if place.get("limit_odometer_m") is None else words.about_km(place["limit_odometer_m"]),
+        )
+        for place in row.wear
+    ]
+
+
+def action_views(actions: Sequence[ItemActionRow], timezone: str, as_of: dt.date) -> list[ActionView]:
+    """What was done about an item, the latest first."""
+    return [
+        ActionView(words.moment(action.at, timezone), words.sentence(life_cycle.acted(action, as_of)))
+        for action in actions
+    ]
+
+
+def odometer_views(
+    rows: Sequence[OdometerRow], ruled: Sequence[OverruleRow], timezone: str
+) -> list[OdometerView]:
+    """Odometer readings with how they were cleaned, and by whom that was overruled, the latest first."""
+    said = {(one.stream_id, one.seq): one for one in ruled}
     return [
         OdometerView(
             at=words.moment(_moment(row.time_ms), timezone),
@@ -146,9 +246,18 @@ def odometer_views(rows: Sequence[OdometerRow], timezone: str) -> list[OdometerV
             how=cleaning_words(row),
             device_id=row.device_id,
             kept=row.kept,
+            ruled=_ruled(said.get((row.stream_id, row.seq))),
+            address=f"/readings/{row.stream_id}/{row.seq}",
         )
         for row in reversed(rows)
     ]
+
+
+def _ruled(one: OverruleRow | None) -> str:
+    if one is None:
+        return ""
+    verdict = "counts" if one.keep else "does not count"
+    return f"{one.staff_name} says that it {verdict}{f': {one.note}' if one.note else '.'}"
 
 
 def cleaning_words(row: OdometerRow) -> str:

@@ -1,19 +1,21 @@
-"""Trouble codes in words: what stands now, since when, and in which part of the car."""
+"""Trouble codes in words: how soon to act and why, since when, and whether they come back."""
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from milepost_server.signals.faults import FaultStatus
+from milepost_server.store.schema import Urgency
 from milepost_server.web import words
+from milepost_server.web.views.items import Badge
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Sequence
 
-    from milepost_server.signals.faults import Fault
+    from milepost_server.store.vehicle_health import FaultRow
 
 STATUS_WORDS = MappingProxyType(
     {
@@ -23,25 +25,16 @@ STATUS_WORDS = MappingProxyType(
         FaultStatus.CLEARED: "cleared",
     }
 )
-# SAE J2012: the letter names the system, the third character of P codes the part of it.
-SYSTEMS = MappingProxyType(
-    {"P": "Engine and gearbox", "C": "Chassis", "B": "Body", "U": "Network between control units"}
-)
-POWERTRAIN_PARTS = MappingProxyType(
+URGENCY_BADGES = MappingProxyType(
     {
-        "0": "Fuel and air",
-        "1": "Fuel and air",
-        "2": "Fuel injection",
-        "3": "Ignition and misfire",
-        "4": "Exhaust and emissions",
-        "5": "Speed and idle control",
-        "6": "Engine computer",
-        "7": "Gearbox",
-        "8": "Gearbox",
-        "9": "Gearbox",
-        "A": "Hybrid drive",
+        Urgency.P0: Badge("overdue", "P0: stop driving"),
+        Urgency.P1: Badge("due", "P1: this week"),
+        Urgency.P2: Badge("upcoming", "P2: next visit"),
+        Urgency.P3: Badge("ok", "P3: keep an eye on it"),
     }
 )
+CLEARED_BADGE = Badge("unknown", "Cleared")
+RETURN_TIMES = MappingProxyType({1: "once", 2: "twice"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,43 +42,75 @@ class FaultView:
     """One trouble code as it stands."""
 
     code: str
-    part: str
-    status: str
+    title: str
+    badge: Badge
+    reason: str
     says: str
     is_active: bool
 
 
-def fault_views(faults: Sequence[Fault], timezone: str, as_of: dt.date) -> list[FaultView]:
-    """Each fault with its sentence, in the order given."""
+def is_active(fault: FaultRow) -> bool:
+    """Whether the car still has the code."""
+    return fault.status != FaultStatus.CLEARED
+
+
+def is_confirmed(fault: FaultRow) -> bool:
+    """Whether the car still has the code, and has seen it in more than one drive."""
+    return is_active(fault) and fault.status != FaultStatus.PENDING
+
+
+def fault_views(faults: Sequence[FaultRow], timezone: str, as_of: dt.date) -> list[FaultView]:
+    """Each fault with its sentences: active ones first, in the order given."""
     return [
         FaultView(
-            fault.code,
-            part_of(fault.code),
-            fault.status.value,
-            _says(fault, timezone, as_of),
-            fault.is_active,
+            code=fault.code,
+            title=fault.title,
+            badge=URGENCY_BADGES[fault.urgency] if is_active(fault) else CLEARED_BADGE,
+            reason=words.sentence(fault.reason) if is_active(fault) else "",
+            says=_says(fault, timezone, as_of),
+            is_active=is_active(fault),
         )
-        for fault in faults
+        for fault in sorted(faults, key=lambda fault: not is_active(fault))
     ]
 
 
-def part_of(code: str) -> str:
-    """In which part of the car a code belongs, in words."""
-    if code.startswith("P") and len(code) == 5 and code[2] in POWERTRAIN_PARTS:
-        return POWERTRAIN_PARTS[code[2]]
-    return SYSTEMS.get(code[:1], "Unknown system")
+def headline(faults: Sequence[FaultRow]) -> str:
+    """What a finding says of the faults: the most urgent one first; empty where the car has none."""
+    confirmed = [fault for fault in faults if is_confirmed(fault)]
+    if not confirmed:
+        return ""
+    counted = words.count(len(confirmed), "confirmed fault", "confirmed faults")
+    worst = min(confirmed, key=lambda fault: fault.urgency)
+    if worst.urgency is Urgency.P0:
+        return f"{counted}, {worst.code}: do not drive on"
+    return counted
 
 
-def _says(fault: Fault, timezone: str, as_of: dt.date) -> str:
-    status = STATUS_WORDS[fault.status]
+def _says(fault: FaultRow, timezone: str, as_of: dt.date) -> str:
+    return " ".join(words.sentence(part) for part in (_since(fault, timezone, as_of), *_history(fault)))
+
+
+def _since(fault: FaultRow, timezone: str, as_of: dt.date) -> str:
+    status = STATUS_WORDS[FaultStatus(fault.status)]
     first, last = (
-        None if time_ms is None else words.day_near(words.day_of_ms(time_ms, timezone), as_of)
-        for time_ms in (fault.first_seen_ms, fault.last_seen_ms)
+        None if at is None else words.day_near(words.local_day(at, timezone), as_of)
+        for at in (fault.first_seen_at, fault.last_seen_at)
     )
-    if not fault.is_active:
-        return words.sentence(status if last is None else f"{status} on {last}")
+    if not is_active(fault):
+        return status if last is None else f"{status} on {last}"
     if first is None:
-        return words.sentence(f"{status}; the car's clock was not to be trusted, so the day is not known")
+        return f"{status}; the car's clock was not to be trusted, so the day is not known"
     if last is None or last == first:
-        return words.sentence(f"{status}; seen on {first}")
-    return words.sentence(f"{status}; first seen on {first}, last on {last}")
+        return f"{status}; seen on {first}"
+    return f"{status}; first seen on {first}, last on {last}"
+
+
+def _history(fault: FaultRow) -> list[str]:
+    """What a mechanic would like to know beside: whether it comes back, and who cleared it before."""
+    said = []
+    if fault.recurrences:
+        times = RETURN_TIMES.get(fault.recurrences, f"{fault.recurrences} times")
+        said.append(f"it has come back {times} after it was cleared")
+    if fault.cleared_before_visit:
+        said.append("the codes were cleared shortly before a visit: ask what was done")
+    return said

@@ -33,7 +33,14 @@ STATE_WORDS = MappingProxyType(
     }
 )
 FIRST_WORDS = MappingProxyType(
-    {"distance": "the distance comes first", "time": "the time comes first", "wear": "by its wear"}
+    {
+        "distance": "the distance comes first",
+        "time": "the time comes first",
+        "wear": "by its wear",
+        "engine_hours": "by engine hours",
+        "revolutions": "by engine revolutions",
+        "countdown": "by the car's own countdown",
+    }
 )
 # The derivation foretells no further than twenty years; what it puts there is "not in this car's life".
 FAR_DAYS = 15 * 365

@@ -5,12 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
 
 from milepost_server.store.schema import DueState
 from milepost_server.store.work_list import STATE_ORDER, Sort, WorkListQuery
 from milepost_server.web import words
-from milepost_server.web.views import freshness, items
+from milepost_server.web.views import freshness, items, life_cycle, lists
 from milepost_server.web.views.vehicle import vehicle_name
 
 if TYPE_CHECKING:
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 
     from milepost_server.store.work_list import ItemRow, WorkListRow
 
-ROWS_A_PAGE = 25
 SEARCH_CHARS_MAX = 100
 PATH = "/owners"
 # What a column sorts by, and its words; two do not sort.
@@ -54,8 +52,7 @@ class ListState:
             "page": str(self.page) if self.page > 1 else "",
             "as_of": self.as_of.isoformat() if self.as_of else "",
         }
-        query = urlencode({key: value for key, value in pairs.items() if value})
-        return f"{PATH}?{query}" if query else PATH
+        return lists.address(PATH, pairs)
 
     @property
     def _is_usual_order(self) -> bool:
@@ -71,34 +68,6 @@ class ListState:
             sort=self.sort,
             descending=self.descending,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Tab:
-    """One filter by state, with its number of owners."""
-
-    words: str
-    count: int
-    url: str
-    is_current: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """The head of a column; ``url`` is empty where it does not sort, ``direction`` where it is not sorted."""
-
-    words: str
-    url: str
-    direction: str
-
-
-@dataclass(frozen=True, slots=True)
-class Pager:
-    """Where in the list one is; an URL is empty where there is no such page."""
-
-    says: str
-    previous: str
-    next: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,30 +98,28 @@ class Row:
     heard: str
     is_stale: bool
     faults: str
+    stands: str
+    handling: life_cycle.Handling | None
     others: Sequence[OtherItem]
 
 
-def tabs(state: ListState, counts: Mapping[DueState, int]) -> list[Tab]:
+def tabs(state: ListState, counts: Mapping[DueState, int]) -> list[lists.Tab]:
     """All, then each state in the order of its urgency."""
-    every = Tab("All", sum(counts.values()), _filtered(state, None).url(), state.state is None)
+    every = lists.Tab("All", sum(counts.values()), _filtered(state, None).url(), state.state is None)
     return [every] + [
-        Tab(items.STATE_WORDS[one], counts[one], _filtered(state, one).url(), state.state is one)
+        lists.Tab(items.STATE_WORDS[one], counts[one], _filtered(state, one).url(), state.state is one)
         for one in STATE_ORDER
     ]
 
 
-def heads(state: ListState) -> list[Head]:
+def heads(state: ListState) -> list[lists.Head]:
     """The columns; the one that the list is sorted by turns it around."""
-    made = []
-    for sort, label in HEADS:
-        if sort is None:
-            made.append(Head(label, "", ""))
-            continue
-        is_sorted = state.sort is sort
-        turned = replace(state, sort=sort, descending=is_sorted and not state.descending, page=1)
-        direction = ("descending" if state.descending else "ascending") if is_sorted else ""
-        made.append(Head(label, turned.url(), direction))
-    return made
+    return lists.heads(
+        HEADS,
+        state.sort,
+        descending=state.descending,
+        url=lambda sort, turned: replace(state, sort=Sort(sort), descending=turned, page=1).url(),
+    )
 
 
 def headline(counts: Mapping[DueState, int], state: ListState) -> str:
@@ -174,17 +141,9 @@ def headline(counts: Mapping[DueState, int], state: ListState) -> str:
     return words.sentence(words.listed(parts))
 
 
-def pager(state: ListState, total: int) -> Pager:
-    """``26 to 50 of 112 owners``, and the ways on."""
-    first = (state.page - 1) * ROWS_A_PAGE + 1
-    last = min(state.page * ROWS_A_PAGE, total)
-    many = words.count(total, "owner", "owners")
-    says = f"{words.number(first)} to {words.number(last)} of {many}" if total > ROWS_A_PAGE else many
-    return Pager(
-        says,
-        replace(state, page=state.page - 1).url() if state.page > 1 else "",
-        replace(state, page=state.page + 1).url() if last < total else "",
-    )
+def pager(state: ListState, total: int) -> lists.Pager:
+    """Where in the list one is."""
+    return lists.pager(state.page, total, lambda page: replace(state, page=page).url())
 
 
 def empty_words(state: ListState, total: int, following: WorkListRow | None, as_of: dt.date) -> list[str]:
@@ -233,6 +192,7 @@ def rows(
             last_on=_day(row, last_words, timezone),
             faults=faults.get(row.vehicle_id or 0, ()),
             others=others.get(row.owner_id, []),
+            back=state.url(),
         )
         for row in found
     ]
@@ -252,6 +212,7 @@ def _row(
     last_on: dt.date | None,
     faults: Sequence[str],
     others: Sequence[ItemRow],
+    back: str,
 ) -> Row:
     when, likely = _dates(row, as_of)
     has_car = row.vehicle_id is not None
@@ -271,6 +232,8 @@ def _row(
         heard=freshness.heard(last_on, as_of) if has_car else "",
         is_stale=has_car and freshness.is_stale(last_on, as_of),
         faults=_faults(faults),
+        stands=life_cycle.stands_short(row.life_cycle, row.life_cycle_since, row.life_cycle_until, as_of),
+        handling=_handling(row, back),
         others=[
             OtherItem(
                 items.title_of(item.item),
@@ -281,6 +244,12 @@ def _row(
             if (item.vehicle_id, item.item) != (row.vehicle_id, row.item)
         ],
     )
+
+
+def _handling(row: WorkListRow, back: str) -> life_cycle.Handling | None:
+    if row.vehicle_id is None or row.item is None or not life_cycle.wants_handling(row.state, row.life_cycle):
+        return None
+    return life_cycle.handling_of(row.vehicle_id, row.item, back)
 
 
 def _faults(codes: Sequence[str]) -> str:

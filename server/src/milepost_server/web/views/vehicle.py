@@ -6,20 +6,20 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from milepost_server.signals.faults import FaultStatus
 from milepost_server.store.schema import DueState
 from milepost_server.store.work_list import STATE_ORDER, SURE
 from milepost_server.web import words
 from milepost_server.web.charts import odometer as chart
-from milepost_server.web.views import faults, freshness, items, wear
+from milepost_server.web.views import contracts, faults, freshness, health, items, life_cycle, wear
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from milepost_server.api.facts import VehicleFacts
-    from milepost_server.signals.faults import Fault
     from milepost_server.store.condition import DueRow, OdometerRow
+    from milepost_server.store.item_actions import ItemActionRow
     from milepost_server.store.service_records import ServiceRecordRow
+    from milepost_server.store.vehicle_health import FaultRow
     from milepost_server.store.vehicles import VehicleRow
     from milepost_server.web.charts.gauge import Gauge
 
@@ -38,7 +38,9 @@ class ItemView:
     badge: items.Badge
     says: str
     why: str
-    gauge: Gauge | None
+    stands: str
+    gauges: Sequence[Gauge]
+    handling: life_cycle.Handling | None
 
     @property
     def is_quiet(self) -> bool:
@@ -81,6 +83,8 @@ class VehicleView:
     items: Sequence[ItemView]
     chart: chart.OdometerChart | None
     faults: Sequence[faults.FaultView]
+    health: Sequence[health.HealthView]
+    contracts: Sequence[str]
     services: Sequence[ServiceView]
     wrong_car: str  # what is to be said before everything else; empty where the VIN is right
     missing: Sequence[str]  # what was dropped or refused
@@ -93,13 +97,14 @@ def vehicle_name(make: str, model: str, year: int | None) -> str:
     return f"{make} {model}, {year}"
 
 
-def vehicle_view(facts: VehicleFacts) -> VehicleView:
-    """Everything about one vehicle in words and pictures."""
+def vehicle_view(facts: VehicleFacts, back: str) -> VehicleView:
+    """Everything about one vehicle in words and pictures; ``back`` is the page that it stands on."""
     vehicle, as_of = facts.vehicle, facts.as_of
     kept = [reading for reading in facts.readings if reading.kept and reading.clean_m is not None]
     last = kept[-1] if kept else None
     last_on = None if facts.last_word_ms is None else words.day_of_ms(facts.last_word_ms, facts.timezone)
     shown = sorted(facts.items, key=_urgency)
+    done = life_cycle.latest_by_item(facts.actions)
     sitting = [place for place in facts.installations if place.end_at is None]
     conflicts = [
         (row.device_id, freshness.vin_sentence(row, vehicle.vin, facts.timezone, as_of))
@@ -113,9 +118,11 @@ def vehicle_view(facts: VehicleFacts) -> VehicleView:
         silence=freshness.silence(last_on, as_of),
         heard=freshness.heard(last_on, as_of),
         odometer=_odometer(facts, last),
-        items=[_item_view(item, facts) for item in shown],
+        items=[_item_view(item, facts, done.get(item.item), back) for item in shown],
         chart=_chart(facts, shown),
         faults=faults.fault_views(facts.faults, facts.timezone, as_of),
+        health=health.health_views(facts.health, as_of),
+        contracts=contracts.contract_sentences(facts.contracts, as_of),
         services=_visits(facts.records)[:SERVICES_SHOWN_MAX],
         wrong_car=next(
             (text for device, text in conflicts if sitting and device == sitting[0].device_id), ""
@@ -144,7 +151,7 @@ def _odometer(facts: VehicleFacts, last: OdometerRow | None) -> str:
     return f"{words.km(last.clean_m)} on {words.day_near(read_on, facts.as_of)}"
 
 
-def finding(shown: Sequence[DueRow], reported: Sequence[Fault], as_of: dt.date) -> str:
+def finding(shown: Sequence[DueRow], reported: Sequence[FaultRow], as_of: dt.date) -> str:
     """What the car needs, in one sentence: the answer to the question that the page is opened with."""
     due = [(item, _question(item, as_of)) for item in shown if item.state is DueState.DUE]
     named = {
@@ -158,9 +165,9 @@ def finding(shown: Sequence[DueRow], reported: Sequence[Fault], as_of: dt.date) 
         for state, some in named.items()
         if some
     ]
-    confirmed = sum(fault.is_active and fault.status is not FaultStatus.PENDING for fault in reported)
-    if confirmed:
-        parts.append(words.count(confirmed, "confirmed fault", "confirmed faults"))
+    fault_words = faults.headline(reported)
+    if fault_words:
+        parts.append(fault_words)
     if parts:
         return words.sentence("; ".join(parts))
     dated = [item for item in shown if item.p50_on is not None]
@@ -188,7 +195,8 @@ def _urgency(item: DueRow) -> tuple[int, bool, dt.date, str]:
     return STATE_ORDER.index(item.state), item.rests_on not in SURE, item.p50_on or dt.date.max, _title(item)
 
 
-def _item_view(item: DueRow, facts: VehicleFacts) -> ItemView:
+def _item_view(item: DueRow, facts: VehicleFacts, last: ItemActionRow | None, back: str) -> ItemView:
+    wanted = life_cycle.wants_handling(item.state, item.life_cycle)
     return ItemView(
         key=item.item,
         title=_title(item),
@@ -196,14 +204,16 @@ def _item_view(item: DueRow, facts: VehicleFacts) -> ItemView:
         badge=items.badge(item.state, item.rests_on, item.p50_on, facts.as_of),
         says=items.says(item, facts.as_of, facts.odometer_now_m),
         why=items.why(item),
-        gauge=_gauge(item, facts),
+        stands=life_cycle.stands(item, last, facts.as_of),
+        gauges=_gauges(item, facts),
+        handling=life_cycle.handling_of(facts.vehicle.id, item.item, back) if wanted else None,
     )
 
 
-def _gauge(item: DueRow, facts: VehicleFacts) -> Gauge | None:
+def _gauges(item: DueRow, facts: VehicleFacts) -> Sequence[Gauge]:
     scheduled = items.item_of(item.item, facts.vehicle.powertrain)
     if scheduled is None or item.state is DueState.UNKNOWN:
-        return None
+        return []
     record = next((record for record in facts.records if record.item == item.item), None)
     born = facts.vehicle.first_registered_on
     since = wear.Since(
@@ -214,7 +224,7 @@ def _gauge(item: DueRow, facts: VehicleFacts) -> Gauge | None:
         odometer_m=facts.odometer_now_m,
         wear=facts.wear,
     )
-    return wear.gauge_of(scheduled, item.basis, item.state, since)
+    return wear.gauges_of(scheduled, item.basis, item.state, since)
 
 
 def _visits(records: Sequence[ServiceRecordRow]) -> list[ServiceView]:

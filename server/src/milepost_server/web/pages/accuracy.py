@@ -1,0 +1,37 @@
+"""How well what we say has held: intervals of due dates, and readiness models."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+
+from milepost_server.api.services import Parts, Viewer
+from milepost_server.people.roles import Action, may
+from milepost_server.store import calibrations, readiness_models
+from milepost_server.web.pages.owners import AsOfText, day_or_none
+from milepost_server.web.rendering import render
+from milepost_server.web.views import accuracy
+
+MODELS_SHOWN_MAX = 20
+
+router = APIRouter()
+
+
+@router.get("/accuracy")
+async def accuracy_page(request: Request, who: Viewer, parts: Parts, as_of: AsOfText = "") -> Response:
+    """What was promised beside what came; models only for those who may see readiness."""
+    today = parts.today(who)
+    day = day_or_none(as_of) or today
+    models = None
+    async with parts.store.read() as connection:
+        calibration = await calibrations.newest(connection, who.dealer_id, day)
+        if may(who.role, Action.SEE_READINESS):
+            rows = await readiness_models.page(connection, who.dealer_id, after_id=0, limit=MODELS_SHOWN_MAX)
+            current = await readiness_models.in_force(connection, who.dealer_id, day)
+            models = accuracy.model_views(rows, current)
+    context = {
+        "as_of": day,
+        "is_past": day != today,
+        "dates": accuracy.dates_view(calibration),
+        "models": models,
+    }
+    return render(request, "accuracy.html", context)

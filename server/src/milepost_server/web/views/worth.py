@@ -1,0 +1,64 @@
+"""What an owner is worth to the dealer over time, and which subscription would fit, in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from milepost_server.web import words
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from milepost_server.store.readiness import OwnerSignalsRow
+
+LEDGER_WORDS = MappingProxyType(
+    {"sale": "cars", "lease": "leases", "service": "services", "subscription": "subscriptions"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class WorthView:
+    """The ledger so far with what is expected, and the plan that fits; sentences are empty where unknown."""
+
+    so_far: str
+    expected: str
+    plans: Sequence[tuple[str, str]]  # plan, how it fits
+
+    @property
+    def says_something(self) -> bool:
+        return bool(self.so_far or self.expected or self.plans)
+
+
+def worth_view(signals: OwnerSignalsRow) -> WorthView:
+    """The owner's roll-up, ready to be read."""
+    value = signals.value
+    unit = value.get("currency", "")
+    ledger = [
+        f"{words.money(amount, unit)} for {LEDGER_WORDS.get(kind, kind)}"
+        for kind, amount in value.get("ledger", {}).items()
+        if amount
+    ]
+    return WorthView(
+        so_far=words.sentence(f"so far: {words.listed(ledger)}") if ledger else "",
+        expected=_expected(value, unit),
+        plans=[(plan["plan"], _fits(plan, unit)) for plan in signals.subscription],
+    )
+
+
+def _expected(value: Mapping[str, Any], unit: str) -> str:
+    if not value.get("expected"):
+        return ""
+    low, middle, high = (words.money(amount, unit) for amount in value["expected"])
+    until = f" until {value['until_on']}" if value.get("until_on") else ""
+    return words.sentence(
+        f"expected{until}: most likely {middle}, in 80 of 100 cases between {low} and {high}"
+    )
+
+
+def _fits(plan: Mapping[str, Any], unit: str) -> str:
+    said = f"{words.money(plan['price_per_month'], unit)} a month, all kilometres paid"
+    if plan.get("over_m") and plan["over_m"] > 0:
+        said += f"; about {words.about_km(plan['over_m'])} a year beyond its allowance"
+    return words.sentence(said)

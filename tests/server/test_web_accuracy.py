@@ -1,0 +1,85 @@
+"""How well dates and scores have held: what the page says of it, with and without anything to say."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+from milepost_server.store import calibrations, readiness_models
+from milepost_server.store.schema import Fitted
+from support import showroom
+from support.html import Page
+
+if TYPE_CHECKING:
+    import httpx
+
+    from support.sites import Site
+
+COVERAGE = [
+    {"horizon_d": 90, "n": 300, "covered": 0.70, "low": 0.65, "high": 0.75, "early": 0.18, "late": 0.12},
+    {"horizon_d": 30, "n": 100, "covered": 0.80, "low": 0.71, "high": 0.87, "early": 0.1, "late": 0.1},
+]
+METRICS = {
+    "n": 24_000,
+    "events": 410,
+    "lift_10": [4.2, 3.1, 5.4],
+    "baselines": {"lease_end": {"lift_10": [2.9, 2.0, 3.8]}},
+    "calibration": [{"p": 0.12, "observed": 0.11, "n": 500}],
+}
+
+
+async def read(client: httpx.AsyncClient) -> Page:
+    answer = await client.get("/accuracy")
+    assert answer.status_code == 200, answer.text
+    return Page(answer.text.replace("\u00a0", " "))
+
+
+async def put_coverage(site: Site) -> None:
+    async with site.store.write() as connection:
+        await calibrations.put(
+            connection,
+            site.dealer_id,
+            as_of=showroom.TODAY,
+            document={},
+            coverage=COVERAGE,
+            config_version="x",
+            now=showroom.NOW,
+        )
+
+
+async def test_the_finding_weighs_all_horizons_and_the_table_has_the_near_ones_first(
+    site: Site, page: httpx.AsyncClient
+) -> None:
+    await put_coverage(site)
+    shown = await read(page)
+    said = (
+        "Of 400 dates that could be checked, 72 of 100 fell inside their interval; 80 were promised:"
+        " intervals are too narrow."
+    )
+    assert shown.lines.count(said) >= 1
+    near, far = shown.lines.index("about 30 days"), shown.lines.index("about 90 days")
+    assert near < far
+    row = ["about 90 days", "70 of 100", "65 to 75", "18", "12", "300"]
+    assert shown.lines[far : far + len(row)] == row
+
+
+async def test_who_may_see_readiness_sees_its_models(site: Site, page: httpx.AsyncClient) -> None:
+    async with site.store.write() as connection:
+        await readiness_models.add(
+            connection,
+            site.dealer_id,
+            version="v-7",
+            document={},
+            fitted=Fitted.LEARNED,
+            fitted_on=showroom.TODAY,
+            in_force_on=showroom.TODAY - dt.timedelta(days=3),
+            metrics=METRICS,
+            now=showroom.NOW,
+        )
+    shown = await read(page)
+    assert "This model" in shown.lines
+    assert shown.lines[shown.lines.index("This model") + 1] == "4.2 times (3.1 to 5.4)"
+    assert shown.lines[shown.lines.index("The lease-end list") + 1] == "2.9 times (2.0 to 3.8)"
+    assert "12 of 100" in shown.lines
+    async with site.client(showroom.ADVISOR) as advisor:
+        assert "v-7" not in (await advisor.get("/accuracy")).text
