@@ -27,6 +27,8 @@ CALM_S: Final = 15.0
 """The car is still read so long: only by new samples does an agent learn that its server was restored."""
 DOWN_S_MAX: Final = 120.0
 """An agent that is down when the calm begins, or whose disk refused, is back by then."""
+NOTICED_S_MAX: Final = 1_000.0
+"""A car that was asked in vain, and of which nothing but a charged battery tells, is asked again by then."""
 SETTLE_S: Final = 12.0
 """After the last reading: longer than any scenario's commit interval."""
 DRAIN_S_MAX: Final = 900.0
@@ -144,6 +146,7 @@ async def _history(world: World) -> None:
     await asyncio.sleep(world.scenario.duration_s)
     world.calm()
     await _until(lambda: world.has_open_buffer, DOWN_S_MAX)
+    await _until(lambda: world.is_read, NOTICED_S_MAX)
     await asyncio.sleep(CALM_S)
     world.park()
     await asyncio.sleep(SETTLE_S)

@@ -8,6 +8,7 @@ import itertools
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
+from milepost_agent.power.stance import Stance
 from milepost_agent.uplink.link import Message
 from milepost_protocol import topics
 from milepost_protocol.errors import ProtocolError
@@ -109,6 +110,11 @@ class World:
     def has_open_buffer(self) -> bool:
         """Whether an agent runs and has its buffer open: while the disk refuses, it has not."""
         return self.is_alive and self.witness.has_open_file
+
+    @property
+    def is_read(self) -> bool:
+        """Whether the agent that runs knows that the car is in use."""
+        return self._life is not None and self._life.agent.keeper.stance is Stance.AWAKE
 
     async def live(self) -> None:
         """Start the agent again and again, until the end of the history stops it for good."""
