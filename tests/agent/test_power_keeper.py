@@ -251,6 +251,20 @@ def test_a_battery_that_is_charged_again_wakes_it_at_the_next_look() -> None:
     kept(story)
 
 
+def test_a_battery_that_recovers_by_itself_is_told_and_the_link_closed_again() -> None:
+    async def story(car: KeptCar) -> None:
+        await fall_asleep(car)
+        car.park(12.7)
+        await car.until(lambda: car.stance is RESTING, HOUR_S)
+        await car.until(lambda: car.keeper.link.is_open, 1.0)
+        await car.until(lambda: not car.keeper.link.is_open, 10.0)
+        assert car.stored == [], "nothing waits in memory"
+
+    car = kept(story)
+    assert car.events[-2:] == ["sleeping", "parked"]
+    assert [what for _, what in car.links][-4:] == ["open", "closed", "open", "closed"]
+
+
 def test_a_flapping_key_is_told_a_bounded_number_of_times_and_rightly_in_the_end() -> None:
     async def story(car: KeptCar) -> None:
         car.car.set_values({0x0C: 0.0, 0x0D: 0.0})

@@ -217,7 +217,7 @@ class Keeper:
         self._is_fresh = stance is Stance.AWAKE
         self._slept_for_s = None
         self._planned_wake_s = float("inf")
-        self.link.set(is_open=stance is not Stance.RESTING or self.link.is_open)
+        self.link.set(is_open=True)  # to tell the event; what is not awake closes it once that is done
         self._hands.flush()
         self._changed.set()
 
