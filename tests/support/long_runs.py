@@ -6,15 +6,9 @@ import json
 import os
 from pathlib import Path
 
-import pytest
-
 IS_LONG = os.environ.get("MILEPOST_TEST_CRASH", "") == "1"
 TALLY = os.environ.get("MILEPOST_TEST_TALLY", "")
 """Where each test notes how often it tried, a line of JSON a test; nowhere by default."""
-
-only_long = pytest.mark.skipif(
-    not IS_LONG, reason="takes long, and stands in for little; `make crash` runs it"
-)
 
 
 def times(few: int, many: int) -> int:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.faulty_agents import all_rows_once, counted, counting_agent
-from support.long_runs import only_long
 from support.mosquitto import Mosquitto, mosquitto
 from support.namespaces import SmallDisk, needs_root
 from support.receipts import ReceiptGiver
@@ -75,7 +74,6 @@ async def test_on_a_full_disk_it_samples_on_and_without_inodes_it_stores_on(
                 agent.kill()
 
 
-@only_long
 async def test_without_inodes_at_the_start_it_waits_for_one(tmp_path: Path, mosquitto: Mosquitto) -> None:
     with SmallDisk(tmp_path, "tmpfs", SIZES["tmpfs"], inodes=64) as disk:
         disk.fill_inodes()
