@@ -6,6 +6,7 @@ import errno
 import random
 import subprocess
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
@@ -329,6 +330,28 @@ def test_a_file_that_is_written_over_itself_stays_what_it_is(tmp_path: Path, siz
     file.write_bytes(content)
     POSIX.rewrite(file)
     assert file.read_bytes() == content
+
+
+@dataclass
+class Unwritable(PosixFiles):
+    """A disk on which no file is written over itself."""
+
+    error: int
+
+    def rewrite(self, path: Path) -> None:
+        raise OSError(self.error, "refused", str(path))
+
+
+def test_on_a_full_disk_that_needs_room_for_a_log_it_is_read_nevertheless(
+    store: BufferStore, path: Path, tmp_path: Path
+) -> None:
+    commit(store, readings(5))
+    image = crash_image(path, tmp_path / "image")
+    with pytest.raises(StoreIoError):
+        open_store(image, files=Unwritable(errno.EIO))
+    again = open_store(image, files=Unwritable(errno.ENOSPC))
+    assert again.facts().stored_seq == 5
+    again.close()
 
 
 class Unlisted(PosixFiles):

@@ -99,8 +99,14 @@ def _write_log_again(files: Files, path: Path) -> None:
     played back over the newer file.
     """
     log = path.with_name(f"{path.name}-wal")
-    if files.exists(log):
+    if not files.exists(log):
+        return
+    try:
         files.rewrite(log)
+    except OSError as error:
+        # Some file systems need room even for that; without it what is there still has to be read and sent.
+        if error.errno not in schema.NO_ROOM:
+            raise
 
 
 def _write_back(db: sqlite3.Connection) -> None:

@@ -58,6 +58,7 @@ INDEXES: Final = (
     "CREATE INDEX span_fault ON span (key, last) WHERE reason IS NULL AND instr(counts, '\"fault\"') > 0",
 )
 
+NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _FULL: Final = {sqlite3.SQLITE_FULL}
 _DAMAGED: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_ERROR}
 
@@ -84,7 +85,7 @@ def translated(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         raise _translate(path, error) from error
     except OSError as error:
-        kind = StoreFullError if error.errno in (errno.ENOSPC, errno.EDQUOT) else StoreIoError
+        kind = StoreFullError if error.errno in NO_ROOM else StoreIoError
         raise kind(str(path), f"the file system refuses ({error.strerror})") from error
 
 
