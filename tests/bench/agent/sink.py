@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 QUIET_S = 15.0
 """So long without anything new, the rival has sent what it has."""
+FIRST_S_MAX = 180.0
+"""So long may it take to connect again and to send the first of it."""
 WAIT_S_MAX = 900.0
 LOOK_S = 0.2
 
@@ -76,12 +78,13 @@ class Sink:
             self.arrivals_s.clear()
 
     def wait_quiet(self, wanted: int) -> None:
-        """Wait for ``wanted`` messages, or until nothing new has come for ``QUIET_S``."""
+        """Wait for ``wanted`` messages, or until nothing (more) comes: ``FIRST_S_MAX``, then ``QUIET_S``."""
         start_s = time.monotonic()
         while time.monotonic() - start_s < WAIT_S_MAX:
             with self._lock:
-                arrived, last_s = len(self.counts), self.arrivals_s[-1] if self.arrivals_s else start_s
-            if arrived >= wanted or time.monotonic() - max(last_s, start_s) > QUIET_S:
+                arrived, last_s = len(self.counts), self.arrivals_s[-1] if self.arrivals_s else None
+            patience_s = FIRST_S_MAX if last_s is None else QUIET_S
+            if arrived >= wanted or time.monotonic() - max(last_s or 0.0, start_s) > patience_s:
                 return
             time.sleep(LOOK_S)
 
