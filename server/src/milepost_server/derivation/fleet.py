@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from milepost_server.signals.value.contracts import Contracts
 
 NO_ROW = -1
+NOBODY = 0
+"""The owner's id of a vehicle that nobody owns; ids begin at 1."""
 NO_ROWS = SignalRows(np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0))
 NO_SEQ = -1
 """Of an odometer row that comes from a service record: its ``stream_id`` is the record's."""
@@ -152,3 +154,5 @@ class Chunk:
     service_ids: Ints  # (S)
     signal_ids: Mapping[str, ReadingIds]  # by path
     fault_ids: ReadingIds  # of each event in `Inputs.faults`
+    contract_ids: Ints  # (C)
+    owner_id: Ints  # (V) who owns each vehicle, `NOBODY` where nobody does

@@ -18,9 +18,11 @@ from milepost_server.signals.ahead import Ahead
 from milepost_server.signals.battery import BatteryReadings, season_of
 from milepost_server.signals.fleet.inputs import ItemRules
 from milepost_server.signals.fleet.wear_sample import WearSample
+from milepost_server.signals.readiness import priors as readiness_priors
+from milepost_server.signals.readiness.model import Scorecard
 from milepost_server.signals.usage import published_prior, shrink
 from milepost_server.signals.usage_model import PaceModel, untaught
-from milepost_server.store import calibrations
+from milepost_server.store import calibrations, readiness_models
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -46,10 +48,11 @@ class Knowledge:
     pace: PaceModel = field(default_factory=untaught)
     wear: WearPriors = field(default_factory=WearPriors)
     season: Sequence[Floats] = field(default_factory=no_season)
+    model: Scorecard = field(default_factory=lambda: readiness_priors.shipped()[0])
 
     def of(self, vehicles: Sequence[Vehicle]) -> Learned:
         """The same for the vehicles of a chunk."""
-        return Learned(self.priors.of(vehicles), self.pace, self.wear.of(vehicles), self.season)
+        return Learned(self.priors.of(vehicles), self.pace, self.wear.of(vehicles), self.season, self.model)
 
 
 class FleetSample:
@@ -77,8 +80,8 @@ class FleetSample:
             if sum(len(each.value) for each in kept) < SEASON_READINGS_MAX:
                 kept.append(readings)
 
-    def knowledge(self) -> Knowledge:
-        """What the fleet says of itself."""
+    def knowledge(self, model: Scorecard) -> Knowledge:
+        """What the fleet says of itself, beside the readiness ``model``, which outcomes taught."""
         config, measures = self._config, self._config.battery.measures
         groups = self._usage.groups
         return Knowledge(
@@ -89,6 +92,7 @@ class FleetSample:
                 season_of(_joined(kept), measure)
                 for kept, measure in zip(self._batteries, measures, strict=True)
             ],
+            model=model,
         )
 
 
@@ -138,4 +142,11 @@ async def newest(connection: AsyncConnection, dealer_id: int, as_of: dt.date) ->
         pace=PaceModel.from_document(document[PACE]) if PACE in document else untaught(),
         wear=await wear_priors.newest(connection, dealer_id, as_of),
         season=[np.array(season) for season in document[SEASON]] if SEASON in document else no_season(),
+        model=await model_of(connection, dealer_id, as_of),
     )
+
+
+async def model_of(connection: AsyncConnection, dealer_id: int, as_of: dt.date) -> Scorecard:
+    """The readiness model that is in force on that date; the priors before there is one."""
+    row = await readiness_models.in_force(connection, dealer_id, as_of)
+    return readiness_priors.shipped()[0] if row is None else Scorecard.from_document(row.document)

@@ -8,7 +8,7 @@ import numpy as np
 from sqlalchemy import or_, select
 
 from milepost_server.derivation import times
-from milepost_server.derivation.fleet import MoneyInputs, Vehicle
+from milepost_server.derivation.fleet import NOBODY, MoneyInputs, Vehicle
 from milepost_server.signals.pack import shipped_pack_facts
 from milepost_server.signals.value.contracts import ContractKind, Contracts
 from milepost_server.signals.value.residual import shipped_curves
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from milepost_server.derivation.times import AsOf
     from milepost_server.signals.flat import Floats, Ints
 
-NOBODY = 0
-"""The owner's id of a vehicle that nobody owns; ids begin at 1."""
 BEFORE_HANDOVER_D_MAX = 31.0
 """A contract that names no owner is the present one's where it began at most this long before."""
 _COLUMNS = (
@@ -71,8 +69,8 @@ async def money_of(
     vehicles: Sequence[Vehicle],
     owned: OwnersOfDay,
     as_of: AsOf,
-) -> MoneyInputs:
-    """What decides the value of the vehicles, and the contracts of their present owners."""
+) -> tuple[MoneyInputs, Ints]:
+    """What decides the value of the vehicles, and the contracts of their present owners with their ids."""
     place = {vehicle.id: index for index, vehicle in enumerate(vehicles)}
     query = (
         select(contracts)
@@ -86,7 +84,7 @@ async def money_of(
         if _is_present(row, owned, place[row["vehicle_id"]])
     ]
     curves = [shipped_curves().of_model(each.make, each.model, each.powertrain) for each in vehicles]
-    return MoneyInputs(
+    money = MoneyInputs(
         curve=np.array([kind for kind, _ in curves], dtype=np.int64),
         loss_over_usual=np.array([over for _, over in curves], dtype=np.float64),
         list_price=_list_prices(vehicles, rows, place),
@@ -94,6 +92,7 @@ async def money_of(
         pack_warranty=np.array([_pack_warranty(each) for each in vehicles], dtype=np.int64),
         contracts=_contracts(rows, place),
     )
+    return money, np.array([row["id"] for row in rows], dtype=np.int64)
 
 
 def _is_present(row: RowMapping, owned: OwnersOfDay, place: int) -> bool:

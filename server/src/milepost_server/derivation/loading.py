@@ -70,6 +70,7 @@ async def load(
     events = await load_readings.event_rows(connection, dealer_id, place, as_of, EVENTS)
     faults, fault_ids = load_readings.fault_inputs(events, len(found))
     owned = await load_money.owners_of(connection, dealer_id, place, as_of)
+    money, contract_ids = await load_money.money_of(connection, dealer_id, found, owned, as_of)
     registered = [vehicle.first_registered_on for vehicle in found]
     inputs = Inputs(
         plans=plans,
@@ -79,7 +80,7 @@ async def load(
         services=_columns(records, plans.keys, entered_row, row_of),
         signals=signals,
         faults=faults,
-        money=await load_money.money_of(connection, dealer_id, found, owned, as_of),
+        money=money,
         before=await load_before.before(connection, dealer_id, place, as_of, plans.keys),
         actions=await load_before.actions(connection, dealer_id, place, as_of, plans.keys),
     )
@@ -90,6 +91,8 @@ async def load(
         service_ids=np.array([record.id for record in records], dtype=np.int64),
         signal_ids=signal_ids,
         fault_ids=fault_ids,
+        contract_ids=contract_ids,
+        owner_id=owned.owner_id,
     )
 
 

@@ -91,4 +91,4 @@ def _wilson(hits: int, trials: int) -> tuple[float, float]:
     share, z2 = hits / trials, _Z95**2
     middle = (share + z2 / (2 * trials)) / (1 + z2 / trials)
     half = _Z95 / (1 + z2 / trials) * np.sqrt(share * (1 - share) / trials + z2 / (4 * trials**2))
-    return float(middle - half), float(middle + half)
+    return max(float(middle - half), 0.0), min(float(middle + half), 1.0)

@@ -10,12 +10,14 @@ import numpy as np
 from milepost_server.derivation.driving import Driven, drive
 from milepost_server.derivation.health_steps import Health, health, no_season
 from milepost_server.derivation.money_steps import money
+from milepost_server.derivation.readiness_steps import Readiness, readiness
 from milepost_server.derivation.standing import Standing, standing
 from milepost_server.signals.ahead import Ahead
 from milepost_server.signals.axis import OdometerAxis
 from milepost_server.signals.flat import DAYS_PER_MONTH
 from milepost_server.signals.fleet.inputs import Fleet, ItemRules, UsualOf
 from milepost_server.signals.fleet.results import ItemResult, item_results
+from milepost_server.signals.readiness import priors
 from milepost_server.signals.starts import ServiceRecords
 from milepost_server.signals.usage import GroupPrior, Usage, shrink
 from milepost_server.signals.usage_features import features
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from milepost_server.derivation.fleet import Inputs
     from milepost_server.signals.flat import Floats
     from milepost_server.signals.pace import Learned as Pace
+    from milepost_server.signals.readiness.model import Scorecard
     from milepost_server.signals.value.assessment import Assessment
 
 
@@ -40,6 +43,7 @@ class Learned:
     pace: PaceModel = field(default_factory=untaught)
     wear: UsualOf | None = None
     season: Sequence[Floats] = field(default_factory=no_season)  # of 12 V batteries, one a measure
+    model: Scorecard = field(default_factory=lambda: priors.shipped()[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,7 @@ class Derived:
     standing: Standing
     health: Health
     money: Assessment
+    readiness: Readiness
 
 
 def derive(inputs: Inputs, learned: Learned, as_of_d: float, config: Configuration) -> Derived:
@@ -71,6 +76,7 @@ def finish(
     before = None if inputs.before is None else inputs.before.items
     items = list(item_results(fleet, as_of_d, rules, before))
     sick = health(inputs, fleet, learned.season, as_of_d, config)
+    worth = money(inputs, fleet, as_of_d, config, items=items, found=sick)
     return Derived(
         driven=driven,
         usage=usage,
@@ -78,7 +84,8 @@ def finish(
         items=items,
         standing=standing(inputs, items, as_of_d, config.life_cycle),
         health=sick,
-        money=money(inputs, fleet, as_of_d, config, items=items, found=sick),
+        money=worth,
+        readiness=readiness(inputs, fleet.axis, worth, learned.model, as_of_d),
     )
 
 

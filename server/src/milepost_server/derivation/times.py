@@ -75,6 +75,11 @@ def date_of(day: float) -> dt.date:
     return dt.date.fromordinal(int(day // 1) + _EPOCH_DAY)
 
 
+def day_of(at: dt.datetime, as_of: AsOf) -> float:
+    """Local days since 1970 of a moment."""
+    return (at - EPOCH) / dt.timedelta(days=1) + as_of.offset_ms / MS_PER_DAY
+
+
 def is_trusted(trust: str) -> bool:
     """Whether a time with this trust flag may be placed on a time axis."""
     return trust != TimeTrust.UNTRUSTED

@@ -10,6 +10,8 @@ from milepost_server.derivation import rows
 from milepost_server.store.rows import upsert
 from milepost_server.store.schema import (
     odometer_judgements,
+    owner_signals,
+    readiness,
     service_due,
     vehicle_faults,
     vehicle_health,
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
 ROWS_A_STATEMENT_MAX = 4_000
-OF_VEHICLES = (service_due, vehicle_usage, vehicle_faults, vehicle_health)
+OF_VEHICLES = (service_due, vehicle_usage, vehicle_faults, vehicle_health, readiness)
 """Tables that hold what was derived of vehicles for a day."""
 DAYS_KEPT = 30
 """Results older than this before the newest are dropped; any past date can be derived again."""
@@ -47,6 +49,7 @@ class Prepared(NamedTuple):
     due: list[rows.Row]
     faults: list[rows.Row]
     health: list[rows.Row]
+    readiness: list[rows.Row]
     judgements: list[rows.Row]
 
 
@@ -71,13 +74,27 @@ async def write(connection: AsyncConnection, prepared: Prepared, stamp: Stamp) -
     await _insert(connection, service_due, [{**row, **common} for row in prepared.due])
     await _insert(connection, vehicle_faults, [{**row, **common} for row in prepared.faults])
     await _insert(connection, vehicle_health, [{**row, **common} for row in prepared.health])
+    await _insert(connection, readiness, [{**row, **common} for row in prepared.readiness])
     current = [row for row in prepared.judgements if row["vehicle_id"] not in later]
     return await _write_judgements(connection, stamp.dealer_id, sorted(set(ids) - later), current)
 
 
+async def write_owners(
+    connection: AsyncConnection, owner_ids: Sequence[int], found: list[rows.Row], stamp: Stamp
+) -> None:
+    """Put the signals of these owners in place of those of the same day, in the caller's transaction."""
+    c = owner_signals.c
+    await connection.execute(
+        delete(owner_signals).where(
+            c.dealer_id == stamp.dealer_id, c.owner_id.in_(owner_ids), c.as_of == stamp.as_of
+        )
+    )
+    await _insert(connection, owner_signals, [{**row, **stamp._asdict()} for row in found])
+
+
 async def drop_old(connection: AsyncConnection, dealer_id: int, before: dt.date) -> None:
     """Drop the dealer's results for dates before ``before``."""
-    for table in OF_VEHICLES:
+    for table in (*OF_VEHICLES, owner_signals):
         await connection.execute(delete(table).where(table.c.dealer_id == dealer_id, table.c.as_of < before))
 
 

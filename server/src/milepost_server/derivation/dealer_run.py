@@ -1,0 +1,144 @@
+"""One derivation of one dealer's vehicles as of one date, a chunk at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from milepost_server.derivation import (
+    knowledge,
+    load_owners,
+    loading,
+    rows,
+    rows_due,
+    rows_health,
+    rows_readiness,
+    writing,
+)
+from milepost_server.derivation.load_owners import CHUNK_OWNERS_MAX
+from milepost_server.derivation.loading import CHUNK_VEHICLES_MAX
+from milepost_server.derivation.owner_steps import owner_rows
+from milepost_server.derivation.steps import derive
+from milepost_server.signals.value.lifetime import DAYS_PER_YEAR
+from milepost_server.store import dirty
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from milepost_server.derivation.configuration import Configuration
+    from milepost_server.derivation.fleet import Chunk
+    from milepost_server.derivation.knowledge import Knowledge
+    from milepost_server.derivation.times import AsOf
+    from milepost_server.signals.faults.texts import FaultTexts
+    from milepost_server.store.dirty import DirtyVehicle
+    from milepost_server.store.engine import Store
+
+
+@dataclass(slots=True)
+class Report:
+    """How much a derivation did."""
+
+    vehicles: int = 0
+    items: int = 0
+    judgements: int = 0
+    """Odometer readings whose judgement is new or changed."""
+
+    def __iadd__(self, other: Report) -> Report:
+        self.vehicles += other.vehicles
+        self.items += other.items
+        self.judgements += other.judgements
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class DealerRun:
+    """One derivation of one dealer's vehicles as of one date."""
+
+    store: Store
+    config: Configuration
+    as_of: AsOf
+    stamp: writing.Stamp
+    texts: FaultTexts
+    currency: str
+
+    async def all_ids(self) -> AsyncIterator[Sequence[int]]:
+        """The ids of all vehicles, a chunk at a time."""
+        after_id = 0
+        while True:
+            async with self.store.read() as connection:
+                ids = await loading.vehicle_ids(
+                    connection, self.stamp.dealer_id, after_id=after_id, limit=CHUNK_VEHICLES_MAX
+                )
+            if not ids:
+                return
+            yield ids
+            after_id = ids[-1]
+
+    async def learn(self) -> Knowledge:
+        """What the dealer's fleet says of itself."""
+        async with self.store.read() as connection:
+            count = await loading.vehicles_of(connection, self.stamp.dealer_id)
+            model = await knowledge.model_of(connection, self.stamp.dealer_id, self.stamp.as_of)
+        sample = knowledge.FleetSample(self.config, self.as_of.end_d, count)
+        async for ids in self.all_ids():
+            chunk = await self._load(ids)
+            await asyncio.to_thread(sample.add, chunk)
+        return await asyncio.to_thread(sample.knowledge, model)
+
+    async def chunk(self, ids: Sequence[int], learned: Knowledge) -> Report:
+        """Derive a chunk of vehicles."""
+        chunk = await self._load(ids)
+        prepared = await asyncio.to_thread(self._prepare, chunk, learned)
+        async with self.store.write() as connection:
+            judgements = await writing.write(connection, prepared, self.stamp)
+        return Report(len(chunk.vehicles), len(prepared.due), judgements)
+
+    async def all_owner_ids(self) -> AsyncIterator[Sequence[int]]:
+        """The ids of all owners, a chunk at a time."""
+        after_id = 0
+        while True:
+            async with self.store.read() as connection:
+                ids = await load_owners.owner_ids(
+                    connection, self.stamp.dealer_id, after_id=after_id, limit=CHUNK_OWNERS_MAX
+                )
+            if not ids:
+                return
+            yield ids
+            after_id = ids[-1]
+
+    async def owners_of(self, vehicle_ids: Sequence[int], seen: Sequence[DirtyVehicle]) -> None:
+        """Take together the vehicles of all whom these vehicles are, or were; ``seen`` are clean then."""
+        async with self.store.read() as connection:
+            ids = await load_owners.owners_touched(connection, self.stamp.dealer_id, vehicle_ids)
+        for start in range(0, len(ids), CHUNK_OWNERS_MAX):
+            await self.owners(ids[start : start + CHUNK_OWNERS_MAX])
+        async with self.store.write() as connection:
+            await dirty.clear(connection, seen)
+
+    async def owners(self, ids: Sequence[int]) -> None:
+        """Take the vehicles of a chunk of owners together, as they were derived."""
+        horizon_d = self.config.lifetime.horizon_years * DAYS_PER_YEAR
+        async with self.store.read() as connection:
+            chunk = await load_owners.load(
+                connection, self.stamp.dealer_id, ids, self.as_of, horizon_d=horizon_d
+            )
+        found = list(owner_rows(chunk, self.as_of, self.config, self.currency))
+        async with self.store.write() as connection:
+            await writing.write_owners(connection, ids, found, self.stamp)
+
+    async def _load(self, ids: Sequence[int]) -> Chunk:
+        async with self.store.read() as connection:
+            return await loading.load(connection, self.stamp.dealer_id, ids, self.as_of, self.config)
+
+    def _prepare(self, chunk: Chunk, learned: Knowledge) -> writing.Prepared:
+        derived = derive(chunk.inputs, learned.of(chunk.vehicles), self.as_of.end_d, self.config)
+        return writing.Prepared(
+            [vehicle.id for vehicle in chunk.vehicles],
+            list(rows.usage_rows(chunk, derived, self.as_of)),
+            list(rows_due.due_rows(chunk, derived)),
+            list(rows_health.fault_rows(chunk, derived, self.as_of, self.texts)),
+            list(rows_health.health_rows(chunk, derived, self.as_of, self.config)),
+            list(rows_readiness.readiness_rows(chunk, derived, learned.model, self.as_of.end_d)),
+            list(rows.judgement_rows(chunk, derived)),
+        )

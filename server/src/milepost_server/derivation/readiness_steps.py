@@ -1,0 +1,82 @@
+"""From all that was derived of V vehicles to how ready their owners are to replace them.
+
+What is asked of a car's past is asked of its present owner's time with it; what the car itself is like stays
+with the car.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from milepost_server.signals.flat import DAYS_PER_MONTH
+from milepost_server.signals.value.columns import Owned, columns
+
+if TYPE_CHECKING:
+    from milepost_server.derivation.fleet import Inputs
+    from milepost_server.signals.axis import OdometerAxis
+    from milepost_server.signals.flat import Bools, Floats
+    from milepost_server.signals.readiness.model import Scorecard, Scores
+    from milepost_server.signals.value.assessment import Assessment
+
+LATELY_D = 91.3
+BEFORE_D = 365.25
+"""Usage changed: the last three months against the year before them."""
+RECENT_D = 730.5
+CHANGE_MAX = 3.0
+"""Logarithm: a car that stood still before does not drive infinitely more now."""
+_KM_A_MONTH_MIN = 10_000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """How ready the owners of V vehicles are; rows of vehicles that nobody owns mean nothing."""
+
+    columns: dict[str, Floats]  # (V) each
+    scores: Scores  # (V)
+    is_owned: Bools  # (V)
+
+
+def readiness(
+    inputs: Inputs, axis: OdometerAxis, found: Assessment, model: Scorecard, as_of_d: float
+) -> Readiness:
+    """Score V vehicles as seen at ``as_of_d``, the end of the as-of day."""
+    since_d = inputs.money.since_d
+    values = columns(found, Owned(since_d, inputs.registered_d), as_of_d)
+    values["usage_change"] = _usage_change(axis, since_d)
+    values["months_since_service"], values["services_2y"] = _services(inputs, as_of_d)
+    return Readiness(values, model.score(values), np.isfinite(since_d))
+
+
+def _usage_change(axis: OdometerAxis, since_d: Floats) -> Floats:
+    """Logarithm (V) of the daily distance lately over that before; NaN without readings of both times."""
+    vehicle = np.arange(len(since_d), dtype=np.int64)
+    late_d = axis.anchor_d - LATELY_D
+    offsets, time_d = axis.history.offsets, axis.history.time_d
+    first_d = np.append(time_d, np.nan)[np.where(np.diff(offsets) > 0, offsets[:-1], -1)]
+    begin_d = np.fmax(np.fmax(late_d - BEFORE_D, first_d), since_d)
+    known = late_d - begin_d >= LATELY_D
+    middle_m = axis.at(vehicle, np.where(known, late_d, np.nan))
+    before_m = middle_m - axis.at(vehicle, np.where(known, begin_d, np.nan))
+    least = _KM_A_MONTH_MIN / DAYS_PER_MONTH
+    lately = np.maximum((axis.anchor_m - middle_m) / LATELY_D, least)
+    before = np.maximum(before_m / np.where(known, late_d - begin_d, 1.0), least)
+    return np.where(known, np.clip(np.log(lately / before), -CHANGE_MAX, CHANGE_MAX), np.nan)
+
+
+def _services(inputs: Inputs, as_of_d: float) -> tuple[Floats, Floats]:
+    """Months since the last visit (V) of the present owner, NaN without one, and visits in two years (V)."""
+    services = inputs.services
+    mine = (services.done_d >= inputs.money.since_d[services.vehicle]) & (services.done_d < as_of_d)
+    vehicle, day = services.vehicle[mine], np.floor(services.done_d[mine])
+    # Several items on one day are one visit.
+    visit = np.unique(np.stack([vehicle, day.astype(np.int64)]), axis=1)
+    last = np.full(inputs.vehicles, -np.inf)
+    np.maximum.at(last, visit[0], visit[1].astype(np.float64))
+    recent = visit[1] >= as_of_d - RECENT_D
+    visits = np.bincount(visit[0][recent], minlength=inputs.vehicles).astype(np.float64)
+    is_owned = np.isfinite(inputs.money.since_d)
+    months = np.where(np.isfinite(last), (as_of_d - last) / DAYS_PER_MONTH, np.nan)
+    return months, np.where(is_owned, visits, np.nan)
