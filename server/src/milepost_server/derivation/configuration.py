@@ -17,6 +17,7 @@ from milepost_server.signals.schedules.book import ScheduleBook
 from milepost_server.signals.schedules.shipped import shipped_book, shipped_version
 from milepost_server.signals.states import DueRules
 from milepost_server.signals.usage import UsageRules
+from milepost_server.signals.usage_regimes import RegimeRules
 from milepost_server.signals.value.assessment import AssessmentRules
 from milepost_server.signals.value.lifetime import LifetimeRules
 from milepost_server.signals.wear import WearRules
@@ -40,6 +41,7 @@ class Configuration:
 
     odometer: OdometerRules = field(default_factory=OdometerRules)
     usage: UsageRules = field(default_factory=UsageRules)
+    regimes: RegimeRules = field(default_factory=RegimeRules)
     wear: WearRules = field(default_factory=WearRules)
     wear_prior: WearPriorRules = field(default_factory=WearPriorRules)
     due: DueRules = field(default_factory=DueRules)

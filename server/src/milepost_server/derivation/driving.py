@@ -10,6 +10,7 @@ import numpy as np
 from milepost_server.signals.flat import Floats, Ints, last_rows
 from milepost_server.signals.odometer import CleanOdometer, clean_odometer
 from milepost_server.signals.usage import History, Observed, month_variances, observe
+from milepost_server.signals.usage_regimes import Regimes, regimes
 
 if TYPE_CHECKING:
     from milepost_server.derivation.configuration import Configuration
@@ -22,7 +23,8 @@ class Driven:
 
     clean: CleanOdometer
     history: History
-    observed: Observed
+    regimes: Regimes  # (V) the latest change of use
+    observed: Observed  # since then, where it was a break
     anchor_d: Floats  # (V) the last kept reading; NaN where none
     anchor_m: Floats  # (V)
     origin_m: Floats  # (V) zero of the first instrument cluster on the continuous axis; NaN where none
@@ -41,12 +43,14 @@ def drive(odometer: OdometerReadings, as_of_d: float, config: Configuration) -> 
     continuous_m = clean.continuous_m()
     history = History(clean.offsets, clean.time_d, continuous_m)
     first, last = clean.offsets[:-1], last_rows(clean.offsets)
+    changes = regimes(history, config.regimes)
     padded_d, padded_m = np.append(clean.time_d, np.nan), np.append(continuous_m, np.nan)
     shift = np.append(continuous_m - clean.odometer_m, np.nan)
     return Driven(
         clean=clean,
         history=history,
-        observed=observe(history, as_of_d, config.usage),
+        regimes=changes,
+        observed=observe(history, as_of_d, config.usage, changes.counts_from_d),
         anchor_d=padded_d[last],
         anchor_m=padded_m[last],
         origin_m=shift[np.where(last >= 0, first, -1)],

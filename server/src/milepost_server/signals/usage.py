@@ -104,22 +104,28 @@ class Observed:
     weight_months: Floats  # (V) decayed: 1 for the last month
 
 
-def observe(history: History, as_of_d: float | Floats, rules: UsageRules) -> Observed:
+def observe(
+    history: History, as_of_d: float | Floats, rules: UsageRules, since_d: Floats | None = None
+) -> Observed:
     """Sum up each vehicle's steps with decaying weights; a step may last minutes or years.
 
-    ``as_of_d`` is one time for all, or one for each vehicle (V).
+    ``as_of_d`` is one time for all, or one for each vehicle (V). What lay before ``since_d`` (V; NaN: all
+    counts) does not count: the vehicle was used otherwise then.
     """
     owner = owners_of(history.offsets)
     until_d = as_of_d[owner] if isinstance(as_of_d, np.ndarray) else as_of_d
     age = np.maximum(until_d - history.time_d, 0.0) / DAYS_PER_MONTH
+    if since_d is not None:
+        oldest = np.where(np.isfinite(since_d), (as_of_d - since_d) / DAYS_PER_MONTH, np.inf)
+        age = np.minimum(age, np.maximum(oldest, 0.0)[owner])
     log_decay = float(np.log(rules.decay_per_month))
     primitive = np.exp(log_decay * age) / -log_decay / rules.month_weight
     same = owner[1:] == owner[:-1]
     weight = np.where(same, np.diff(primitive), 0.0)
     months = np.where(same, np.diff(history.time_d), 0.0) / DAYS_PER_MONTH
-    mean_weight = np.divide(
-        weight, months, out=np.exp(log_decay * age[1:]) / rules.month_weight, where=months > 1e-9
-    )
+    # A step of no time weighs what its moment does; one that began before ``since_d``, as its later part.
+    moment = np.exp(log_decay * age[1:]) / rules.month_weight
+    mean_weight = np.divide(weight, months, out=moment, where=months > 1e-9)
     distance = np.where(same, np.diff(history.odometer_m), 0.0) * mean_weight
     return Observed(*(_sum_steps(history.offsets, values) for values in (distance, weight)))
 
@@ -186,12 +192,13 @@ MONTHS_LOOKED_AT = 12
 MONTHS_MIN = 3
 
 
-def month_variances(history: History) -> Floats:
+def month_variances(history: History, steps: Floats | None = None) -> Floats:
     """The relative variance (V) of each vehicle's last months; NaN where it has fewer than three.
 
-    Odometers are interpolated on months back from each vehicle's last reading.
+    ``steps`` are the history's ``month_steps`` of a year or more, where they are at hand.
     """
-    step = month_steps(history, MONTHS_LOOKED_AT)
+    all_ = month_steps(history, MONTHS_LOOKED_AT) if steps is None else steps
+    step = all_[:, :MONTHS_LOOKED_AT]
     known = np.isfinite(step)
     count = known.sum(axis=1)
     mean = np.where(known, step, 0.0).sum(axis=1) / np.maximum(count, 1)

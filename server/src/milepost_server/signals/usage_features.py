@@ -49,13 +49,15 @@ _LEAN_MONTHS = (
 _YEAR_AGO = slice(6, 12)
 
 
-def features(history: History, usage: Usage, prior: GroupPrior) -> Floats:
+def features(history: History, usage: Usage, prior: GroupPrior, steps: Floats | None = None) -> Floats:
     """The features (V, F) of V vehicles, in the order of ``FEATURES``; NaN for vehicles without readings.
 
-    ``usage`` (V) and ``prior`` (V) are those of the same as-of time.
+    ``usage`` (V) and ``prior`` (V) are those of the same as-of time. ``steps`` are the history's
+    ``month_steps`` of two years or more, where they are at hand.
     """
     month_m = usage.rate_m_per_d * DAYS_PER_MONTH
-    steps = month_steps(history, MONTHS) / month_m[:, None]
+    all_ = month_steps(history, MONTHS) if steps is None else steps
+    steps = all_[:, :MONTHS] / month_m[:, None]
     known = np.isfinite(steps)
     steps = np.where(known, steps, 0.0)
     last, first = last_rows(history.offsets), history.offsets[:-1]

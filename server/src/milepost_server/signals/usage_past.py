@@ -23,6 +23,9 @@ from milepost_server.signals.usage import (
     shrink,
 )
 from milepost_server.signals.usage_features import FEATURES, features
+from milepost_server.signals.usage_months import month_steps
+from milepost_server.signals.usage_regimes import MONTHS as LOOK_BACK_MONTHS
+from milepost_server.signals.usage_regimes import RegimeRules, regimes
 
 PRIORS_EVERY_D = 15.0
 """Priors of the past are worked out this often; an origin uses the last ones before it."""
@@ -87,8 +90,15 @@ def known_at(history: History, group: Ints, groups: int, origins: Origins, rules
     as_of_d = history.time_d[origins.row]
     prior = _priors_at(history, group, groups, origins, rules)
     past = _up_to(history, origins.vehicle, origins.row - history.offsets[origins.vehicle] + 1)
-    usage = shrink(observe(past, as_of_d, rules), prior, rules)
-    return Known(usage, prior, features(past, usage, prior))
+    return known_now(past, as_of_d, prior, rules)
+
+
+def known_now(history: History, as_of_d: float | Floats, prior: GroupPrior, rules: UsageRules) -> Known:
+    """What is known of V vehicles at ``as_of_d`` (one time, or V), with the ``prior`` (V) of their groups."""
+    steps = month_steps(history, LOOK_BACK_MONTHS)
+    breaks = regimes(history, RegimeRules(), steps).counts_from_d
+    usage = shrink(observe(history, as_of_d, rules, breaks), prior, rules)
+    return Known(usage, prior, features(history, usage, prior, steps))
 
 
 def examples(history: History, group: Ints, groups: int, origins: Origins, rules: UsageRules) -> Examples:
