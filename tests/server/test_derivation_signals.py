@@ -14,6 +14,7 @@ from milepost_server.store import (
     dirty,
     item_actions,
     outcomes,
+    overrules,
     owners,
     ownerships,
     readiness,
@@ -21,6 +22,7 @@ from milepost_server.store import (
     vehicle_health,
 )
 from milepost_server.store.engine import Store
+from milepost_server.store.overrules import Place
 from milepost_server.store.schema import (
     ContractKind,
     DueState,
@@ -29,10 +31,12 @@ from milepost_server.store.schema import (
     Role,
     Urgency,
     due_calibrations,
+    odometer_judgements,
     owner_signals,
     service_due,
+    vehicle_usage,
 )
-from support.garage import DTC, NOW, TODAY, Garage, open_garage
+from support.garage import DTC, KM, NOW, TODAY, Garage, open_garage
 
 DAY = dt.timedelta(days=1)
 COUNTDOWN = "Vehicle.Service.DistanceToService"
@@ -253,7 +257,7 @@ async def test_a_sold_car_leaves_its_old_owners_view_and_tells_nothing_old_to_th
         (ready,) = await readiness.of_owner(connection, garage.dealer.id, buyer, TODAY)
     reasons = {reason["key"]: reason for reason in ready.reasons}
     assert reasons["services_2y"]["value"] == 0, "what the seller had done is not the buyer's loyalty"
-    assert reasons["usage_change"]["value"] is None
+    assert reasons.get("usage_change", {"value": None})["value"] is None
 
 
 async def test_reasons_add_up_and_open_what_they_rest_on(garage: Garage) -> None:
@@ -330,3 +334,38 @@ async def test_a_full_derivation_keeps_what_it_learned(garage: Garage) -> None:
         assert 0 <= knot["low"] <= knot["high"] <= 1
         assert 0 <= knot["covered"] <= 1
         assert knot["n"] > 0
+
+
+async def test_what_staff_say_of_a_reading_goes_before_what_cleaning_says(garage: Garage) -> None:
+    car = await garage.car()
+    await garage.drive(car, km_per_month=1_000, months=6)
+    await garage.derivation().dealer(garage.dealer, TODAY)
+    *_, last = await garage.rows(odometer_judgements)
+    assert (last["kept"], last["clean_m"]) == (True, 50_000 * KM)
+    at = Place(car, last["stream_id"], last["seq"])
+    await act(garage, car, ItemActionKind.ACKNOWLEDGED)  # there is somebody to say it
+    async with garage.store.write() as connection:
+        await overrules.put(connection, garage.dealer.id, at, keep=False, note="", staff_id=1, now=NOW)
+        await dirty.mark(connection, [(garage.dealer.id, car)], now=NOW)
+    await garage.derivation().dirty(10)
+    *_, last = await garage.rows(odometer_judgements)
+    assert (last["kept"], last["clean_m"]) == (False, None)
+    assert "staff" in last["reason"]
+    async with garage.store.write() as connection:
+        await overrules.remove(connection, garage.dealer.id, at)
+    await garage.derivation().vehicles(garage.dealer, TODAY, [car])
+    *_, last = await garage.rows(odometer_judgements)
+    assert (last["kept"], last["reason"]) == (True, None)
+
+
+async def test_a_car_that_begins_to_stand_still_has_changed_its_use(garage: Garage) -> None:
+    steady, parked = await garage.car(), await garage.car()
+    await garage.drive(steady, km_per_month=1_000, months=24)
+    months = [(n, 60_000 - 1_500 * max(n - 8, 0)) for n in range(24, -1, -1)]
+    await garage.read(parked, [(NOW - 30.4375 * n * DAY, km * KM) for n, km in months])
+    await garage.derivation().dealer(garage.dealer, TODAY)
+    first, second = await garage.rows(vehicle_usage)
+    assert (first["usage_change_reason"], first["usage_changed_on"], first["usage_change"]) == (None,) * 3
+    assert second["usage_change_reason"] == "stopped"
+    assert abs((second["usage_changed_on"] - (TODAY - 243 * DAY)).days) < 45
+    assert second["usage_change"] < 0.1

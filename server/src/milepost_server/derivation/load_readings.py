@@ -15,7 +15,8 @@ from milepost_server.signals.faults.codes import NO_CODE, encode
 from milepost_server.signals.faults.events import STATUSES, parse_detail, parse_fault
 from milepost_server.signals.flat import offsets_of
 from milepost_server.signals.fleet.inputs import SignalRows
-from milepost_server.store.schema import readings
+from milepost_server.signals.odometer import Overrule
+from milepost_server.store.schema import reading_overrules, readings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -66,6 +67,18 @@ async def odometer_rows(
             OdometerRow(place[vehicle_id], stream_id, seq, time_ms, value, is_trusted, plausible, fall_m_max)
         )
     return rows
+
+
+async def overrules(
+    connection: AsyncConnection, dealer_id: int, place: dict[int, int]
+) -> dict[tuple[int, int], Overrule]:
+    """What staff say of readings of these vehicles, by stream and seq."""
+    c = reading_overrules.c
+    query = select(c.stream_id, c.seq, c.keep).where(c.dealer_id == dealer_id, c.vehicle_id.in_(place))
+    return {
+        (stream_id, seq): Overrule.KEEP if keep else Overrule.REJECT
+        for stream_id, seq, keep in await connection.execute(query)
+    }
 
 
 async def signal_rows(

@@ -14,12 +14,12 @@ from milepost_server.derivation.schedules import kind_of
 from milepost_server.derivation.signal_paths import EVENTS, HEALTH
 from milepost_server.signals import counters
 from milepost_server.signals.flat import offsets_of
-from milepost_server.signals.odometer import OdometerReadings, OdometerRules
+from milepost_server.signals.odometer import OdometerReadings, OdometerRules, Overrule
 from milepost_server.store.schema import service_records, vehicles
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -64,7 +64,8 @@ async def load(
     records = await _services(connection, dealer_id, place, as_of)
     driven = await load_readings.odometer_rows(connection, dealer_id, place, as_of, config.odometer)
     entered, entered_row = _entered(records, as_of, config.odometer, len(driven))
-    odometer, sources, row_of = _odometers(driven + entered, len(found), as_of)
+    said = await load_readings.overrules(connection, dealer_id, place)
+    odometer, sources, row_of = _odometers(driven + entered, len(found), as_of, said)
     paths = signal_paths(plans)
     signals, signal_ids = await load_readings.signal_rows(connection, dealer_id, place, as_of, paths)
     events = await load_readings.event_rows(connection, dealer_id, place, as_of, EVENTS)
@@ -176,7 +177,10 @@ def _columns(records: list[_Record], keys: tuple[str, ...], entered_row: list[in
 
 
 def _odometers(
-    rows: list[OdometerRow], vehicles_loaded: int, as_of: AsOf
+    rows: list[OdometerRow],
+    vehicles_loaded: int,
+    as_of: AsOf,
+    said: Mapping[tuple[int, int], Overrule],
 ) -> tuple[OdometerReadings, OdometerSources, Ints]:
     """The arrays, by vehicle, and where in them each of ``rows`` went."""
     columns = list(zip(*rows, strict=True)) or [()] * 8
@@ -185,6 +189,7 @@ def _odometers(
     row_of = np.empty(len(order), dtype=np.int64)
     row_of[order] = np.arange(len(order))
     time_ms = np.array(columns[3], dtype=np.int64)[order]
+    overruled = np.array([said.get((row.stream_id, row.seq), Overrule.NONE) for row in rows], dtype=np.int64)
     odometer = OdometerReadings(
         offsets=offsets_of(np.bincount(vehicle, minlength=vehicles_loaded).astype(np.int64)),
         time_d=as_of.days(time_ms),
@@ -192,6 +197,7 @@ def _odometers(
         trusted=np.array(columns[5], dtype=np.bool_)[order],
         plausible=np.array(columns[6], dtype=np.bool_)[order],
         tolerance_m=np.array(columns[7], dtype=np.float64)[order],
+        overruled=overruled[order],
     )
     stream_id, seq = (np.array(columns[n], dtype=np.int64)[order] for n in (1, 2))
     return odometer, OdometerSources(stream_id, seq, time_ms), row_of

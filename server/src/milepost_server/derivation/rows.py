@@ -10,6 +10,7 @@ from milepost_server.derivation import times
 from milepost_server.derivation.signal_paths import ODOMETER
 from milepost_server.signals.flat import owners_of
 from milepost_server.signals.odometer import Verdict
+from milepost_server.signals.usage_regimes import Change
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from milepost_server.derivation.steps import Derived
     from milepost_server.derivation.times import AsOf
     from milepost_server.signals.pace import Learned
+    from milepost_server.signals.usage_regimes import Regimes
 
 Row = dict[str, Any]
 
@@ -37,7 +39,19 @@ def usage_rows(chunk: Chunk, derived: Derived, as_of: AsOf) -> Iterator[Row]:
             "last_time_ms": None if np.isnan(last_d) else as_of.ms(float(last_d)),
             "last_odometer_m": or_none(last_m),
             "pace": _pace(derived.pace, place),
+            **_change(driven.regimes, place),
         }
+
+
+def _change(found: Regimes, place: int) -> Row:
+    """The latest change of use of one vehicle."""
+    kind, before = Change(int(found.kind[place])), float(found.before_m_per_d[place])
+    return {
+        "usage_changed_on": day_or_none(found.since_d[place]),
+        "usage_change": or_none(found.after_m_per_d[place] / before) if before > 0 else None,
+        "usage_change_reason": None if kind is Change.NONE else kind.name.lower(),
+        "usage_is_break": bool(found.is_break[place]),
+    }
 
 
 def _pace(pace: Learned | None, place: int) -> Row | None:

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from milepost_server.derivation.fleet import NOBODY
-from milepost_server.derivation.rows import Row, odometer_evidence, or_none
+from milepost_server.derivation.rows import Row, odometer_evidence
 from milepost_server.signals.faults.codes import decode
 from milepost_server.signals.flat import owners_of
 from milepost_server.signals.readiness.explain import told
-from milepost_server.signals.readiness.features import FEATURES
 from milepost_server.signals.value.repairs import WITHIN_D
 
 if TYPE_CHECKING:
@@ -26,29 +25,27 @@ if TYPE_CHECKING:
 def readiness_rows(chunk: Chunk, derived: Derived, model: Scorecard, as_of_d: float) -> Iterator[Row]:
     """Rows of ``readiness``, without dealer, date and version, of the vehicles that somebody owns."""
     found, evidence = derived.readiness, Evidence(chunk, derived, as_of_d)
+    reasons = told(model, found.columns, found.scores)
     for place in np.flatnonzero(chunk.owner_id != NOBODY).tolist():
-        values = {name: float(column[place]) for name, column in found.columns.items()}
         yield {
             "owner_id": int(chunk.owner_id[place]),
             "vehicle_id": chunk.vehicles[place].id,
             "score": int(found.scores.points[place]),
             "p_90d": float(found.scores.p_90d[place]),
             "p_180d": float(found.scores.p_180d[place]),
-            "reasons": [_reason(each, values, evidence, place) for each in told(model, values)],
+            "reasons": [_reason(each, evidence, place) for each in reasons[place]],
             "model_version": model.version,
             "is_prior": model.fitted == "prior",
         }
 
 
-def _reason(reason: Told, values: dict[str, float], evidence: Evidence, place: int) -> Row:
-    features = reason.reason.features
-    single = features[0] if len(features) == 1 else None
+def _reason(reason: Told, evidence: Evidence, place: int) -> Row:
     return {
         "key": reason.reason.key,
         "points": reason.points,
         "words": reason.words,
-        "value": None if single is None else or_none(values[single]),
-        "unit": None if single is None else FEATURES[single].unit,
+        "value": reason.value,
+        "unit": reason.unit,
         "change": reason.would_change,
         "evidence": evidence.of(place, reason.reason.evidence),
     }

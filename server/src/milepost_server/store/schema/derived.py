@@ -154,11 +154,13 @@ vehicle_usage = Table(  # how far each vehicle goes in a day, and from where tha
     Column("last_odometer_m", Double),
     # What the fleet's past says of the time to a distance, see below; null: nothing beyond the rate.
     Column("pace", Json),
-    # The last time that the car began to be used another way: since when, how (new rate over old), and what
-    # it looks like: the same owner with another life, or another owner, or another car at the plug.
+    # The last time that the car began to be used another way: since when, how (the new rate over the old,
+    # null where it stood still before), a word of `signals.usage_regimes.Change`, and whether so much that
+    # somebody else may be driving.
     Column("usage_changed_on", Date),
     Column("usage_change", Double),
     Column("usage_change_reason", String(32)),
+    Column("usage_is_break", Boolean),
     Column("config_version", String(64), nullable=False),
     Column("derived_at", UtcDateTime, nullable=False),
     PrimaryKeyConstraint("vehicle_id", "as_of"),

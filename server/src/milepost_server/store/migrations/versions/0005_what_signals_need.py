@@ -505,6 +505,7 @@ def _columns() -> None:
         batch_op.add_column(sa.Column("usage_changed_on", sa.Date(), nullable=True))
         batch_op.add_column(sa.Column("usage_change", sa.Double(), nullable=True))
         batch_op.add_column(sa.Column("usage_change_reason", sa.String(length=32), nullable=True))
+        batch_op.add_column(sa.Column("usage_is_break", sa.Boolean(), nullable=True))
 
     with op.batch_alter_table("vehicles", schema=None) as batch_op:
         batch_op.add_column(sa.Column("engine", sa.String(length=64), nullable=True))
@@ -517,6 +518,7 @@ def downgrade() -> None:
         op.drop_column("vehicles", name)
 
     with op.batch_alter_table("vehicle_usage", schema=None) as batch_op:
+        batch_op.drop_column("usage_is_break")
         batch_op.drop_column("usage_change_reason")
         batch_op.drop_column("usage_change")
         batch_op.drop_column("usage_changed_on")
