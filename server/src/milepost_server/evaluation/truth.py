@@ -12,7 +12,7 @@ import numpy as np
 from milepost_server.derivation.configuration import Configuration
 from milepost_server.evaluation.errors import EvaluationError
 from milepost_server.evaluation.fleet import cleaning, due
-from milepost_server.evaluation.fleet.derive import derive
+from milepost_server.evaluation.fleet.derive import derive_part
 from milepost_server.evaluation.fleet.files import Facts, read_facts, read_parts
 from milepost_server.evaluation.options import evaluation, say
 from milepost_server.evaluation.plots import Chart, Series, draw
@@ -87,7 +87,7 @@ def evaluate_fleet(folder: Path, facts: Facts, days: Ints, seed: int) -> Report:
     items, readings = [], []
     for number, part in enumerate(read_parts(folder, facts)):
         for place, day in enumerate(days):
-            derived = derive(part, float(day), config)
+            derived = derive_part(part, float(day), config)
             items.append(due.compare(part, derived, place))
             if day == days[-1]:
                 readings.append(cleaning.compare(part, derived))

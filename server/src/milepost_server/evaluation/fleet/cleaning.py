@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from milepost_server.evaluation.bootstrap import Interval
-    from milepost_server.evaluation.fleet.derive import Derived
+    from milepost_server.evaluation.fleet.derive import DerivedPart
     from milepost_server.evaluation.fleet.files import Part
 
 DRAWS = 500
@@ -40,9 +40,9 @@ class ReadingRows:
         return ReadingRows(*(getattr(self, field.name)[which] for field in fields(self)))
 
 
-def compare(part: Part, derived: Derived) -> ReadingRows:
+def compare(part: Part, derived: DerivedPart) -> ReadingRows:
     """The verdicts on a part's readings beside what is true of them."""
-    row, verdict = derived.reading, derived.driven.clean.verdict
+    row, verdict = derived.reading, derived.results.driven.clean.verdict
     looked = row >= 0  # not what service books say of earlier years
     row, verdict = row[looked], verdict[looked]
     vehicle = part.observed["readings"]["vehicle"][row]

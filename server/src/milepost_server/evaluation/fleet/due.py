@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from milepost_server.evaluation.bootstrap import Interval
-    from milepost_server.evaluation.fleet.derive import Derived
+    from milepost_server.evaluation.fleet.derive import DerivedPart
     from milepost_server.evaluation.fleet.files import Part
     from milepost_server.signals.fleet.results import ItemResult
 
@@ -66,22 +66,22 @@ def joined(parts: Sequence[DueRows]) -> DueRows:
     return DueRows(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
-def compare(part: Part, derived: Derived, as_of: int) -> DueRows:
+def compare(part: Part, derived: DerivedPart, as_of: int) -> DueRows:
     """What was derived of a part beside what is true; ``as_of`` numbers the day."""
-    return joined([_compare_item(part, derived, item, as_of) for item in derived.items])
+    return joined([_compare_item(part, derived, item, as_of) for item in derived.results.items])
 
 
-def _compare_item(part: Part, derived: Derived, item: ItemResult, as_of: int) -> DueRows:
+def _compare_item(part: Part, derived: DerivedPart, item: ItemResult, as_of: int) -> DueRows:
     day, vehicle = derived.as_of_d, item.starts.vehicle
     owned = owned_on(part, day)
     truth = true_items(part, owned, day, item.key, vehicle, limit=LIMITS.get(item.key, 1.0))
     row = np.flatnonzero(truth.known)
     of = vehicle[row]
-    anchor_m = derived.fleet.axis.anchor_m[of]
+    anchor_m = derived.results.driven.anchor_m[of]
     measured = np.zeros(len(vehicle), dtype=np.bool_) if item.wear is None else item.wear.limit.measured
     at_m = np.full(len(vehicle), np.nan) if item.wear is None else item.wear.limit.at_m
     tenure = owned.tenure[owned.of_vehicle[of]]
-    true_now_m = _true_odometer_m(part, tenure, derived.fleet.axis.anchor_d[of])
+    true_now_m = _true_odometer_m(part, tenure, derived.results.driven.anchor_d[of])
     p10, p50, p90 = item.due.time_d[:, row] - day
     return DueRows(
         item=np.full(len(row), part.facts.place("items", item.key)),

@@ -25,6 +25,7 @@ WITHIN_D = 183.0
 MINOR_PER_MAIN = 100.0
 PRICES_MAX = 500
 OTHER = "other"
+_CENT_MIN = 1e-6
 _SPREAD_Z = 1.6448536  # nine in ten lie within the spread
 
 _Key = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
@@ -168,7 +169,7 @@ def repair_burden(needs: Needs, value: Floats) -> RepairBurden:
         np.bincount(needs.vehicle, weights=of, minlength=vehicles).astype(np.float64)
         for of in (mean, second - mean**2)
     )
-    some = np.where(expected > 0, expected, 1.0)
+    some = np.where(expected > _CENT_MIN, expected, 1.0)  # less is nothing, and its square is 0
     relative = np.maximum(variance, 0.0) / some**2
     p10, p50, p90 = (expected * _quantile(relative, z) for z in (gamma.Z10, gamma.Z50, gamma.Z90))
     share = np.divide(expected, value, out=np.full(vehicles, np.nan), where=value > 0)
