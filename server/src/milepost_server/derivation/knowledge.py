@@ -80,8 +80,8 @@ class FleetSample:
             if sum(len(each.value) for each in kept) < SEASON_READINGS_MAX:
                 kept.append(readings)
 
-    def knowledge(self, model: Scorecard) -> Knowledge:
-        """What the fleet says of itself, beside the readiness ``model``, which outcomes taught."""
+    def knowledge(self, model: Scorecard | None = None) -> Knowledge:
+        """What the fleet says of itself, beside the readiness ``model`` that outcomes taught, if any has."""
         config, measures = self._config, self._config.battery.measures
         groups = self._usage.groups
         return Knowledge(
@@ -92,7 +92,7 @@ class FleetSample:
                 season_of(_joined(kept), measure)
                 for kept, measure in zip(self._batteries, measures, strict=True)
             ],
-            model=model,
+            model=model or readiness_priors.shipped()[0],
         )
 
 

@@ -81,7 +81,8 @@ def _vehicle(part: Part, number: int, place: int) -> Vehicle:
 def _chunk(inputs: Inputs, vehicles: list[Vehicle]) -> Chunk:
     """The inputs as what learning takes; nothing here has an id of a store."""
     no_ids = ReadingIds(_NONE, _NONE)
-    return Chunk(vehicles, inputs, OdometerSources(_NONE, _NONE, _NONE), _NONE, {}, no_ids)
+    sources, nobody = OdometerSources(_NONE, _NONE, _NONE), np.zeros(len(vehicles), dtype=np.int64)
+    return Chunk(vehicles, inputs, sources, _NONE, {}, no_ids, _NONE, nobody)
 
 
 def _odometer(part: Part, as_of_d: float, rules: OdometerRules) -> tuple[Ints, OdometerReadings, Ints]:
