@@ -109,11 +109,15 @@ def _bits(inputs: Inputs, faults: FleetFaults) -> Ints:
 
 
 def _before_visit(inputs: Inputs, faults: FleetFaults, config: Configuration) -> Bools:
+    hidden = np.zeros(len(faults.code), dtype=np.bool_)
+    both = (signal_paths.SINCE_CLEARED, signal_paths.CODES_CLEARED)
+    paths = [path for path in both if len(inputs.rows_of(path).value)]
+    if not paths or not len(hidden):
+        return hidden
     services = inputs.services
     order = np.lexsort((services.done_d, services.vehicle))
     visits = (_offsets(services.vehicle, inputs.vehicles), services.done_d[order])
-    hidden = np.zeros(len(faults.code), dtype=np.bool_)
-    for path in (signal_paths.SINCE_CLEARED, signal_paths.CODES_CLEARED):
+    for path in paths:
         rows = inputs.rows_of(path)
         offsets = _offsets(rows.vehicle, inputs.vehicles)
         is_counter = path == signal_paths.SINCE_CLEARED

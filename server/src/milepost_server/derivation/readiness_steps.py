@@ -27,7 +27,8 @@ BEFORE_D = 365.25
 RECENT_D = 730.5
 CHANGE_MAX = 3.0
 """Logarithm: a car that stood still before does not drive infinitely more now."""
-_KM_A_MONTH_MIN = 10_000.0
+_DAYS_BACK_MAX = 65_535
+_METRES_A_MONTH_MIN = 10_000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def _usage_change(axis: OdometerAxis, since_d: Floats) -> Floats:
     known = late_d - begin_d >= LATELY_D
     middle_m = axis.at(vehicle, np.where(known, late_d, np.nan))
     before_m = middle_m - axis.at(vehicle, np.where(known, begin_d, np.nan))
-    least = _KM_A_MONTH_MIN / DAYS_PER_MONTH
+    least = _METRES_A_MONTH_MIN / DAYS_PER_MONTH
     lately = np.maximum((axis.anchor_m - middle_m) / LATELY_D, least)
     before = np.maximum(before_m / np.where(known, late_d - begin_d, 1.0), least)
     return np.where(known, np.clip(np.log(lately / before), -CHANGE_MAX, CHANGE_MAX), np.nan)
@@ -70,13 +71,13 @@ def _services(inputs: Inputs, as_of_d: float) -> tuple[Floats, Floats]:
     """Months since the last visit (V) of the present owner, NaN without one, and visits in two years (V)."""
     services = inputs.services
     mine = (services.done_d >= inputs.money.since_d[services.vehicle]) & (services.done_d < as_of_d)
-    vehicle, day = services.vehicle[mine], np.floor(services.done_d[mine])
-    # Several items on one day are one visit.
-    visit = np.unique(np.stack([vehicle, day.astype(np.int64)]), axis=1)
-    last = np.full(inputs.vehicles, -np.inf)
-    np.maximum.at(last, visit[0], visit[1].astype(np.float64))
-    recent = visit[1] >= as_of_d - RECENT_D
-    visits = np.bincount(visit[0][recent], minlength=inputs.vehicles).astype(np.float64)
+    ago_d = np.minimum(as_of_d - services.done_d[mine], _DAYS_BACK_MAX).astype(np.int64)
+    # Several items on one day are one visit; vehicle and day in one number find them.
+    visit = np.sort(services.vehicle[mine] * (_DAYS_BACK_MAX + 1) + ago_d)
+    visit = visit[np.diff(visit, prepend=-1) > 0]
+    vehicle, ago_d = visit // (_DAYS_BACK_MAX + 1), visit % (_DAYS_BACK_MAX + 1)
+    last_d = np.full(inputs.vehicles, np.nan)
+    last_d[vehicle[::-1]] = ago_d[::-1]  # the last of equal places stays, the latest visit
+    visits = np.bincount(vehicle[ago_d <= RECENT_D], minlength=inputs.vehicles).astype(np.float64)
     is_owned = np.isfinite(inputs.money.since_d)
-    months = np.where(np.isfinite(last), (as_of_d - last) / DAYS_PER_MONTH, np.nan)
-    return months, np.where(is_owned, visits, np.nan)
+    return last_d / DAYS_PER_MONTH, np.where(is_owned, visits, np.nan)
