@@ -342,9 +342,10 @@ def _car(steps: list[tuple[float, float]]) -> list[tuple[float, float]]:
     return [(20_000 + day, float(round(km * 1000)) / 1000) for day, km in steps]
 
 
-CARS = st.lists(
-    st.lists(st.tuples(st.floats(0, 590), st.floats(0, 400_000)), max_size=12).map(_car), max_size=5
-)
+# Round numbers as well, so that values and days of one car, and of two, coincide.
+DAYS = st.one_of(st.floats(0, 590), st.integers(0, 19).map(lambda month: 30.0 * month))
+KILOMETRES = st.one_of(st.floats(0, 400_000), st.integers(0, 40).map(lambda step: 1_000.0 * step))
+CARS = st.lists(st.lists(st.tuples(DAYS, KILOMETRES), max_size=12).map(_car), max_size=5)
 
 
 @given(cars=CARS)

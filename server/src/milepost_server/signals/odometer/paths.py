@@ -84,20 +84,23 @@ def step_prices(track: Track, pace: Pace, rules: OdometerRules, lag: int) -> Flo
     if lag > 1:
         price[_copied(track, lag)] += rules.copy_price
     else:
-        price += _caught_up(metres, days, pace, rules)
+        price += _caught_up(track, pace, rules)
     price[(metres < -fall_m) | (metres > reach_m(days, rules))] = _NEVER
     prices[lag:] = price
     return prices
 
 
-def _caught_up(metres: Floats, days: Floats, pace: Pace, rules: OdometerRules) -> Floats:
+def _caught_up(track: Track, pace: Pace, rules: OdometerRules) -> Floats:
     """What more it costs (N - 1) to stand still and then go further than usual, where cars seldom stand.
 
     That is how it looks when the last value is written down once more.
     """
+    days, metres = np.diff(track.time_d), np.diff(track.value_m)
+    next_rate = np.append(metres[1:], 0.0) / np.maximum(np.append(days[1:], 1.0), _STEP_D_MIN)
     usual = np.maximum(pace.before.high[1:], np.append(pace.after.high[2:], np.inf))
-    rate = np.append(metres[1:], 0.0) / np.maximum(np.append(days[1:], 1.0), _STEP_D_MIN)
-    catches_up = (metres == 0.0) & (days > 0.0) & (rate > rules.catch_up_ratio * usual)
+    catches_up = (metres == 0.0) & (days > 0.0) & (next_rate > rules.catch_up_ratio * usual)
+    lasts = track.offsets[1:] - 2
+    catches_up[lasts[(lasts >= 0) & (lasts < len(catches_up))]] = False  # the next step is another vehicle's
     seldom = np.maximum(1.0 - pace.still_share[1:] / rules.still_share_max, 0.0)
     price: Floats = catches_up * seldom * rules.catch_up_price
     return price
@@ -106,7 +109,8 @@ def _caught_up(metres: Floats, days: Floats, pace: Pace, rules: OdometerRules) -
 def _copied(track: Track, lag: int) -> Bools:
     """Where ``rows[lag:]`` repeat the value of ``lag`` rows before, of a car that does not stand."""
     value_m = track.value_m
-    stands = np.append(False, np.diff(value_m) == 0)  # into this row
+    stands = np.append(False, np.diff(value_m) == 0)[: len(value_m)]  # into this row
+    stands[track.first_rows()] = False
     still = stands[: len(value_m) - lag] | np.append(stands[lag + 1 :], False)
     copied: Bools = (value_m[lag:] == value_m[:-lag]) & ~still
     return copied
@@ -126,8 +130,7 @@ def unsurprising(track: Track, pace: Pace, rules: OdometerRules) -> Bools:
     To leave out m readings spares at most m + 1 steps.
     """
     price = step_prices(track, pace, rules, 1)
-    counts = np.diff(track.offsets)
-    price[track.offsets[:-1][counts > 0]] = 0.0
+    price[track.first_rows()] = 0.0
     bad = np.append(0, np.cumsum(price > rules.reject_price / 2))
     fine: Bools = bad[track.offsets[1:]] == bad[track.offsets[:-1]]
     return fine

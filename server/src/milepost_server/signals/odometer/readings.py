@@ -57,7 +57,7 @@ class OdometerRules:
     edge_share: float = 0.15  # of the surprise where only one side is known: the first step and the last
     repair_sigmas: float = 2.5  # how near to the neighbours' line a corrected value has to fall
     tight_share: float = 0.1  # of a digit's place: a wider gap between the neighbours proves nothing of it
-    passes_max: int = 5  # each pass judges again those vehicles that the last one changed
+    passes_max: int = 8  # each pass judges again those vehicles that the last one changed
 
     def fall_m_max_of(self, sigma_m: float) -> float:
         """How far what follows a reading with the standard deviation ``sigma_m`` (m) may lie below it (m)."""

@@ -33,6 +33,10 @@ class Track:
     tolerance_m: Floats  # (N) how far it, or the one after it, may fall
     must: Bools  # (N) cannot be rejected: staff say so
 
+    def first_rows(self) -> Ints:
+        """The first row of each vehicle that has any."""
+        return self.offsets[:-1][np.diff(self.offsets) > 0]
+
 
 @dataclass(frozen=True, slots=True)
 class Rates:
@@ -111,7 +115,8 @@ def pace_of(track: Track, rules: OdometerRules) -> Pace:
     )
     off /= np.sqrt(np.maximum(step_d, _STEP_D_MIN) * mean_step_d[owner])
     tells = (step_m != 0) | (np.maximum(before, after) > 0)  # a parked car says nothing of its scatter
-    tells[track.offsets[:-1][counts > 0]] = False
+    stands = step_m == 0
+    tells[track.first_rows()] = stands[track.first_rows()] = False
     steps_told = np.bincount(owner, weights=tells, minlength=len(counts)).astype(np.float64)
     spread = _spread(off * tells, owner, steps_told, rules)
     last_step, next_step = _single_rates(track, step_m, step_d, before, after)
@@ -123,7 +128,7 @@ def pace_of(track: Track, rules: OdometerRules) -> Pace:
         Rates(np.minimum(after, next_step), np.maximum(after, next_step)),
         floor,
         (spread**2 * mean_step_d)[owner],
-        (np.bincount(owner, weights=step_m == 0, minlength=len(counts)) / steps)[owner],
+        (np.bincount(owner, weights=stands, minlength=len(counts)) / steps)[owner],
     )
 
 
@@ -136,7 +141,7 @@ def _single_rates(
     """
     rate = np.maximum(step_m, 0.0) / np.maximum(step_d, _STEP_D_MIN)
     is_first = np.zeros(len(rate), dtype=np.bool_)
-    is_first[track.offsets[:-1][np.diff(track.offsets) > 0]] = True
+    is_first[track.first_rows()] = True
     last_step = np.where(is_first, before, np.append(rate[:1], rate[:-1]))
     second = np.append(False, is_first[:-1])
     next_step = np.append(rate[1:], 0.0)
