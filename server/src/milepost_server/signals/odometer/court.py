@@ -59,8 +59,8 @@ class Court:
     def _judge(self, todo: Ints, rules: OdometerRules, *, is_last: bool) -> Ints:
         """Judge the vehicles ``todo`` by their readings that still count; those that changed come back."""
         row = rows_of(self.track.offsets, todo)
-        counts = np.diff(self.track.offsets)[todo]
         alive = self.verdict[row] < REJECTED_FROM
+        counts = np.diff(self.track.offsets)[todo]
         owner = np.repeat(np.arange(len(todo)), counts)[alive]
         row = row[alive]
         track = self._now(row, np.bincount(owner, minlength=len(todo)))
