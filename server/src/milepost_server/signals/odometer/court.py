@@ -58,12 +58,7 @@ class Court:
 
     def _judge(self, todo: Ints, rules: OdometerRules, *, is_last: bool) -> Ints:
         """Judge the vehicles ``todo`` by their readings that still count; those that changed come back."""
-        row = rows_of(self.track.offsets, todo)
-        alive = self.verdict[row] < REJECTED_FROM
-        counts = np.diff(self.track.offsets)[todo]
-        owner = np.repeat(np.arange(len(todo)), counts)[alive]
-        row = row[alive]
-        track = self._now(row, np.bincount(owner, minlength=len(todo)))
+        track, row = self._alive(todo)
         self.begins[row] = False
         pace = pace_of(track, rules)
         suspect = np.flatnonzero(~paths.unsurprising(track, pace, rules))
@@ -71,6 +66,15 @@ class Court:
         track = self._now(row[part], np.diff(track.offsets)[suspect])
         changed = self._hear(track, pace.take(part), row[part], rules, is_last=is_last)
         return todo[suspect[changed]]
+
+    def _alive(self, todo: Ints) -> tuple[Track, Ints]:
+        """The readings of the vehicles ``todo`` that still count, and their rows."""
+        row = rows_of(self.track.offsets, todo)
+        alive = self.verdict[row] < REJECTED_FROM
+        if len(row) == len(self.verdict) and not self.verdict.any():
+            return self.track, row  # the first pass: nothing to pick out, nothing corrected
+        owner = np.repeat(np.arange(len(todo)), np.diff(self.track.offsets)[todo])[alive]
+        return self._now(row[alive], np.bincount(owner, minlength=len(todo))), row[alive]
 
     def _now(self, row: Ints, counts: Ints) -> Track:
         """The rows ``row``, so many of each vehicle, at the values that are used so far."""

@@ -171,7 +171,7 @@ def _middle_rates(track: Track, owner: Ints, counts: Ints, rules: OdometerRules)
     lag_row = lag[owner]
     ahead = np.minimum(row + lag_row, max(len(owner) - 1, 0))
     span_d = np.maximum(track.time_d[ahead] - track.time_d, _STEP_D_MIN)
-    rate = np.clip((track.value_m[ahead] - track.value_m) / span_d, -rules.burst_m_per_d, rules.burst_m_per_d)
+    rate = (track.value_m[ahead] - track.value_m) / span_d
     middle = _median_of_five(rate)
     _short(middle, rate, first, rates, rules.usual_m_per_d)
     last = np.maximum(end - lag - WINDOW, first)[owner]
