@@ -11,6 +11,7 @@ from bench.signals.cleaning import Judged, judge
 from milepost_server.signals.odometer import OdometerRules, Verdict, clean_odometer, keyed_readings
 from support.bus_odometers import bus_truth
 from support.dirty_odometers import BACKWARD_SHARE, CADENCES, JUMP_SHARE, histories, inject, inject_quiet
+from support.fuel_cards import cards
 
 SEED = 20_261
 VEHICLES = 150
@@ -57,6 +58,16 @@ def test_a_reading_written_twice_is_sometimes_seen_and_nothing_else_is_flagged()
     judged = judge(truth, inject_quiet(rng, truth))
     assert (judged.flagged & judged.wrong).sum() > 0.1 * judged.wrong.sum()
     assert (judged.flagged & ~judged.wrong).sum() < 0.01 * judged.wrong.sum()
+
+
+def test_drivers_who_key_what_they_like_spoil_little() -> None:
+    rng = np.random.default_rng(SEED)
+    truth = histories(rng, VEHICLES, READINGS, "daily")
+    judged = judge(truth, cards(rng, truth))
+    assert judged.wrong.mean() > 0.08
+    assert f1(judged) > 0.85
+    wrong_m = np.abs(judged.dirty.error_m)
+    assert np.median(wrong_m[judged.wrong & judged.flagged]) > 30e6
 
 
 @pytest.mark.data

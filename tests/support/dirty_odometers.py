@@ -116,7 +116,7 @@ def inject(rng: np.random.Generator, truth: Truth, scale: float = 1.0) -> Dirty:
     draw = rng.random(rows)
     goes_back = draw < BACKWARD_SHARE * scale
     jumps = ~goes_back & (draw < (BACKWARD_SHARE + JUMP_SHARE) * scale)
-    written, kind = truth.shown_m.copy(), np.full(rows, "", dtype="U16")
+    written_m, kind = truth.shown_m.copy(), np.full(rows, "", dtype="U16")
     for row in np.flatnonzero(goes_back | jumps):
         unit = float(truth.unit_m[owner[row]])
         begin = int(truth.offsets[owner[row]])
@@ -129,9 +129,9 @@ def inject(rng: np.random.Generator, truth: Truth, scale: float = 1.0) -> Dirty:
             before = truth.shown_m[row - 1] if row > begin else truth.shown_m[row]
             wanted = error > JUMP_M if jumps[row] else metres < before - NEGLIGIBLE_M
             if wanted:
-                written[row], kind[row] = metres, name
+                written_m[row], kind[row] = metres, name
                 break
-    return _written(truth, written, kind)
+    return written(truth, written_m, kind)
 
 
 def inject_quiet(rng: np.random.Generator, truth: Truth, share: float = 0.03) -> Dirty:
@@ -139,11 +139,12 @@ def inject_quiet(rng: np.random.Generator, truth: Truth, share: float = 0.03) ->
     rows = np.arange(len(truth.time_d))
     is_first = np.isin(rows, truth.offsets[:-1])
     stale = (rng.random(len(rows)) < share) & ~is_first
-    written = np.where(stale, truth.shown_m[rows - 1], truth.shown_m)
-    return _written(truth, written, np.where(stale, "stale", ""))
+    written_m = np.where(stale, truth.shown_m[rows - 1], truth.shown_m)
+    return written(truth, written_m, np.where(stale, "stale", ""))
 
 
-def _written(truth: Truth, written_m: NDArray[np.float64], kind: NDArray[np.str_]) -> Dirty:
+def written(truth: Truth, written_m: NDArray[np.float64], kind: NDArray[np.str_]) -> Dirty:
+    """What was written as readings, and how far it is off."""
     rows = len(written_m)
     readings = OdometerReadings(
         offsets=truth.offsets,

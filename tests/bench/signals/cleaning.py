@@ -29,6 +29,7 @@ from support.dirty_odometers import (
     inject,
     inject_quiet,
 )
+from support.fuel_cards import cards
 
 SEEDS = (1, 2, 3, 4, 5)
 VEHICLES = 300
@@ -110,7 +111,7 @@ def measure() -> dict[str, float]:
     corrected, right = np.sum([judged.corrections() for judged in everything], axis=0)
     figures["cleaning_corrected_share"] = corrected / sum(judged.wrong.sum() for judged in everything)
     figures["cleaning_corrected_right"] = right / corrected
-    figures |= _changes() | _quiet() | _speed()
+    figures |= _changes() | _quiet() | _cards() | _speed()
     return {name: round(float(value), 4) for name, value in figures.items()}
 
 
@@ -178,6 +179,16 @@ def _quiet() -> dict[str, float]:
         found += int((judged.flagged & judged.wrong).sum())
         wrong += int(judged.wrong.sum())
     return {"cleaning_quiet_recall": found / wrong}
+
+
+def _cards() -> dict[str, float]:
+    """F1 where drivers key what they like, in runs: every mistake of more than 300 m counts."""
+    each = []
+    for seed in SEEDS:
+        rng = np.random.default_rng(seed)
+        truth = histories(rng, VEHICLES, READINGS["daily"], "daily")
+        each.append(judge(truth, cards(rng, truth)))
+    return {f"cleaning_cards_{key}": value for key, value in _f1(_counts(each)).items()}
 
 
 def _speed() -> dict[str, float]:
