@@ -10,7 +10,8 @@ import numpy as np
 from milepost_server.signals.flat import Floats, Ints, last_rows
 from milepost_server.signals.odometer import CleanOdometer, clean_odometer
 from milepost_server.signals.usage import History, Observed, month_variances, observe
-from milepost_server.signals.usage_regimes import Regimes, regimes
+from milepost_server.signals.usage_months import month_steps
+from milepost_server.signals.usage_regimes import MONTHS, Regimes, regimes
 
 if TYPE_CHECKING:
     from milepost_server.derivation.configuration import Configuration
@@ -23,6 +24,7 @@ class Driven:
 
     clean: CleanOdometer
     history: History
+    steps: Floats  # (V, M) its distance month by month, the newest first
     regimes: Regimes  # (V) the latest change of use
     observed: Observed  # since then, where it was a break
     anchor_d: Floats  # (V) the last kept reading; NaN where none
@@ -43,12 +45,14 @@ def drive(odometer: OdometerReadings, as_of_d: float, config: Configuration) -> 
     continuous_m = clean.continuous_m()
     history = History(clean.offsets, clean.time_d, continuous_m)
     first, last = clean.offsets[:-1], last_rows(clean.offsets)
-    changes = regimes(history, config.regimes)
+    steps = month_steps(history, MONTHS)
+    changes = regimes(history, config.regimes, steps)
     padded_d, padded_m = np.append(clean.time_d, np.nan), np.append(continuous_m, np.nan)
     shift = np.append(continuous_m - clean.odometer_m, np.nan)
     return Driven(
         clean=clean,
         history=history,
+        steps=steps,
         regimes=changes,
         observed=observe(history, as_of_d, config.usage, changes.counts_from_d),
         anchor_d=padded_d[last],
@@ -59,4 +63,4 @@ def drive(odometer: OdometerReadings, as_of_d: float, config: Configuration) -> 
 
 def months_of(driven: Driven) -> Floats:
     """The relative variance (V) of each vehicle's months, for priors."""
-    return month_variances(driven.history)
+    return month_variances(driven.history, driven.steps)

@@ -95,7 +95,7 @@ def _pace(
     """What the fleet's past says of the pace of V vehicles; it fades while a vehicle is silent."""
     if not learned.pace.examples:
         return None
-    known = Known(usage, learned.usage, features(driven.history, usage, learned.usage))
+    known = Known(usage, learned.usage, features(driven.history, usage, learned.usage, driven.steps))
     silent = np.nan_to_num(np.maximum(as_of_d - driven.anchor_d, 0.0)) / DAYS_PER_MONTH
     return learned.pace.learned(known, silent, config.usage.decay_per_month)
 

@@ -9,7 +9,7 @@ is a question to be asked, with the consent that goes with it.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -101,10 +101,11 @@ def regimes(history: History, rules: RegimeRules, steps: Floats | None = None) -
     amounts = np.where(known, steps, 0.0) + 0.5 * STANDING * usual[:, None]
     window = known.sum(axis=1)
     latest = _latest_split(amounts, window, rules)
-    # What lay before it is the regime before, not all that came earlier.
-    earlier = _latest_split(_older(amounts, latest.months), window - latest.months, rules)
-    before = np.where(earlier.months > 0, earlier.after, latest.before)
-    latest = replace(latest, before=before)
+    # What lay before it is the regime before, not all that came earlier. Few vehicles have changed at all.
+    rows = np.flatnonzero(latest.months)
+    months = latest.months[rows]
+    earlier = _latest_split(_older(amounts[rows], months), window[rows] - months, rules)
+    latest.before[rows] = np.where(earlier.months > 0, earlier.after, latest.before[rows])
     end_d = np.append(history.time_d, np.nan)[last_rows(history.offsets)]
     since_d = np.where(latest.months > 0, end_d - latest.months * DAYS_PER_MONTH, np.nan)
     return _described(latest, since_d, 0.5 * STANDING * usual, _standing(steps, known), rules)
@@ -127,15 +128,13 @@ def _older(amounts: Floats, months: Ints) -> Floats:
 def _latest_split(amounts: Floats, window: Ints, rules: RegimeRules) -> _Split:
     """The latest split of each vehicle's newest ``window`` (V) months: sought again within what follows."""
     latest = _likeliest_split(amounts, window, rules)
+    rows = np.flatnonzero(latest.months)
     for _ in range(ROUNDS - 1):
-        later = _likeliest_split(amounts, latest.months, rules)
+        later = _likeliest_split(amounts[rows], latest.months[rows], rules)
         again = later.months > 0
-        latest = _Split(
-            np.where(again, later.months, latest.months),
-            np.where(again, later.before, latest.before),
-            np.where(again, later.after, latest.after),
-            np.where(again, later.gain, latest.gain),
-        )
+        rows = rows[again]
+        for name in _Split.__slots__:
+            getattr(latest, name)[rows] = getattr(later, name)[again]
     return latest
 
 
