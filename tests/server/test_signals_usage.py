@@ -15,12 +15,14 @@ from milepost_server.signals.usage import (
     GroupPrior,
     History,
     Observed,
+    Scatter,
     Usage,
     UsageRules,
     group_prior,
     month_variances,
     observe,
     published_prior,
+    scatter_of,
     shrink,
 )
 
@@ -98,6 +100,20 @@ def test_the_variance_of_months_is_that_of_whole_months() -> None:
     short = history([(1, 0), (0, 900)])
     assert month_variances(car).tolist() == pytest.approx([np.var([500, 1_500] * 2, ddof=1) / 1_000**2])
     assert np.isnan(month_variances(short)).all()
+
+
+def test_a_vehicle_of_even_months_is_foretold_more_narrowly_and_few_months_say_little() -> None:
+    months = {"even": [1_000.0] * 12, "uneven": [200.0, 1_800.0] * 6, "short": [200.0, 1_800.0, 200.0]}
+    cars = history(*([(len(m) - n, sum(m[:n])) for n in range(len(m) + 1)] for m in months.values()))
+    prior = published_prior(3)
+    alone = scatter_of(cars)
+    found = shrink(observe(cars, NOW_D, RULES), prior, RULES, alone).month_variance
+    variance, weight = prior.month_cv[0] ** 2, RULES.scatter_weight_months
+    assert alone.months.tolist() == [12, 12, 3]
+    assert found[0] == pytest.approx(weight * variance / (12 + weight))
+    assert found[0] < variance < found[2] < found[1]
+    unknown = shrink(observe(cars, NOW_D, RULES), prior, RULES, Scatter(np.full(3, np.nan), np.zeros(3)))
+    assert unknown.month_variance == pytest.approx(variance)
 
 
 def test_interpolation_respects_vehicles() -> None:

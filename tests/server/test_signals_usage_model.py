@@ -12,7 +12,15 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from milepost_server.signals import calibration
 from milepost_server.signals.flat import DAYS_PER_MONTH, offsets_of
 from milepost_server.signals.pace import KNOTS_MONTHS, Curves
-from milepost_server.signals.usage import History, UsageRules, group_prior, month_variances, observe, shrink
+from milepost_server.signals.usage import (
+    History,
+    UsageRules,
+    group_prior,
+    month_variances,
+    observe,
+    scatter_of,
+    shrink,
+)
 from milepost_server.signals.usage_features import FEATURES, features
 from milepost_server.signals.usage_model import VEHICLES_MIN, PaceModel, fit, untaught
 from milepost_server.signals.usage_months import month_steps
@@ -23,6 +31,7 @@ from milepost_server.signals.usage_past import (
     known_at,
     rolling_origins,
 )
+from milepost_server.signals.usage_regimes import RegimeRules, regimes
 from milepost_server.signals.usage_trees import TreeRules, Trees, grow, weighted_median
 
 RULES = UsageRules()
@@ -87,7 +96,9 @@ def test_an_origin_knows_what_a_derivation_of_that_day_would_know() -> None:
     now = cut(history, as_of_d)
     observed = observe(now, as_of_d, RULES)
     prior = group_prior(observed, month_variances(now), group, 3, RULES).of(group)
-    usage = shrink(observed, prior, RULES)
+    breaks = regimes(now, RegimeRules())
+    observed = observe(now, as_of_d, RULES, breaks.counts_from_d)
+    usage = shrink(observed, prior, RULES, scatter_of(now))
     last = np.flatnonzero(history.time_d[origins.row] == as_of_d)
     np.testing.assert_allclose(known.usage.rate_m_per_d[last], usage.rate_m_per_d)
     np.testing.assert_allclose(known.features[last], features(now, usage, prior))

@@ -9,7 +9,7 @@ import numpy as np
 
 from milepost_server.signals.flat import Floats, Ints, last_rows
 from milepost_server.signals.odometer import CleanOdometer, clean_odometer
-from milepost_server.signals.usage import History, Observed, month_variances, observe
+from milepost_server.signals.usage import History, Observed, Scatter, observe, scatter_of
 from milepost_server.signals.usage_months import month_steps
 from milepost_server.signals.usage_regimes import MONTHS, Regimes, regimes
 
@@ -26,6 +26,7 @@ class Driven:
     history: History
     steps: Floats  # (V, M) its distance month by month, the newest first
     regimes: Regimes  # (V) the latest change of use
+    scatter: Scatter  # (V)
     observed: Observed  # since then, where it was a break
     anchor_d: Floats  # (V) the last kept reading; NaN where none
     anchor_m: Floats  # (V)
@@ -54,6 +55,7 @@ def drive(odometer: OdometerReadings, as_of_d: float, config: Configuration) -> 
         history=history,
         steps=steps,
         regimes=changes,
+        scatter=scatter_of(history, steps),
         observed=observe(history, as_of_d, config.usage, changes.counts_from_d),
         anchor_d=padded_d[last],
         anchor_m=padded_m[last],
@@ -63,4 +65,4 @@ def drive(odometer: OdometerReadings, as_of_d: float, config: Configuration) -> 
 
 def months_of(driven: Driven) -> Floats:
     """The relative variance (V) of each vehicle's months, for priors."""
-    return month_variances(driven.history, driven.steps)
+    return driven.scatter.variance

@@ -69,7 +69,7 @@ def finish(
     inputs: Inputs, driven: Driven, learned: Learned, as_of_d: float, config: Configuration
 ) -> Derived:
     """From what was driven to all other results."""
-    usage = shrink(driven.observed, learned.usage, config.usage)
+    usage = shrink(driven.observed, learned.usage, config.usage, driven.scatter)
     pace = _pace(driven, usage, learned, as_of_d, config)
     fleet = fleet_of(inputs, driven, Ahead(usage, config.usage, pace))
     rules = ItemRules(config.wear, config.due, usual=learned.wear)

@@ -27,6 +27,7 @@ class UsageRules:
     prior_weight_months: float = 1.5
     lasting_share: float = 0.45  # of the variance of a month: city buses, 1974-85, horizons of 2 to 7 months
     passing_share: float = 0.36  # of the variance of a month, divided by the months ahead: the same buses
+    scatter_weight_months: float = 24.0  # a vehicle's scatter counts its months, its group's this many
     cv_max: float = 0.9
     group_weight_vehicles: float = 1.0  # a group of n vehicles counts n, its fleet this much
     fleet_weight_vehicles: float = 5.0  # a fleet of n vehicles counts n, the published prior this much
@@ -137,14 +138,27 @@ def _sum_steps(offsets: Ints, steps: Floats) -> Floats:
     return sums(offsets, np.concatenate([[0.0], steps]))
 
 
-def shrink(observed: Observed, prior: GroupPrior, rules: UsageRules) -> Usage:
-    """The usage of V vehicles, each shrunk to its own ``prior`` (V)."""
+@dataclass(frozen=True, slots=True)
+class Scatter:
+    """How much the last months of V vehicles differ."""
+
+    variance: Floats  # (V) relative; NaN where not known
+    months: Ints  # (V) of how many months; 0 where not known
+
+
+def shrink(observed: Observed, prior: GroupPrior, rules: UsageRules, scatter: Scatter | None = None) -> Usage:
+    """The usage of V vehicles, each shrunk to its own ``prior`` (V), and its ``scatter`` (V) too."""
     seen, unseen = observed.weight_months, rules.prior_weight_months
     prior_m = prior.rate_m_per_d * DAYS_PER_MONTH * unseen
+    month_variance = prior.month_cv**2
+    if scatter is not None:
+        own = np.minimum(np.nan_to_num(scatter.variance), rules.cv_max**2)
+        weight = scatter.months + rules.scatter_weight_months
+        month_variance = (scatter.months * own + rules.scatter_weight_months * month_variance) / weight
     return Usage(
         rate_m_per_d=(observed.distance_m + prior_m) / (seen + unseen) / DAYS_PER_MONTH,
         level_variance=prior.between_cv**2 * unseen / (seen + unseen),
-        month_variance=prior.month_cv**2,
+        month_variance=month_variance,
         weight_months=seen,
     )
 
@@ -192,10 +206,11 @@ MONTHS_LOOKED_AT = 12
 MONTHS_MIN = 3
 
 
-def month_variances(history: History, steps: Floats | None = None) -> Floats:
-    """The relative variance (V) of each vehicle's last months; NaN where it has fewer than three.
+def scatter_of(history: History, steps: Floats | None = None) -> Scatter:
+    """How much each vehicle's last months differ.
 
-    ``steps`` are the history's ``month_steps`` of a year or more, where they are at hand.
+    Odometers are interpolated on months back from each vehicle's last reading; ``steps`` are the history's
+    ``month_steps`` of a year or more, where they are at hand.
     """
     all_ = month_steps(history, MONTHS_LOOKED_AT) if steps is None else steps
     step = all_[:, :MONTHS_LOOKED_AT]
@@ -204,6 +219,11 @@ def month_variances(history: History, steps: Floats | None = None) -> Floats:
     mean = np.where(known, step, 0.0).sum(axis=1) / np.maximum(count, 1)
     spread = (np.where(known, step - mean[:, None], 0.0) ** 2).sum(axis=1)
     usable = (count >= MONTHS_MIN) & (mean > 0)
-    result = np.full(len(step), np.nan)
-    result[usable] = spread[usable] / (count[usable] - 1) / mean[usable] ** 2
-    return result
+    variance = np.full(len(step), np.nan)
+    variance[usable] = spread[usable] / (count[usable] - 1) / mean[usable] ** 2
+    return Scatter(variance, np.where(usable, count, 0))
+
+
+def month_variances(history: History, steps: Floats | None = None) -> Floats:
+    """The relative variance (V) of each vehicle's last months; NaN where it has fewer than three."""
+    return scatter_of(history, steps).variance

@@ -20,6 +20,7 @@ from milepost_server.signals.usage import (
     group_prior,
     month_variances,
     observe,
+    scatter_of,
     shrink,
 )
 from milepost_server.signals.usage_features import FEATURES, features
@@ -97,7 +98,8 @@ def known_now(history: History, as_of_d: float | Floats, prior: GroupPrior, rule
     """What is known of V vehicles at ``as_of_d`` (one time, or V), with the ``prior`` (V) of their groups."""
     steps = month_steps(history, LOOK_BACK_MONTHS)
     breaks = regimes(history, RegimeRules(), steps).counts_from_d
-    usage = shrink(observe(history, as_of_d, rules, breaks), prior, rules)
+    observed = observe(history, as_of_d, rules, breaks)
+    usage = shrink(observed, prior, rules, scatter_of(history, steps))
     return Known(usage, prior, features(history, usage, prior, steps))
 
 
