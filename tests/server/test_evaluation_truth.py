@@ -15,7 +15,7 @@ from milepost_server.cli import main
 from milepost_server.derivation.configuration import Configuration
 from milepost_server.evaluation.errors import EvaluationError
 from milepost_server.evaluation.fleet import cleaning, due
-from milepost_server.evaluation.fleet.derive import derive_part
+from milepost_server.evaluation.fleet.derive import DerivedPart, Deriver
 from milepost_server.evaluation.fleet.files import OBSERVED, TRUTH, Part, read_facts, read_parts
 from milepost_server.evaluation.fleet.tenures import owned_on
 from milepost_server.evaluation.truth import as_of_days
@@ -33,6 +33,10 @@ def part_of(folder: Path) -> Part:
     return part
 
 
+def derived(part: Part, day: float) -> DerivedPart:
+    return Deriver(day, Configuration()).derive(part)
+
+
 def test_the_page_of_the_format_names_every_column_that_is_read() -> None:
     for side, tables in (("observed", OBSERVED), ("truth", TRUTH)):
         section = PAGE.read_text().split(f"## {side}\n")[1].split("\n## ")[0]
@@ -44,7 +48,7 @@ def test_the_page_of_the_format_names_every_column_that_is_read() -> None:
 def test_what_is_said_of_even_cars_is_true_to_a_few_days(tmp_path: Path) -> None:
     fleet = EvenFleet()
     part = part_of(fleet.write(tmp_path))
-    rows = due.compare(part, derive_part(part, float(AS_OF_DAY), Configuration()), 0)
+    rows = due.compare(part, derived(part, float(AS_OF_DAY)), 0)
     assert len(rows) == 2 * fleet.cars
     oil = rows.where(rows.item == ITEMS.index("engine-oil"))
     assert np.array_equal(oil.true_d, fleet.oil_due_day() - AS_OF_DAY)
@@ -67,11 +71,11 @@ def test_a_sold_car_and_a_service_not_yet_known_do_not_count(tmp_path: Path) -> 
     part = part_of(fleet.write(tmp_path))
     assert owned_on(part, AS_OF_DAY).of_vehicle[0] == -1
     assert owned_on(part, AS_OF_DAY - 11).of_vehicle[0] == 0
-    rows = due.compare(part, derive_part(part, float(AS_OF_DAY), Configuration()), 0)
+    rows = due.compare(part, derived(part, float(AS_OF_DAY)), 0)
     assert 0 not in rows.vehicle
     late = (rows.vehicle == 1) & (rows.item == 0)
     assert not rows.recorded[late].any()
-    later = due.compare(part, derive_part(part, float(AS_OF_DAY + 6), Configuration()), 0)
+    later = due.compare(part, derived(part, float(AS_OF_DAY + 6)), 0)
     assert later.recorded[(later.vehicle == 1) & (later.item == 0)].all()
 
 
@@ -84,7 +88,7 @@ def test_flagged_and_lost_readings_are_counted(tmp_path: Path) -> None:
     readings["odometer_m"][small] -= 100
     truth["flaw"][small] = 1
     part = part_of(fleet.write(tmp_path))
-    rows = cleaning.compare(part, derive_part(part, float(AS_OF_DAY), Configuration()))
+    rows = cleaning.compare(part, derived(part, float(AS_OF_DAY)))
     assert rows.flagged[tenfold]
     assert rows.off_m[small] == 100
     scores = cleaning.scores(rows, seed=1)

@@ -11,9 +11,11 @@ import numpy as np
 
 from milepost_server.derivation.configuration import Configuration
 from milepost_server.evaluation.errors import EvaluationError
-from milepost_server.evaluation.fleet import cleaning, due
-from milepost_server.evaluation.fleet.derive import derive_part
+from milepost_server.evaluation.fleet import cleaning, due, readiness
+from milepost_server.evaluation.fleet.asked import asked
+from milepost_server.evaluation.fleet.derive import Deriver
 from milepost_server.evaluation.fleet.files import Facts, read_facts, read_parts
+from milepost_server.evaluation.fleet.ranking import Candidates, candidates, joined
 from milepost_server.evaluation.options import evaluation, say
 from milepost_server.evaluation.plots import Chart, Series, draw
 from milepost_server.evaluation.report import Report
@@ -83,12 +85,13 @@ def as_of_days(facts: Facts, wanted: Sequence[dt.datetime]) -> Ints:
 
 def evaluate_fleet(folder: Path, facts: Facts, days: Ints, seed: int) -> Report:
     """Derive all parts as of all days, and report."""
-    config = Configuration()
-    items, readings = [], []
+    derivers = [Deriver(float(day), Configuration()) for day in days]
+    items, readings, owned = [], [], []
     for number, part in enumerate(read_parts(folder, facts)):
         for place, day in enumerate(days):
-            derived = derive_part(part, float(day), config)
+            derived = derivers[place].derive(part)
             items.append(due.compare(part, derived, place))
+            owned.append(candidates(part, asked(part, derived), float(day), place))
             if day == days[-1]:
                 readings.append(cleaning.compare(part, derived))
         say(f"{number + 1} of {facts.parts} parts")
@@ -101,6 +104,7 @@ def evaluate_fleet(folder: Path, facts: Facts, days: Ints, seed: int) -> Report:
     }
     _report_due(report, due.joined(items), facts)
     _report_cleaning(report, cleaning.joined(readings), facts)
+    _report_readiness(report, joined(owned), days)
     return report
 
 
@@ -147,6 +151,16 @@ def _report_cleaning(report: Report, rows: cleaning.ReadingRows, facts: Facts) -
         _intervals(f"Cleaning; large: off by {cleaning.SMALL_M / 1e6:,.0f},000 km or more", scores),
     ]
     _add_figures(report, scores)
+
+
+def _report_readiness(report: Report, rows: Candidates, days: Ints) -> None:
+    for trial in readiness.trials(rows, [float(day) for day in days], report.seed):
+        found = readiness.gains(trial)
+        report.tables += [trial.judged.table(trial.days), readiness.all_gains(trial)]
+        report.notes += readiness.verdicts(trial, found)
+        report.figures[f"readiness_learned_from_{trial.days:.0f}d"] = trial.learned_from
+        report.pictures[f"gain-{trial.days:.0f}d"] = readiness.gain_picture(trial)
+        _add_figures(report, found)
 
 
 def _intervals(title: str, figures: dict[str, Interval]) -> Table:

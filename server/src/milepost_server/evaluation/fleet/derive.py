@@ -1,11 +1,11 @@
-"""Runs the product's own derivation over a part of a fleet: it learns from the fleet, then it derives."""
+"""Runs the product's own derivation over a fleet: it learns from a part of it, then derives all of it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from milepost_server.derivation.knowledge import FleetSample
+from milepost_server.derivation.knowledge import FleetSample, Knowledge
 from milepost_server.derivation.steps import Derived, derive
 from milepost_server.evaluation.fleet.inputs import told_before
 
@@ -26,10 +26,23 @@ class DerivedPart:
     results: Derived
 
 
-def derive_part(part: Part, as_of_d: float, config: Configuration) -> DerivedPart:
-    """Derive a part on what was known before the day ``as_of_d`` began; it is a fleet of its own."""
-    chunk, reading = told_before(part, as_of_d, config)
-    sample = FleetSample(config, as_of_d, part.vehicles)
-    sample.add(chunk)
-    learned = sample.knowledge().of(chunk.vehicles)
-    return DerivedPart(as_of_d, reading, chunk.inputs, derive(chunk.inputs, learned, as_of_d, config))
+class Deriver:
+    """Derives a fleet as of one day. What is learned comes from the part that is asked for first.
+
+    A part holds as many vehicles as a large dealer has: more would teach the same, and take longer.
+    """
+
+    def __init__(self, as_of_d: float, config: Configuration) -> None:
+        self._as_of_d, self._config = as_of_d, config
+        self._known: Knowledge | None = None
+
+    def derive(self, part: Part) -> DerivedPart:
+        """Derive a part on what was known before the day began."""
+        chunk, reading = told_before(part, self._as_of_d, self._config)
+        if self._known is None:
+            sample = FleetSample(self._config, self._as_of_d, part.vehicles)
+            sample.add(chunk)
+            self._known = sample.knowledge()
+        learned = self._known.of(chunk.vehicles)
+        results = derive(chunk.inputs, learned, self._as_of_d, self._config)
+        return DerivedPart(self._as_of_d, reading, chunk.inputs, results)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from milepost_server.evaluation import bootstrap
-from milepost_server.evaluation.fleet.tenures import ended_within
+from milepost_server.evaluation.fleet.tenures import ended_after
 from milepost_server.evaluation.table import Table
 from milepost_server.signals.flat import Bools, Floats, Ints
 
@@ -34,11 +34,16 @@ class Candidates:
     owner: Ints  # (N)
     as_of: Ints  # (N) which as-of day, counted from 0
     columns: Mapping[str, Floats]  # (N) each
-    happened: Mapping[float, Bools]  # (N) whether it was replaced within so many days
+    ended_d: Floats  # (N) days until it was replaced; inf where it was not
     odds: Mapping[float, Floats]  # (N) the true probability of that
 
     def __len__(self) -> int:
         return len(self.owner)
+
+    def happened(self, days: float) -> Bools:
+        """Whether each (N) was replaced within ``days``."""
+        within: Bools = self.ended_d < days
+        return within
 
     def where(self, which: Bools) -> Candidates:
         """Some of them."""
@@ -46,7 +51,7 @@ class Candidates:
             self.owner[which],
             self.as_of[which],
             {name: column[which] for name, column in self.columns.items()},
-            {days: happened[which] for days, happened in self.happened.items()},
+            self.ended_d[which],
             {days: odds[which] for days, odds in self.odds.items()},
         )
 
@@ -58,7 +63,7 @@ def candidates(part: Part, asked: Asked, day: float, as_of: int) -> Candidates:
         owner=owned.owner,
         as_of=np.full(len(owned.owner), as_of),
         columns=asked.columns,
-        happened={days: ended_within(part, owned, day, days) for days in WITHIN_D},
+        ended_d=ended_after(part, owned, day),
         odds={days: _odds(part, owned.tenure, day, days) for days in WITHIN_D},
     )
 
@@ -80,7 +85,7 @@ def joined(parts: Sequence[Candidates]) -> Candidates:
         np.concatenate([part.owner for part in parts]),
         np.concatenate([part.as_of for part in parts]),
         {name: np.concatenate([part.columns[name] for part in parts]) for name in first.columns},
-        {days: np.concatenate([part.happened[days] for part in parts]) for days in first.happened},
+        np.concatenate([part.ended_d for part in parts]),
         {days: np.concatenate([part.odds[days] for part in parts]) for days in first.odds},
     )
 
@@ -128,12 +133,12 @@ class Judged:
     def found(self, method: str, days: float, capacity: float = CAPACITY) -> Interval:
         """Replacements within ``days`` per thousand calls."""
         top = in_top(self.scores[method], capacity, self.seed)
-        return self._per_calls(top & self.rows.happened[days], top)
+        return self._per_calls(top & self.rows.happened(days), top)
 
     def gain(self, method: str, over: str, days: float, capacity: float = CAPACITY) -> Interval:
         """How many more replacements per thousand calls than by the ranking ``over``, at equal capacity."""
         ours, theirs = (in_top(self.scores[each], capacity, self.seed) for each in (method, over))
-        more = (ours.astype(np.float64) - theirs) * self.rows.happened[days]
+        more = (ours.astype(np.float64) - theirs) * self.rows.happened(days)
         return self._per_calls(more, ours)
 
     def _per_calls(self, events: Bools | Floats, calls: Bools) -> Interval:
@@ -147,7 +152,7 @@ class Judged:
 
     def table(self, days: float) -> Table:
         """All methods at the capacity, with the share of all replacements that they find."""
-        happened = self.rows.happened[days]
+        happened = self.rows.happened(days)
         rows = []
         for method, score in self.scores.items():
             top = in_top(score, CAPACITY, self.seed)
@@ -166,4 +171,4 @@ class Judged:
 
     def _found_share(self, method: str, days: float, capacity: float) -> float:
         top = in_top(self.scores[method], capacity, self.seed)
-        return PER_CALLS * float(self.rows.happened[days][top].mean()) if top.any() else float("nan")
+        return PER_CALLS * float(self.rows.happened(days)[top].mean()) if top.any() else float("nan")

@@ -79,8 +79,7 @@ def _worn_at_m(seen_m: Ints, seen_share: Floats, per_m: Floats, limit: float) ->
     return at_m
 
 
-def ended_within(part: Part, owned: Owned, day: float, days: float) -> Bools:
-    """Whether the owner of each tenure (T) replaces the vehicle within ``days`` from ``day`` on."""
+def ended_after(part: Part, owned: Owned, day: float) -> Floats:
+    """In how many days from ``day`` on the owner of each tenure (T) replaces the vehicle; inf for never."""
     ended = part.truth["tenures"]["replaced_day"][owned.tenure]
-    within: Bools = (ended != NONE) & (ended < day + days)
-    return within
+    return np.where(ended == NONE, np.inf, ended - day)
