@@ -313,3 +313,22 @@ def test_columns_without_truth_are_refused(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["fleet", "--columns", "--no-truth", "--out", str(tmp_path)])
     assert result.exit_code == 2
     assert "--no-truth" in result.output
+
+
+def test_the_past_in_service_books_is_no_steadier_than_the_history(tables: list[BlockTables]) -> None:
+    """Distances between visits of before the history, against the pace of the year after it began."""
+    ratios = []
+    for block in tables:
+        services, truth = block.observed["services"], block.truth["tenures"]
+        tenure_of = np.unique(block.observed["tenures"]["vehicle"], return_index=True)[1]
+        for vehicle in np.unique(services["vehicle"])[:150]:
+            mine = (services["vehicle"] == vehicle) & (services["done_day"] < PLAN.first_day)
+            day, first = np.unique(services["done_day"][mine], return_index=True)
+            metres = services["odometer_m"][mine][first]
+            grid = truth["odometer_m"][tenure_of[vehicle]]
+            pace = (grid[12] - grid[0]) / 365.25
+            far = np.diff(day) > 90
+            ratios += list((np.diff(metres)[far] / np.diff(day)[far] / max(pace, 1)).tolist())
+            assert (np.diff(metres) >= -1_000).all()
+    spread = np.diff(np.quantile(np.log(np.maximum(ratios, 0.01)), (0.1, 0.9)))[0] / 2.56
+    assert 0.15 < spread < 0.8

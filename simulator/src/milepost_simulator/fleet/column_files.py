@@ -59,6 +59,8 @@ def write_columns(
         (folder / name).mkdir(parents=True, exist_ok=True)
         for old in (folder / name).glob("part-*.npz"):
             old.unlink()
+    # Without it the folder holds no fleet: it is written last.
+    (folder / "fleet.json").unlink(missing_ok=True)
     (folder / "README.txt").write_text(READ_ME)
     total, waiting, parts = Written(0, 0, 0), list[BlockTables](), 0
     for block in make_blocks(plan):

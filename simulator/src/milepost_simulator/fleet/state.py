@@ -17,6 +17,7 @@ from milepost_simulator.fleet.items import (
 )
 from milepost_simulator.fleet.makes import FLEET_MODELS
 from milepost_simulator.fleet.population import MONTH_DAYS, Population
+from milepost_simulator.fleet.usage import MONTH_SPREAD, REGIME_CHANGES_PER_YEAR, REGIME_SPREAD
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,6 +30,8 @@ NEW_DAYS = 30
 USED_MAX = 1.3
 """Wear is not counted beyond this share."""
 SPENT = (0.02, 0.9)
+PAST_DRIFT = REGIME_SPREAD * float(np.sqrt(REGIME_CHANGES_PER_YEAR / 12))
+"""Of the logarithm of the level of usage, from month to month before the history: what changes of life do."""
 
 HAS = np.array([[model.powertrain in item.powertrains for item in ITEMS] for model in FLEET_MODELS])
 CHANNEL = np.array([-1 if item.channel is None else int(item.channel) for item in ITEMS])
@@ -69,12 +72,12 @@ def draw_start(rng: np.random.Generator, people: Population) -> Start:
     spent[people.registered_day >= people.from_day] = 0.0
     worn = spent[:, ITEM_OF_CHANNEL] * WEAR_LIMIT[ITEM_OF_CHANNEL]
     worn[rates_per_km(people) == 0.0] = 0.0
-    done_day, done_km = _last_renewed(spent, people)
+    done_day, done_km = _last_renewed(rng, spent, people)
     health = np.clip(1 - 0.5 * spent[:, BATTERY] * people.battery_rate, 0.5, 1.0)
     return Start(done_day, done_km, worn, health)
 
 
-def _last_renewed(spent: Floats, people: Population) -> tuple[Ints, Floats]:
+def _last_renewed(rng: np.random.Generator, spent: Floats, people: Population) -> tuple[Ints, Floats]:
     """When each item was renewed before its row begins: never before the car was registered."""
     per_km = rates_per_km(people)
     wear_days = np.full(spent.shape, np.inf)
@@ -85,8 +88,28 @@ def _last_renewed(spent: Floats, people: Population) -> tuple[Ints, Floats]:
     lasts_days = np.where(age_days < YOUNG_MONTHS * MONTH_DAYS, MONTHS_YOUNG, MONTHS) * MONTH_DAYS
     life_days = np.minimum(np.minimum(lasts_days, DISTANCE_KM / people.daily_km[:, None]), wear_days)
     ago_days = np.minimum(spent * life_days, age_days).astype(np.int64)
-    done_km = people.odometer_m[:, None] / 1000 - ago_days * people.daily_km[:, None]
-    return people.from_day[:, None] - ago_days, np.maximum(done_km, 0.0)
+    gone = _share_gone(rng, np.maximum(age_days, 1), ago_days)
+    return people.from_day[:, None] - ago_days, people.odometer_m[:, None] / 1000 * (1 - gone)
+
+
+def _share_gone(rng: np.random.Generator, age_days: Ints, ago_days: Ints) -> Floats:
+    """Of a car's kilometres, the share (vehicles, items) that it went in its last ``ago_days``.
+
+    Its past was no steadier than its future is: months differ, and so does one year from another.
+    """
+    months = int(np.max(age_days, initial=0) / MONTH_DAYS) + 2
+    level = np.cumsum(rng.normal(0.0, PAST_DRIFT, (len(age_days), months)), axis=1)
+    month = np.exp(level + rng.normal(0.0, MONTH_SPREAD, level.shape))
+    gone = np.concatenate([np.zeros((len(age_days), 1)), np.cumsum(month, axis=1)], axis=1)
+    row = np.arange(len(age_days))[:, None]
+
+    def by(days: Ints) -> Floats:
+        at = days / MONTH_DAYS
+        whole = at.astype(np.int64)
+        return gone[row, whole] + (at - whole) * month[row, whole]
+
+    share: Floats = by(ago_days) / by(age_days)
+    return share
 
 
 class State:
