@@ -15,6 +15,7 @@ from milepost_server.derivation.configuration import Configuration
 from milepost_server.derivation.derive import Derivation
 from milepost_server.people.passwords import Passwords
 from milepost_server.store import (
+    contracts,
     dealers,
     devices,
     owners,
@@ -27,7 +28,7 @@ from milepost_server.store import (
     vehicles,
 )
 from milepost_server.store.quarantine import HeldPayload
-from milepost_server.store.schema import Powertrain, Role
+from milepost_server.store.schema import ContractKind, Powertrain, Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -73,6 +74,8 @@ class Car:
     gap: bool = False
     device: bool = True
     powertrain: Powertrain = Powertrain.COMBUSTION
+    leased_months: tuple[int, int] | None = None  # since when, and how many are left
+    list_price: int | None = None  # minor units
 
     def history(self, rng: random.Random) -> list[tuple[int, float]]:
         """(days ago, km) of each reading, the latest first: holidays and quiet weeks make it uneven."""
@@ -105,7 +108,19 @@ FEATURED = (
     Owner(
         "Adaeze Okafor",
         (
-            Car("Volkswagen", "Golf", 2019, 17500, 98210, _serviced(285), pads=71, tread_mm=4.1, gap=True),
+            Car(
+                "Volkswagen",
+                "Golf",
+                2019,
+                17500,
+                98210,
+                _serviced(285),
+                pads=71,
+                tread_mm=4.1,
+                gap=True,
+                leased_months=(32, 4),
+                list_price=3_150_000,
+            ),
             Car("Fiat", "500", 2022, 6200, 24100, _serviced(120), tread_mm=6.2),
         ),
         phone="+49 30 5550 0142",
@@ -259,8 +274,11 @@ async def _add_owner(
             model_year=car.year,
             powertrain=car.powertrain,
             first_registered_on=dt.date(car.year, 4, 12),
+            list_price=car.list_price,
             now=NOW,
         )
+        if car.leased_months is not None:
+            await _add_lease(connection, dealer_id, row.id, vehicle.id, car.leased_months)
         await ownerships.add(
             connection,
             dealer_id,
@@ -286,6 +304,32 @@ async def _add_owner(
             await _add_readings(
                 connection, dealer_id, device_id, vehicle.id, car, list(_values(car, history))
             )
+
+
+async def _add_lease(
+    connection: AsyncConnection, dealer_id: int, owner_id: int, vehicle_id: int, months: tuple[int, int]
+) -> None:
+    since, left = (round(count * 365.25 / 12) for count in months)
+    lease = {
+        "vehicle_id": vehicle_id,
+        "owner_id": owner_id,
+        "kind": ContractKind.LEASE,
+        "start_on": TODAY - dt.timedelta(days=since),
+        "end_on": TODAY + dt.timedelta(days=left),
+        "start_odometer_m": 50_000_000,
+        "allowance_m": 36_000_000,
+        "end_odometer_m": None,
+        "excess_fee_per_km": 12.0,
+        "list_price": None,
+        "principal": 2_100_000,
+        "payment_per_month": 24_900,
+        "annual_interest": 0.039,
+        "balloon": 1_100_000,
+        "currency": "EUR",
+        "sender_id": None,
+        "source": "books",
+    }
+    await contracts.add(connection, dealer_id, lease, now=NOW)
 
 
 def _km_at(history: Sequence[tuple[int, float]], days_ago: int) -> float:

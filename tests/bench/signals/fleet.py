@@ -37,7 +37,7 @@ NAN = np.nan
 
 
 def fleet(vehicles: int, number: int) -> Inputs:
-    """Chunk ``number`` of a fleet: ``vehicles`` petrol cars of ``MODELS`` models with ``ITEMS`` items each."""
+    """Chunk ``number`` of a fleet: ``vehicles`` petrol cars of ``MODELS`` models, ``ITEMS`` items each."""
     rng = np.random.default_rng([SEED, number])
     plans = shipped_book().plans([Kind("combustion", "Make", str(n % MODELS)) for n in range(vehicles)])
     assert all(len(plan.items) == ITEMS for plan in plans.plans)

@@ -148,7 +148,7 @@ async def owner_page(
         "is_past": day != today,
         "vehicles": [vehicle_view(one, f"/owners/{owner_id}#vehicle-{one.vehicle.id}") for one in facts],
         "readiness": {row.vehicle_id: readiness_view(row, day, is_past=day != today) for row in ready},
-        "worth": worth_view(signals) if signals is not None and sees_readiness else None,
+        "worth": worth_view(signals, day) if signals is not None and sees_readiness else None,
         "choices": choices_for(who, is_past=day != today),
         "said": life_cycle.said_words(said),
     }

@@ -73,12 +73,20 @@ class SalesRowView:
 
 def heads(state: SalesState) -> list[lists.Head]:
     """The columns; the one that the list is sorted by turns it around."""
+    # The readiest first is the list as it is usually read, and falls.
+    falls = state.descending is not (state.sort is SalesSort.READY)
     return lists.heads(
         HEADS,
         state.sort,
-        descending=state.descending,
-        url=lambda sort, turned: replace(state, sort=SalesSort(sort), descending=turned, page=1).url(),
+        descending=falls,
+        url=lambda sort, falling: _turned(state, SalesSort(sort), falling=falling).url(),
     )
+
+
+def _turned(state: SalesState, sort: SalesSort, *, falling: bool) -> SalesState:
+    first_time = sort is not state.sort
+    descending = falling is not (sort is SalesSort.READY)
+    return replace(state, sort=sort, descending=False if first_time else descending, page=1)
 
 
 def headline(rows: Sequence[SalesRow], total: int, state: SalesState) -> str:

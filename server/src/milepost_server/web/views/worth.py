@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -31,7 +32,7 @@ class WorthView:
         return bool(self.so_far or self.expected or self.plans)
 
 
-def worth_view(signals: OwnerSignalsRow) -> WorthView:
+def worth_view(signals: OwnerSignalsRow, as_of: dt.date) -> WorthView:
     """The owner's roll-up, ready to be read."""
     value = signals.value
     unit = value.get("currency", "")
@@ -42,16 +43,17 @@ def worth_view(signals: OwnerSignalsRow) -> WorthView:
     ]
     return WorthView(
         so_far=words.sentence(f"so far: {words.listed(ledger)}") if ledger else "",
-        expected=_expected(value, unit),
+        expected=_expected(value, unit, as_of),
         plans=[(plan["plan"], _fits(plan, unit)) for plan in signals.subscription],
     )
 
 
-def _expected(value: Mapping[str, Any], unit: str) -> str:
+def _expected(value: Mapping[str, Any], unit: str, as_of: dt.date) -> str:
     if not value.get("expected"):
         return ""
     low, middle, high = (words.money(amount, unit) for amount in value["expected"])
-    until = f" until {value['until_on']}" if value.get("until_on") else ""
+    until_on = value.get("until_on")
+    until = f" until {words.day_near(dt.date.fromisoformat(until_on), as_of)}" if until_on else ""
     return words.sentence(
         f"expected{until}: most likely {middle}, in 80 of 100 cases between {low} and {high}"
     )
