@@ -38,25 +38,25 @@ class OdometerRules:
     burst_d: float = 7.0
     sustained_m_per_d: float = 500_000.0  # a taxi in two shifts
 
-    reject_price: float = 8.0  # of a reading that is not believed
-    swap_price: float = 20.0  # of a new cluster: more than two rejected readings, less than three
+    reject_price: float = 7.0  # of a reading that is not believed
+    swap_price: float = 17.5  # of a new cluster: more than two rejected readings, less than three
     step_price_max: float = 16.0  # of one surprising but possible step: two rejected readings
     copy_price: float = 5.0  # of the very same value after another in between: rather copied than driven
-    catch_up_price: float = 6.0  # of standing still and then going further than usual: rather copied, too
-    catch_up_ratio: float = 1.4  # of the usual rate around
+    catch_up_price: float = 5.0  # of standing still and then going further than usual: rather copied, too
+    catch_up_ratio: float = 1.5  # of the usual rate around
     still_share_max: float = 0.25  # of the steps of a car for which standing still is nothing unusual
     usual_m_per_d: float = 43_400.0  # a car without a history: the published median of US cars
     usual_spread: float = 0.6  # of a step around the local rate, in parts of it; weighs as ``spread_weight``
     spread_weight: float = 4.0  # steps
     spread_min: float = 0.12
     spread_max: float = 2.0
-    drift_share: float = 0.15  # of a step, however long: the part of the scatter that does not average out
+    drift_share: float = 0.08  # of a step, however long: the part of the scatter that does not average out
     idle_share: float = 0.5  # a standing car scatters as if it went this share of its usual rate
     noise_m: float = 700.0  # rounding, and a date's missing hour
     trip_m: float = 250_000.0  # an outing that any car may make, however little it goes otherwise
     edge_share: float = 0.15  # of the surprise where only one side is known: the first step and the last
     repair_sigmas: float = 2.5  # how near to the neighbours' line a corrected value has to fall
-    tight_share: float = 0.1  # of a digit's place: a wider gap between the neighbours proves nothing of it
+    tight_share: float = 0.1  # of what a slip changes: a wider gap between the neighbours proves nothing
     passes_max: int = 8  # each pass judges again those vehicles that the last one changed
 
     def fall_m_max_of(self, sigma_m: float) -> float:
