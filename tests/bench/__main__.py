@@ -1,4 +1,4 @@
-"""Runs the benchmarks: ``make bench``, ``make bench-agent``, or ``python -m tests.bench wire``."""
+"""Runs the benchmarks: ``make bench``, ``bench-agent``, ``bench-signals``, or ``python tests/bench wire``."""
 
 from __future__ import annotations
 
@@ -10,9 +10,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench import figures, memory, road, wire
 from bench.agent import measure as agent
+from bench.signals import measure as signals
 
 ORDINARY = ("wire", "memory", "road")
-BENCHMARKS = {"wire": wire.measure, "memory": memory.measure, "road": road.measure, "agent": agent.measure}
+BENCHMARKS = {
+    "wire": wire.measure,
+    "memory": memory.measure,
+    "road": road.measure,
+    "agent": agent.measure,
+    "signals": signals.measure,
+}
 
 
 def main() -> None:

@@ -23,6 +23,7 @@ class Page(NamedTuple):
 PAGES = (
     Page("benchmarks.md", "Benchmarks", "make bench", ("wire", "road", "memory")),
     Page("agent-benchmarks.md", "Benchmarks of the agent", "make bench-agent", ("agent",)),
+    Page("signals-evaluation.md", "How good the signals are", "make bench-signals", ("signals",)),
 )
 
 
@@ -62,14 +63,37 @@ def _write_page(page: Page, sections: list[list[str]]) -> None:
 
 def _section(name: str, figures: dict[str, Any]) -> list[str]:
     lines = [f"## {name}", "", str(figures.get("what", "")), "", "| figure | value |", "|---|---|"]
-    lines += [f"| `{key}` | {value:g} |" for key, value in figures.items() if isinstance(value, (int, float))]
-    table = figures.get("table", [])
-    if table:
-        keys = list(table[0])
-        lines += ["", "| " + " | ".join(keys) + " |", "|" + "---|" * len(keys)]
-        lines += ["| " + " | ".join(_cell(row[key]) for key in keys) + " |" for row in table]
+    lines += [f"| `{key}` | {_figure(value)} |" for key, value in figures.items() if _is_figure(value)]
+    for key, table in figures.items():
+        if isinstance(table, list) and table and isinstance(table[0], dict):
+            lines += ["", *_table(key, table)]
+    lines += [f"\n{value}" for key, value in figures.items() if key.endswith("_note")]
     return lines
 
 
+def _is_figure(value: object) -> bool:
+    """Whether it is a number, or one with the ends of its interval."""
+    if isinstance(value, list):
+        return len(value) == 3 and all(isinstance(each, int | float) for each in value)
+    return isinstance(value, int | float)
+
+
+def _figure(value: Any) -> str:
+    if isinstance(value, list):
+        middle, low, high = value
+        return f"{middle:.4g} ({low:.4g} to {high:.4g})"
+    return f"{value:g}"
+
+
+def _table(key: str, table: list[dict[str, Any]]) -> list[str]:
+    """Rows of one table; ``table`` is that of the section itself, another is named by its key."""
+    names = list(table[0])
+    head = [] if key == "table" else [f"### {key}", ""]
+    rows = ["| " + " | ".join(_cell(row[name]) for name in names) + " |" for row in table]
+    return [*head, "| " + " | ".join(names) + " |", "|" + "---|" * len(names), *rows]
+
+
 def _cell(value: object) -> str:
+    if _is_figure(value) and isinstance(value, list):
+        return _figure(value)
     return f"{value:.3g}" if isinstance(value, float) else str(value)

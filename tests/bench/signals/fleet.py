@@ -5,15 +5,22 @@ from __future__ import annotations
 import numpy as np
 
 from milepost_server.derivation import signal_paths
-from milepost_server.derivation.fleet import FaultInputs, Inputs, MoneyInputs, Services
-from milepost_server.derivation.steps import Learned
+from milepost_server.derivation.fleet import (
+    Chunk,
+    FaultInputs,
+    Inputs,
+    MoneyInputs,
+    OdometerSources,
+    ReadingIds,
+    Services,
+    Vehicle,
+)
 from milepost_server.signals.faults.codes import encode
 from milepost_server.signals.flat import DAYS_PER_MONTH, Floats, Ints, offsets_of
 from milepost_server.signals.fleet.inputs import SignalRows
 from milepost_server.signals.odometer import OdometerReadings
 from milepost_server.signals.schedules.book import Kind
 from milepost_server.signals.schedules.shipped import shipped_book
-from milepost_server.signals.usage import published_prior
 from milepost_server.signals.value.contracts import ContractKind, Contracts
 from milepost_server.signals.value.residual import shipped_curves
 
@@ -37,7 +44,7 @@ NAN = np.nan
 
 
 def fleet(vehicles: int, number: int) -> Inputs:
-    """Chunk ``number`` of a fleet: ``vehicles`` petrol cars of ``MODELS`` models, ``ITEMS`` items each."""
+    """Chunk ``number`` of a fleet: petrol cars of ``MODELS`` models with ``ITEMS`` items each."""
     rng = np.random.default_rng([SEED, number])
     plans = shipped_book().plans([Kind("combustion", "Make", str(n % MODELS)) for n in range(vehicles)])
     assert all(len(plan.items) == ITEMS for plan in plans.plans)
@@ -54,9 +61,15 @@ def fleet(vehicles: int, number: int) -> Inputs:
     )
 
 
-def learned(vehicles: int) -> Learned:
-    """What is published, for every vehicle: what a fleet learns is measured by itself."""
-    return Learned(published_prior(1).of(np.zeros(vehicles, dtype=np.int64)))
+def chunk(inputs: Inputs) -> Chunk:
+    """The inputs with what learning asks of the registry: which model each car is."""
+    none = np.zeros(0, dtype=np.int64)
+    vehicles = [
+        Vehicle(n + 1, "Make", str(n % MODELS), "combustion", None, None, None, None)
+        for n in range(inputs.vehicles)
+    ]
+    sources, ids = OdometerSources(none, none, none), ReadingIds(none, none)
+    return Chunk(vehicles, inputs, sources, none, {}, ids, none, none)
 
 
 def _months(rng: np.random.Generator, vehicles: int) -> Floats:

@@ -78,11 +78,11 @@ class DealerRun:
     async def learn(self) -> Knowledge:
         """What the dealer's fleet says of itself."""
         async with self.store.read() as connection:
-            count = await loading.vehicles_of(connection, self.stamp.dealer_id)
+            chosen = await loading.sample_ids(connection, self.stamp.dealer_id)
             model = await knowledge.model_of(connection, self.stamp.dealer_id, self.stamp.as_of)
-        sample = knowledge.FleetSample(self.config, self.as_of.end_d, count)
-        async for ids in self.all_ids():
-            chunk = await self._load(ids)
+        sample = knowledge.FleetSample(self.config, self.as_of.end_d, len(chosen))
+        for start in range(0, len(chosen), CHUNK_VEHICLES_MAX):
+            chunk = await self._load(chosen[start : start + CHUNK_VEHICLES_MAX])
             await asyncio.to_thread(sample.add, chunk)
         return await asyncio.to_thread(sample.knowledge, model)
 

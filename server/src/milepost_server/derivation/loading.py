@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 CHUNK_VEHICLES_MAX = 500
 """Vehicles that are read, derived and written together: one transaction."""
+LEARN_PER_MODEL_MAX = 1_000
+"""Vehicles of one make and model that a fleet is learned from: more say the same."""
+_LOT_FACTOR, _LOT_MODULUS = 7_919, 100_003
 _NOON_D = 0.5  # service records carry no hour
 
 
@@ -46,11 +49,17 @@ async def vehicle_ids(
     return list((await connection.execute(query)).scalars())
 
 
-async def vehicles_of(connection: AsyncConnection, dealer_id: int) -> int:
-    """How many vehicles the dealer has."""
-    query = select(func.count()).select_from(vehicles).where(vehicles.c.dealer_id == dealer_id)
-    count: int = (await connection.execute(query)).scalar_one()
-    return count
+async def sample_ids(connection: AsyncConnection, dealer_id: int) -> Sequence[int]:
+    """The ids of the vehicles that a fleet is learned from, rising: ``LEARN_PER_MODEL_MAX`` of each model.
+
+    Taken as if by lot, and the same each time.
+    """
+    c = vehicles.c
+    lot = (c.id * _LOT_FACTOR) % _LOT_MODULUS
+    place = func.row_number().over(partition_by=(c.make, c.model), order_by=(lot, c.id)).label("place")
+    ranked = select(c.id, place).where(c.dealer_id == dealer_id).subquery()
+    query = select(ranked.c.id).where(ranked.c.place <= LEARN_PER_MODEL_MAX).order_by(ranked.c.id)
+    return list((await connection.execute(query)).scalars())
 
 
 async def load(

@@ -17,7 +17,7 @@ from milepost_server.signals.usage_trees import TreeRules
 if TYPE_CHECKING:
     from milepost_server.derivation.configuration import Configuration
 
-VEHICLES_MAX = 3_000
+VEHICLES_MAX = 2_000
 """Vehicles whose past is looked at; taken evenly from the whole fleet."""
 ORIGINS_EVERY_MONTHS = 4.0
 HISTORY_MONTHS_MIN = 3.0

@@ -104,8 +104,13 @@ class UsageSample:
 async def save(
     connection: AsyncConnection, dealer_id: int, as_of: dt.date, priors: Priors, config: Configuration
 ) -> None:
-    """Put the dealer's priors of that date in place of those that are there."""
+    """Put the dealer's priors of that date in place of those that are there.
+
+    Beside the whole fleet's stands how many vehicles had a history when all were derived, which may be more
+    than the priors were made of.
+    """
     c = usage_priors.c
+    counts = {FLEET: await _with_a_history(connection, dealer_id, as_of, config)}
     await connection.execute(delete(usage_priors).where(c.dealer_id == dealer_id, c.as_of == as_of))
     rows = [
         {
@@ -115,7 +120,7 @@ async def save(
             "rate_m_per_d": float(priors.prior.rate_m_per_d[place]),
             "between_cv": float(priors.prior.between_cv[place]),
             "month_cv": float(priors.prior.month_cv[place]),
-            "vehicles": priors.vehicles[place],
+            "vehicles": counts.get(model, priors.vehicles[place]),
             "config_version": config.version,
         }
         for model, place in priors.groups.items()
@@ -145,7 +150,7 @@ async def are_current(
     connection: AsyncConnection, dealer_id: int, as_of: dt.date, config: Configuration
 ) -> bool:
     """Whether a full derivation was made for that date, by a fleet that has not grown much since."""
-    c, used = usage_priors.c, vehicle_usage.c
+    c = usage_priors.c
     made = select(c.vehicles).where(
         c.dealer_id == dealer_id,
         c.as_of == as_of,
@@ -154,10 +159,19 @@ async def are_current(
         c.config_version == config.version,
     )
     then = (await connection.execute(made)).scalar_one_or_none()
-    tell = select(func.count()).where(
+    now = await _with_a_history(connection, dealer_id, as_of, config)
+    return then is not None and now <= then * FLEET_GROWTH
+
+
+async def _with_a_history(
+    connection: AsyncConnection, dealer_id: int, as_of: dt.date, config: Configuration
+) -> int:
+    """How many vehicles had enough of a history by the derivations of that date."""
+    used = vehicle_usage.c
+    query = select(func.count()).where(
         used.dealer_id == dealer_id,
         used.as_of == as_of,
         used.weight_months >= config.usage.group_weight_months_min,
     )
-    now = (await connection.execute(tell)).scalar_one()
-    return then is not None and now <= then * FLEET_GROWTH
+    count: int = (await connection.execute(query)).scalar_one()
+    return count
