@@ -86,10 +86,18 @@ class Rest:
     async def _post(self, path: str, body: object) -> Any:
         return (await self._request("POST", API + path, json=body)).json()
 
+    async def get(self, path: str) -> dict[str, Any]:
+        """Ask for one thing.
+
+        Raises:
+            ServerRefusedError: the server does not give it.
+        """
+        answer: dict[str, Any] = (await self._request("GET", API + path)).json()
+        return answer
+
     async def status(self) -> dict[str, Any]:
         """How the dealer's data stands: what was taken in, who is due."""
-        answer: dict[str, Any] = (await self._request("GET", f"{API}/status")).json()
-        return answer
+        return await self.get("/status")
 
     async def counters(self) -> dict[str, float]:
         """What ``/metrics`` counts, summed over labels."""

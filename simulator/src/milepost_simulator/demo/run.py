@@ -12,14 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from milepost_agent.errors import StatusError
+from milepost_simulator.demo import closing, desk
 from milepost_simulator.demo.accounts import Accounts
+from milepost_simulator.demo.closing import Sights
 from milepost_simulator.demo.device import DeviceFolder, Outbox
 from milepost_simulator.demo.live import choose_live_cars, driving
 from milepost_simulator.demo.plan import DERIVED_S_MAX, UPLOADS_AT_ONCE
-from milepost_simulator.demo.processes import program
 from milepost_simulator.demo.rest import Rest
 from milepost_simulator.demo.server import HOST, Installation, install, serving
-from milepost_simulator.demo.showroom import Showroom, make_showroom, register
+from milepost_simulator.demo.showroom import Registered, Showroom, make_showroom, register
+from milepost_simulator.demo.slip import slipping, with_slip
 from milepost_simulator.errors import DemoError
 from milepost_simulator.fleet.history import history
 
@@ -45,7 +47,6 @@ class Demo:
         self._plan = plan
         self._tell = narrator
         self._accounts = Accounts()
-        self._owners: dict[str, str] = {}  # name by VIN
 
     async def run(self) -> None:
         """Everything, in order.
@@ -64,14 +65,20 @@ class Demo:
                 await rest.log_in(installation.email, installation.password)
                 self._accounts.before = int((await rest.status())["samples_committed"])
                 showroom = make_showroom(plan, dt.datetime.now(dt.UTC).date())
-                self._owners = {car["vin"]: one["name"] for one in showroom.owners for car in one["vehicles"]}
-                await self._register(rest, showroom)
+                registered = await self._register(rest, showroom)
                 cars = choose_live_cars(plan, showroom.vehicles)
-                await self._send_histories(showroom, cars, installation.mqtt_port)
-                await self._drive(cars, installation, server, rest, Path(short))
+                slipped = slipping(showroom.vehicles, {car.vehicle.vin for car in cars})
+                await self._send_histories(showroom, cars, installation.mqtt_port, slipped)
+                folders = [self._folder(car.vehicle.device_id) for car in cars]
+                async with driving(plan, cars, folders, installation.mqtt_port, Path(short)) as agents:
+                    self._tell_cars(cars)
+                    sights = await self._look_around(rest, showroom, registered, slipped)
+                    self._tell_address(installation, sights, cars)
+                    watched = [server, *(agent.child for agent in agents)]
+                    await self._watch(rest, agents, watched, plan.live_once_s if plan.once else None)
                 await self._settle(cars, installation, rest)
             if plan.once:
-                self._summary(showroom, cars)
+                self._summary(registered, sights, cars)
                 self._accounts.check()
                 tell.say("Every sample that a device has stored is committed at the server, once.")
                 tell.say("What to try next: `make demo` keeps all this running, with the pages to look at.")
@@ -79,7 +86,7 @@ class Demo:
     def _folder(self, device_id: str) -> DeviceFolder:
         return DeviceFolder(device_id, self._plan.device_folder(device_id))
 
-    async def _register(self, rest: Rest, showroom: Showroom) -> None:
+    async def _register(self, rest: Rest, showroom: Showroom) -> Registered:
         folders = [self._folder(vehicle.device_id) for vehicle in showroom.vehicles]
         known = {folder.device_id for folder in folders if folder.secret_file.exists()}
         registered = await register(rest, showroom, known)
@@ -87,11 +94,15 @@ class Demo:
             if folder.device_id in registered.secrets:
                 folder.write_secret(registered.secrets[folder.device_id])
         self._tell.say(
-            f"Registered {registered.owners} owners, {registered.vehicles} vehicles with a device each, "
-            f"{registered.services} service records."
+            f"Registered {len(registered.owners)} owners, {len(registered.vehicles)} vehicles with a device "
+            f"each; told of {registered.services} service records, {registered.contracts} contracts and "
+            f"warranties, {registered.outcomes} purchases and visits."
         )
+        return registered
 
-    async def _send_histories(self, showroom: Showroom, cars: list[LiveCar], mqtt_port: int) -> None:
+    async def _send_histories(
+        self, showroom: Showroom, cars: list[LiveCar], mqtt_port: int, slipped: str | None
+    ) -> None:
         plan, tell = self._plan, self._tell
         tell.say(f"Sending {plan.months} months of history from {len(showroom.vehicles)} devices over MQTT.")
         receipted: dict[str, int] = {}
@@ -104,6 +115,8 @@ class Demo:
                 outbox = Outbox(self._folder(vehicle.device_id), HOST, mqtt_port)
                 stack.push_async_callback(outbox.close)
                 rows = await asyncio.to_thread(history, vehicle, with_counters=vehicle.vin not in live)
+                if vehicle.vin == slipped:
+                    rows = with_slip(rows)
                 self._accounts.stored[vehicle.device_id] = await outbox.store(rows)
 
                 def heard(seq: int) -> None:
@@ -118,20 +131,34 @@ class Demo:
                 group.create_task(send(index))
         tell.say(f"History is there: {sum(receipted.values()):,} samples, all receipted by the server.")
 
-    async def _drive(
-        self, cars: list[LiveCar], installation: Installation, server: Child, rest: Rest, short: Path
-    ) -> None:
+    def _tell_cars(self, cars: list[LiveCar]) -> None:
         plan, tell = self._plan, self._tell
-        folders = [self._folder(car.vehicle.device_id) for car in cars]
-        async with driving(plan, cars, folders, installation.mqtt_port, short) as agents:
-            for car in cars:
-                tell.say(f"{car.vehicle.device_id}: {car.title}. An agent reads it through its OBD port.")
-            if plan.recorded_drive() is None:
-                tell.say(f"No real drive is in {plan.drives}; one that the simulator made takes its place.")
-            tell.say(f"What each car needs is derived: {_due_words(await self._steady_status(rest))}.")
-            self._tell_address(installation, cars)
-            watched = [server, *(agent.child for agent in agents)]
-            await self._watch(rest, agents, watched, plan.live_once_s if plan.once else None)
+        for car in cars:
+            tell.say(f"{car.vehicle.device_id}: {car.title}. An agent reads it through its OBD port.")
+        if plan.recorded_drive() is None:
+            tell.say(f"No real drive is in {plan.drives}; one that the simulator made takes its place.")
+
+    async def _look_around(
+        self, rest: Rest, showroom: Showroom, registered: Registered, slipped: str | None
+    ) -> Sights:
+        """Wait for what is derived, let staff begin their work, and see what there is."""
+        tell = self._tell
+        tell.say(f"What each car needs is derived: {_due_words(await self._steady_status(rest))}.")
+        if not self._plan.keep:
+            today = dt.datetime.now(dt.UTC).date()
+            begun = await desk.begin_work(rest, registered.vehicles.values(), today)
+            tell.say(f"Staff have booked, noted, put off or closed {begun} items.")
+        sights = Sights(
+            url=rest.url,
+            names={car["vin"]: one["name"] for one in showroom.owners for car in one["vehicles"]},
+            owner_names={registered.owners[one["external_id"]]: one["name"] for one in showroom.owners},
+            scored=await desk.scores(rest, registered.owners.values()),
+            slipped=registered.vehicles.get(slipped or ""),
+            promises=await desk.promises_kept(rest),
+        )
+        for line in closing.readiest(sights):
+            tell.say(line)
+        return sights
 
     async def _steady_status(self, rest: Rest) -> dict[str, Any]:
         """The server's word once derivation has caught up, that is when it says the same for some seconds."""
@@ -146,24 +173,16 @@ class Demo:
             await asyncio.sleep(STATUS_S)
         raise DemoError(f"not all owners are derived after {DERIVED_S_MAX:g} s; see {self._plan.logs}")
 
-    def _tell_address(self, installation: Installation, cars: list[LiveCar]) -> None:
+    def _tell_address(self, installation: Installation, sights: Sights, cars: list[LiveCar]) -> None:
         say = self._tell.say
         say(f"The dealer's page: {installation.url}/   login {installation.email}")
         say(f"    password {installation.password}")
         if self._plan.once:
             return
         say("What to try next, while this runs (Ctrl-C ends it):")
-        for car in cars:
-            what = "whose car replays a drive" if car.is_recorded else "whose engine is about to misfire"
-            if car.is_recorded or car.faults:
-                vin = car.vehicle.vin
-                say(f"    the owner {what}: {self._owners[vin]}, {installation.url}/owners?q={vin}")
-        if cars:
-            config = self._folder(cars[0].vehicle.device_id).path / "agent.toml"
-            say(f"    how an agent is: {program('milepost-agent')} status --config {config}")
-        say(f"    what could not be understood (nothing, here): {installation.url}/quarantine")
-        keep = f"{program('milepost-sim')} demo --keep --folder {self._plan.folder}"
-        say(f"    go on with all this after Ctrl-C: {keep}")
+        config = self._folder(cars[0].vehicle.device_id).path / "agent.toml" if cars else None
+        for line in (*closing.pages(sights, cars), *closing.commands(self._plan.folder, config)):
+            say(f"    {line}")
 
     async def _watch(
         self, rest: Rest, agents: list[LiveAgent], watched: list[Child], seconds: float | None
@@ -193,13 +212,13 @@ class Demo:
                 await outbox.close()
         self._accounts.take_server(await rest.status(), await rest.counters())
 
-    def _summary(self, showroom: Showroom, cars: list[LiveCar]) -> None:
+    def _summary(self, registered: Registered, sights: Sights, cars: list[LiveCar]) -> None:
         accounts = self._accounts
         self._tell.table(
             "What happened",
             [
-                ("owners", len(showroom.owners)),
-                ("vehicles, each with a device", len(showroom.vehicles)),
+                ("owners", len(registered.owners)),
+                ("vehicles, each with a device", len(registered.vehicles)),
                 ("cars read through an OBD port", len(cars)),
                 ("samples stored by the devices", accounts.stored_ever),
                 ("samples committed by the server", accounts.committed),
@@ -209,6 +228,7 @@ class Demo:
                 ("receipts sent", accounts.receipts),
                 ("owners overdue", int(accounts.status["owners_by_state"]["overdue"])),
                 ("owners due within 30 days", int(accounts.status["owners_by_state"]["due"])),
+                ("owners with a score", len(sights.scored)),
                 ("seconds", f"{self._tell.elapsed_s:.1f}"),
             ],
         )

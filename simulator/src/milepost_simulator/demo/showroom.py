@@ -6,7 +6,8 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from milepost_simulator.fleet.fleet import FleetVehicle, make_blocks
+from milepost_simulator.demo.books import contract_bodies, list_price, outcome_bodies
+from milepost_simulator.fleet.fleet import Block, FleetVehicle, make_blocks
 from milepost_simulator.fleet.lot import FleetPlan
 from milepost_simulator.fleet.records import (
     OwnerRecord,
@@ -27,18 +28,27 @@ class Showroom:
     """A fleet that fits into memory."""
 
     first_day: dt.date
+    blocks: list[Block]
     owners: list[OwnerRecord]
     vehicles: list[FleetVehicle]
 
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """What the server knows now; ``secrets`` are those of devices that it did not know before."""
+    """What the server knows now: its ids, and what it was told of cars that it did not know before.
 
-    owners: int
-    vehicles: int
-    services: int
+    Attributes:
+        owners: ids by the dealer's number.
+        vehicles: ids by VIN.
+        secrets: those of the devices in the new cars.
+    """
+
+    owners: dict[str, int]
+    vehicles: dict[str, int]
     secrets: dict[str, str]
+    services: int
+    contracts: int
+    outcomes: int
 
 
 def make_showroom(plan: DemoPlan, today: dt.date) -> Showroom:
@@ -47,13 +57,16 @@ def make_showroom(plan: DemoPlan, today: dt.date) -> Showroom:
     blocks = list(make_blocks(fleet))
     return Showroom(
         first_day=date_of(fleet.first_day),
+        blocks=blocks,
         owners=[record for block in blocks for record in owner_records(block)],
         vehicles=[vehicle for block in blocks for vehicle in block.vehicles()],
     )
 
 
 async def register(rest: Rest, showroom: Showroom, known_devices: set[str]) -> Registered:
-    """Tell the server who owns what, which device sits where, and what was serviced when.
+    """Tell the server who owns what, which device sits where, what was serviced, signed and paid when.
+
+    Of cars with a known device the server has heard all that is past.
 
     Raises:
         ServerRefusedError: the server does not take it.
@@ -62,6 +75,26 @@ async def register(rest: Rest, showroom: Showroom, known_devices: set[str]) -> R
     owners = [{field: owner[field] for field in owner_fields} for owner in showroom.owners]  # type: ignore[literal-required]
     owner_ids = {o["external_id"]: o["id"] for o in await rest.post_all("/owners", owners)}
     vehicle_ids = await _register_vehicles(rest, showroom)
+    await _register_ownerships(rest, showroom, owner_ids, vehicle_ids)
+    fresh = [vehicle for vehicle in showroom.vehicles if vehicle.device_id not in known_devices]
+    secrets = await _register_devices(rest, showroom, vehicle_ids, fresh)
+    services = [
+        {"vehicle_id": vehicle_ids[r["vin"]], "source": "workshop"}
+        | {k: v for k, v in r.items() if k != "vin"}
+        for vehicle in fresh
+        for r in service_records(vehicle)
+    ]
+    new_ids = {vehicle.vin: vehicle_ids[vehicle.vin] for vehicle in fresh}
+    contracts = contract_bodies(showroom.blocks, owner_ids, new_ids)
+    outcomes = outcome_bodies(fresh, owner_ids, new_ids)
+    for path, bodies in (("/service-records", services), ("/contracts", contracts), ("/outcomes", outcomes)):
+        await rest.post_all(path, bodies)
+    return Registered(owner_ids, vehicle_ids, secrets, len(services), len(contracts), len(outcomes))
+
+
+async def _register_ownerships(
+    rest: Rest, showroom: Showroom, owner_ids: dict[str, int], vehicle_ids: dict[str, int]
+) -> None:
     await rest.post_all(
         "/ownerships",
         [
@@ -74,28 +107,20 @@ async def register(rest: Rest, showroom: Showroom, known_devices: set[str]) -> R
             for vehicle in owner["vehicles"]
         ],
     )
-    secrets = await _register_devices(rest, showroom, vehicle_ids, known_devices)
-    services = [
-        {"vehicle_id": vehicle_ids[r["vin"]], "source": "workshop"}
-        | {k: v for k, v in r.items() if k != "vin"}
-        for vehicle in showroom.vehicles
-        for r in service_records(vehicle)
-    ]
-    await rest.post_all("/service-records", services)
-    return Registered(len(owner_ids), len(vehicle_ids), len(services), secrets)
 
 
 async def _register_vehicles(rest: Rest, showroom: Showroom) -> dict[str, int]:
     fields = ("vin", "make", "model", "model_year", "powertrain", "plate", "first_registered_on")
-    records = [vehicle_record(vehicle) for vehicle in showroom.vehicles]
-    bodies = [{field: record[field] for field in fields} for record in records]  # type: ignore[literal-required]
+    bodies = [
+        {"list_price": list_price(vehicle)} | {field: vehicle_record(vehicle)[field] for field in fields}  # type: ignore[literal-required]
+        for vehicle in showroom.vehicles
+    ]
     return {answer["vin"]: answer["id"] for answer in await rest.post_all("/vehicles", bodies)}
 
 
 async def _register_devices(
-    rest: Rest, showroom: Showroom, vehicle_ids: dict[str, int], known_devices: set[str]
+    rest: Rest, showroom: Showroom, vehicle_ids: dict[str, int], fresh: list[FleetVehicle]
 ) -> dict[str, str]:
-    fresh = [vehicle for vehicle in showroom.vehicles if vehicle.device_id not in known_devices]
     answers = await rest.post_all("/devices", [{"id": vehicle.device_id} for vehicle in fresh])
     start_at = dt.datetime.combine(showroom.first_day, dt.time(), dt.UTC).isoformat()
     installations = [
