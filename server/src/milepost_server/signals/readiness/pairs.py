@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 PAIRS_MAX = 20
 """More reasons than this nobody reads."""
 PAIR_CELLS_MAX = 700
-TOGETHER_EVERY = 5
-"""After so many new pairs all tables are fitted together."""
+TOGETHER_EVERY = 4
+"""After so many new pairs, and at the end, all tables are fitted together."""
+_RIDGE_OF_CANDIDATES = 2.0  # keeps cells of a few rows from promising much
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,21 +79,20 @@ def _growing(
     data: Outcomes, card: Tables, penalties: Penalties, prior: Tables, most: int
 ) -> Iterator[Tables]:
     """The card with one pair more at a time."""
-    ridge = penalties.pair_ridge + 2.0
-    for number in range(1, min(most, PAIRS_MAX) + 1):
+    ridge = penalties.pair_ridge + _RIDGE_OF_CANDIDATES
+    last = min(most, PAIRS_MAX, len(candidates(data.columns, card.terms)))
+    for number in range(1, last + 1):
         log_odds = data.offset + card.log_odds(data.bins)
         chance = 1 / (1 + np.exp(-log_odds))
         residual, weight = data.events - data.trials * chance, data.trials * chance * (1 - chance)
         gains = {
             pair: gain(data, pair, residual, weight, ridge) for pair in candidates(data.columns, card.terms)
         }
-        if not gains:
-            return
         best = max(gains, key=lambda pair: (gains[pair], pair))
         left = Outcomes(data.columns, data.bins, data.events, data.trials, log_odds)
         alone = fit(left, (best,), penalties, Tables((), 0.0, ()), tolerance=ROUGH)
         card = Tables((*card.terms, best), card.base + alone.base, (*card.tables, *alone.tables))
-        if number % TOGETHER_EVERY == 0:
+        if number % TOGETHER_EVERY == 0 or number == last:
             card = fit(data, card.terms, penalties, prior, start=card, tolerance=ROUGH)
         yield card
 

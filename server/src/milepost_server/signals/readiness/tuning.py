@@ -40,7 +40,7 @@ class TuningRules:
 
     folds: int = 4
     pairs: int = 12  # at most, besides those that are declared
-    worth: float = 0.002  # of the deviance: a card that loses no more than this by fewer pairs is preferred
+    worth: float = 0.0005  # of the deviance: a card that loses no more than this by fewer pairs is preferred
     penalties: Penalties = field(default_factory=Penalties)
     seed: int = 1
 
