@@ -213,3 +213,24 @@ def test_a_file_that_can_never_be_put_back_is_given_up_and_told(
     ((gap,),) = [batch.gaps for batch in all_batches(again, epoch)]
     assert (gap.first, gap.last) == (1, 100)
     again.close()
+
+
+def test_a_file_without_a_name_is_held_open_whatever_else_fails_but_not_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(place, "TRIES_MAX", 5)
+    path = tmp_path / "buffer.db"
+    files = RefusingFiles()
+    store = open_store(path, files=files)
+    commit(store, readings(10, DTC))
+    assert not store.hold(), "a file that has its name can be opened again"
+    remove(path)
+    files.refuses = "make"
+    with pytest.raises(StoreFullError, match="cannot be put back yet"):
+        commit(store, readings(1))
+    assert [store.hold() for _ in range(5)] == [True] * 4 + [False]
+    files.refuses = ""
+    with pytest.raises(StoreIoError, match="is put back"):
+        commit(store, readings(1))
+    assert not store.hold(), "the one with the name is to be opened"
+    store.close()

@@ -46,11 +46,23 @@ class Place:
         self._calls = 0
         self._tries = 0
         self._refusal: sqlite3.Error | OSError | None = None
+        self._is_put_back = False
 
     @property
     def is_given_up(self) -> bool:
         """Whether it was tried so often to put the file back that it is vain."""
         return self._tries >= TRIES_MAX
+
+    def hold(self) -> bool:
+        """Whether to keep the file open although something failed: it has no name, and may get one yet."""
+        if self._is_put_back or self.is_given_up:
+            return False
+        try:
+            is_there = self._files.identity(self._path) == self._identity
+        except OSError:
+            is_there = self._refusal is None  # as far as is known
+        self._tries += not is_there
+        return not is_there
 
     def left(self) -> None:
         """Keep how the file is now; all writes to it until here were our own."""
@@ -84,6 +96,7 @@ class Place:
         except (sqlite3.Error, OSError) as error:
             self._refusal = error
             raise
+        self._is_put_back = True
 
     def _copy(self, db: sqlite3.Connection) -> None:
         if self._copied is not None and self._files.identity(self._path) == self._copied:

@@ -123,7 +123,11 @@ class Recorder:
         store = self._store
         try:
             return question(store)
-        except (StoreIoError, StoreDamagedError):
+        except StoreIoError:
+            if not store.hold():
+                self._drop_store()
+            raise
+        except StoreDamagedError:
             self._drop_store()
             raise
         finally:

@@ -124,6 +124,10 @@ class BufferStore:
             undo.pop_all()
             return store
 
+    def hold(self) -> bool:
+        """Whether to keep it open after a StoreIoError: its file has no name, and closed it would be gone."""
+        return self._place.hold()
+
     def close(self) -> None:
         """Write the log back, note how far the streams went, and let the file go."""
         try:
