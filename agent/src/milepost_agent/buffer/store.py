@@ -74,6 +74,7 @@ class BufferStore:
         self._db = db
         self._lock = lock
         self._place = Place(files, path)
+        self._corrupt_files = 0
         self._entropy = entropy
         self.is_checked = opened.is_checked
         self._is_checking = False
@@ -365,7 +366,9 @@ class BufferStore:
         with self._guard():
             file = self._evictor.file()
             oldest = self._spans.oldest()
-            corrupt_files = len(salvage.corrupt_files(self._files, self._path))
+        # A folder that cannot be listed is no reason to close the file: it is the count that was seen last.
+        with contextlib.suppress(OSError):
+            self._corrupt_files = len(salvage.corrupt_files(self._files, self._path))
         current = self.current
         return BufferFacts(
             epoch=current.epoch,
@@ -379,7 +382,7 @@ class BufferStore:
             file_bytes=file.pages * file.page_bytes,
             used_bytes=(file.pages - file.free_pages) * file.page_bytes,
             dropped=dict(self._evictor.progress.tally),
-            corrupt_files=corrupt_files,
+            corrupt_files=self._corrupt_files,
         )
 
     @contextlib.contextmanager
