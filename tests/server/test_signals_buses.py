@@ -45,6 +45,13 @@ def test_what_the_fleet_taught_beats_the_shrunk_rate_and_that_beats_its_parts(
         assert figures[f"{key}_{part}_mae_d"] > 1.1 * shrunk
 
 
+@pytest.mark.parametrize("key", ["due3000", "due6000"])
+def test_what_only_the_past_taught_is_no_worse_than_the_rate_alone(figures: dict[str, Any], key: str) -> None:
+    assert figures[f"{key}_later_mae_d"] < 1.02 * figures[f"{key}_plain_mae_d"]
+    assert figures[f"{key}_later_mae_over_shrunk_high"] < 1
+    assert figures[f"{key}_later_coverage80"] == pytest.approx(0.8, abs=0.04)
+
+
 def test_the_written_baseline_is_the_published_one(figures: dict[str, Any]) -> None:
     # Published for these buses: 16.2 and 26.1 days.
     assert figures["due3000_shrunk_mae_d"] == pytest.approx(16.2, abs=0.5)

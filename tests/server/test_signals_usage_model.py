@@ -22,7 +22,7 @@ from milepost_server.signals.usage import (
     shrink,
 )
 from milepost_server.signals.usage_features import FEATURES, features
-from milepost_server.signals.usage_model import VEHICLES_MIN, PaceModel, fit, untaught
+from milepost_server.signals.usage_model import VEHICLES_MIN, Held, PaceModel, fit, untaught
 from milepost_server.signals.usage_months import month_steps
 from milepost_server.signals.usage_past import (
     Examples,
@@ -169,25 +169,27 @@ def test_the_weighted_median() -> None:
     assert weighted_median(np.zeros(0), np.zeros(0)) == 0
 
 
-def test_a_trend_of_the_whole_fleet_is_learned() -> None:
+@pytest.mark.parametrize("held", Held)
+def test_a_trend_of_the_whole_fleet_is_learned(held: Held) -> None:
     past = past_of(fleet(60, 36, seed=6, fading=0.15))
-    model = fit(past, RULES, FEW, seed=1)
+    model = fit(past, RULES, FEW, 1, held)
     assert model.trust > 0
     assert model.gain > 0.05
     longer = model.learned(past.known).longer
     assert np.median(longer[:, 1]) > 0.02
 
 
-def test_where_there_is_nothing_to_learn_the_rate_stands_as_it_is() -> None:
+@pytest.mark.parametrize("held", Held)
+def test_where_there_is_nothing_to_learn_the_rate_stands_as_it_is(held: Held) -> None:
     past = past_of(fleet(40, 30, seed=7))
-    model = fit(past, RULES, FEW, seed=1)
+    model = fit(past, RULES, FEW, 1, held)
     shift = np.abs(model.learned(past.known).longer[:, :3])
     assert model.gain < 0.05
     assert np.median(shift) < 0.05
 
 
 def test_a_small_fleet_is_taught_nothing() -> None:
-    model = fit(past_of(fleet(VEHICLES_MIN - 1, 30, seed=8, fading=0.2)), RULES, FEW, seed=1)
+    model = fit(past_of(fleet(VEHICLES_MIN - 1, 30, seed=8, fading=0.2)), RULES, FEW, 1, Held.LATER)
     assert model.trees is None
     assert model.early.tolist() == [1.0] * len(KNOTS_MONTHS)
 
@@ -195,12 +197,12 @@ def test_a_small_fleet_is_taught_nothing() -> None:
 def test_no_vehicles_teach_nothing() -> None:
     nobody = History(np.zeros(1, dtype=np.int64), np.zeros(0), np.zeros(0))
     past = examples(nobody, np.zeros(0, dtype=np.int64), 1, rolling_origins(nobody, 4, 3), RULES)
-    assert fit(past, RULES, FEW, seed=1).trees is None
+    assert fit(past, RULES, FEW, 1, Held.LATER).trees is None
 
 
 def test_the_same_past_and_seed_give_the_same_model_and_a_document_keeps_it() -> None:
     past = past_of(fleet(30, 30, seed=9, fading=0.2))
-    model, again = (fit(past, RULES, FEW, seed=3) for _ in range(2))
+    model, again = (fit(past, RULES, FEW, 3, Held.LATER) for _ in range(2))
     assert model.to_document() == again.to_document()
     kept = PaceModel.from_document(json.loads(json.dumps(model.to_document())))
     np.testing.assert_allclose(kept.learned(past.known).longer, model.learned(past.known).longer, atol=1e-4)
@@ -210,7 +212,7 @@ def test_the_same_past_and_seed_give_the_same_model_and_a_document_keeps_it() ->
 
 def test_what_was_learned_fades_with_silence_and_says_nothing_of_the_unknown() -> None:
     past = past_of(fleet(30, 30, seed=10, fading=0.2))
-    model = fit(past, RULES, FEW, seed=1)
+    model = fit(past, RULES, FEW, 1, Held.LATER)
     known = past.known.of(np.arange(2))
     fresh = model.learned(known).longer
     known.features[1] = np.nan
@@ -227,11 +229,35 @@ def test_the_untaught_model_is_no_correction() -> None:
     assert np.isnan(untaught().coverage.overall)
 
 
-def test_widths_are_made_true_and_counted_on_other_vehicles() -> None:
+@pytest.mark.parametrize("held", Held)
+def test_widths_are_made_true_and_counted_on_what_was_held_out(held: Held) -> None:
     past = past_of(fleet(80, 48, seed=12))
-    model = fit(past, RULES, FEW, seed=1)
-    assert model.coverage.overall == pytest.approx(0.8, abs=0.03)
-    assert model.coverage.share == pytest.approx(0.8, abs=0.06)
+    model = fit(past, RULES, FEW, 1, held)
+    # The first of the later times is foretold with the untaught width, which is wide.
+    assert model.coverage.overall == pytest.approx(0.8, abs=0.05)
+    told = model.coverage.told > 50
+    assert model.coverage.share[told] == pytest.approx(0.8, abs=0.1)
+
+
+def test_a_shock_to_all_vehicles_at_once_is_no_lesson_for_later_times() -> None:
+    """Other vehicles at the same time know of it, and would make believe that it could have been foretold."""
+    rng = np.random.default_rng(14)
+    calm = fleet(60, 60, seed=14)
+    shocks = np.repeat(rng.gamma(2, 1 / 2, 15), 4)  # the whole fleet, four months at a time
+    steps = np.diff(calm.odometer_m.reshape(60, 61), axis=1) * shocks
+    odometer = np.column_stack([np.zeros(60), np.cumsum(steps, axis=1)])
+    past = past_of(History(calm.offsets, calm.time_d, odometer.ravel()))
+    by_vehicle, by_time = (fit(past, RULES, FEW, 1, held) for held in (Held.VEHICLES, Held.LATER))
+    assert by_vehicle.gain > by_time.gain + 0.1
+    assert by_time.early.mean() + by_time.late.mean() > by_vehicle.early.mean() + by_vehicle.late.mean()
+
+
+def test_what_had_come_by_a_time_is_what_could_be_watched_until_then() -> None:
+    past = past_of(fleet(3, 40, seed=15))
+    until_d = BEGIN_D + 20 * DAYS_PER_MONTH
+    told = np.isfinite(past.longer_by(until_d))
+    watched_d = (until_d - past.as_of_d)[:, None] >= 2 * np.array(KNOTS_MONTHS) * DAYS_PER_MONTH
+    assert (told == (watched_d & np.isfinite(past.longer))).all()
 
 
 def test_factors_are_the_steps_beyond_which_one_in_ten_lies() -> None:

@@ -12,7 +12,6 @@ from milepost_server.signals.pace import KNOTS_MONTHS
 from milepost_server.signals.usage import History
 from milepost_server.signals.usage_model import PaceModel, fit
 from milepost_server.signals.usage_past import examples, rolling_origins
-from milepost_server.signals.usage_trees import TreeRules
 
 if TYPE_CHECKING:
     from milepost_server.derivation.configuration import Configuration
@@ -56,7 +55,7 @@ class PaceSample:
         group = np.concatenate(self._models or [np.zeros(0, dtype=np.int64)])
         origins = rolling_origins(history, ORIGINS_EVERY_MONTHS, HISTORY_MONTHS_MIN)
         past = examples(history, group, models, origins, config.usage)
-        return fit(past, config.usage, TreeRules(), SEED)
+        return fit(past, config.usage, seed=SEED)
 
 
 def coverage_rows(model: PaceModel) -> list[dict[str, Any]]:

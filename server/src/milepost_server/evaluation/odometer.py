@@ -76,7 +76,7 @@ def command(
     protocol = Protocol(folds=folds, horizon_d=horizon_days, seed=seed)
     lives = None if events is None else read_lives(events, columns, fleet)
     run = Run.of(fleet, protocol, say)
-    foretold = run.foretell([distance * METRES[asked_unit] for distance in asked])
+    foretold = run.foretell([distance * METRES[asked_unit] for distance in asked], say)
     named = {f"{distance:g} {asked_unit}": one for distance, one in zip(asked, foretold, strict=True)}
     result = odometer_report.report(file.name, fleet, named, protocol)
     if lives is not None and events is not None:

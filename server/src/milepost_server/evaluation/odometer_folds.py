@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from milepost_server.evaluation import odometer_later
 from milepost_server.evaluation.baselines import Rates, rates
 from milepost_server.evaluation.errors import EvaluationError
-from milepost_server.signals import usage_model
 from milepost_server.signals.ahead import PACES, Ahead
 from milepost_server.signals.flat import Floats, Ints
 from milepost_server.signals.usage import UsageRules
+from milepost_server.signals.usage_model import Held, fit
 from milepost_server.signals.usage_past import days_until, examples, rolling_origins
 from milepost_server.signals.usage_trees import TreeRules
 
@@ -26,6 +27,8 @@ Say = Callable[[str], None]
 MODEL = "model"
 PLAIN = "plain"
 """The product before it has learned from its fleet: the shrunk rate and its gamma distribution."""
+LATER = "later"
+"""The product as a dealer would have had it: see ``odometer_later``."""
 INTERVAL = (0.1, 0.9)
 
 
@@ -106,12 +109,14 @@ class Run:
         for one in range(protocol.folds):
             say(f"fold {one + 1} of {protocol.folds}")
             rest = past.of(np.flatnonzero(fold[past.vehicle] != one))
-            models.append(usage_model.fit(rest, rules, TreeRules(), protocol.seed))
+            models.append(fit(rest, rules, TreeRules(), protocol.seed, Held.VEHICLES))
         return cls(fleet, origins, past, fold, models, protocol)
 
-    def foretell(self, distances_m: list[float]) -> list[Foretold]:
+    def foretell(self, distances_m: list[float], say: Say) -> list[Foretold]:
         """What was foretold for each distance, and what came."""
-        quantiles, simple = self._quantiles(distances_m), self._baselines()
+        later = odometer_later.quantiles(self.fleet, self.past, distances_m, self.protocol, say)
+        quantiles = np.concatenate([self._quantiles(distances_m), later[:, None]], axis=1)
+        simple = self._baselines()
         return [self._scored(metres, quantiles[place], simple) for place, metres in enumerate(distances_m)]
 
     def _quantiles(self, distances_m: list[float]) -> Floats:
@@ -145,7 +150,7 @@ class Run:
         told = np.flatnonzero(true_d <= horizon_d)
         vehicle, true_d = self.origins.vehicle[told], true_d[told]
         lows, medians, highs = (
-            dict(zip((MODEL, PLAIN), np.minimum(days[:, told], horizon_d), strict=True))
+            dict(zip((MODEL, PLAIN, LATER), np.minimum(days[:, told], horizon_d), strict=True))
             for days in np.moveaxis(quantiles, 1, 0)
         )
         for method in simple.methods():

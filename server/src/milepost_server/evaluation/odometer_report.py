@@ -10,7 +10,7 @@ import numpy as np
 from milepost_server.evaluation import bootstrap
 from milepost_server.evaluation.baselines import Rates
 from milepost_server.evaluation.bootstrap import Interval
-from milepost_server.evaluation.odometer_folds import MODEL, PLAIN, Foretold
+from milepost_server.evaluation.odometer_folds import LATER, MODEL, PLAIN, Foretold
 from milepost_server.evaluation.plots import Chart, Comparison, Series, draw, draw_comparison
 from milepost_server.evaluation.report import Report
 from milepost_server.evaluation.table import Cell, Table
@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from milepost_server.signals.flat import Ints
 
 SHRUNK = "shrunk"
-METHODS = (MODEL, PLAIN, *Rates.methods())
+METHODS = (MODEL, LATER, PLAIN, *Rates.methods())
 WORDS = {
     MODEL: "this product",
+    LATER: "the same, taught by the past only",
     PLAIN: "the same, untaught",
     "shrunk": "shrunk, decayed rate",
     "group": "group's rate",
@@ -53,6 +54,10 @@ def report(name: str, fleet: Fleet, foretold: Mapping[str, Foretold], protocol: 
         "A vehicle is foretold by a model fitted and calibrated on the other folds; what is known of it are "
         "its readings up to the origin. Distances that the file does not reach, or not within the horizon, "
         "are left out for all methods alike."
+    )
+    result.notes.append(
+        "Other vehicles at the same time know something of that time, which no dealer has yet: what a dealer "
+        "would have been told is the row 'taught by the past only'."
     )
     for distance, one in foretold.items():
         _add_distance(result, distance, one, protocol)
@@ -82,6 +87,8 @@ def _add_distance(result: Report, distance: str, one: Foretold, protocol: Protoc
     ratio = _over_shrunk(one, MODEL, protocol.seed)
     result.figures |= ratio.as_figures(f"{key}_mae_over_shrunk")
     result.figures |= {f"{key}_{method}_mae_d": float(one.error_d(method).mean()) for method in METHODS}
+    result.figures |= _over_shrunk(one, LATER, protocol.seed).as_figures(f"{key}_later_mae_over_shrunk")
+    result.figures[f"{key}_later_coverage80"] = float(one.within(LATER).mean())
     result.figures[f"{key}_origins"] = len(one.true_d)
     result.tables += [_methods_table(distance, one, protocol.seed), _horizon_table(distance, one)]
     result.pictures[f"errors-{key}"] = _errors_picture(distance, one, protocol.seed)

@@ -1,26 +1,28 @@
 """What a fleet's past teaches about the pace to come: a correction of the median, and true widths.
 
-Fitted on examples (see ``usage_past``) and cross-fitted by vehicle: how much the correction is worth and how
-wide the interval must be are measured on vehicles that were not fitted on. A fleet that is too small, or
-whose correction helps nobody, gets none: then the shrunk rate stands as it is.
+Fitted on examples (see ``usage_past``). How much the correction is worth, and how wide the interval must be,
+are measured on examples that were held out, which for a dealer are those of later times. A fleet that is too
+small, or whose correction helps nobody, gets none: then the shrunk rate stands as it is.
 """
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from milepost_server.signals import calibration
 from milepost_server.signals.calibration import Coverage
-from milepost_server.signals.flat import Floats, Ints
+from milepost_server.signals.flat import Bools, Floats, Ints
 from milepost_server.signals.pace import KNOTS_MONTHS, Learned, curves
 from milepost_server.signals.usage import Usage, UsageRules
 from milepost_server.signals.usage_features import FEATURES
 from milepost_server.signals.usage_past import Examples, Known
-from milepost_server.signals.usage_trees import TreeRules, Trees, grow
+from milepost_server.signals.usage_trees import SMOOTH, TreeRules, Trees, grow
 
 VERSION = 1
 """Of the document; counts up when an older one can no longer be read."""
@@ -108,30 +110,67 @@ def untaught(seed: int = 0) -> PaceModel:
     return PaceModel(None, 0.0, ones, ones, Coverage(none, none, none), 0.0, 0, 0, seed)
 
 
-def fit(past: Examples, rules: UsageRules, trees: TreeRules, seed: int) -> PaceModel:
+class Held(enum.Enum):
+    """Which examples are held out when it is measured what a correction is worth, and how wide is true."""
+
+    LATER = "later"
+    """Those of later times, from what was known before: how it will be for a dealer."""
+    VEHICLES = "vehicles"
+    """Those of other vehicles, at any time: how it is for a vehicle that joins a fleet of known years."""
+
+
+def fit(
+    past: Examples, rules: UsageRules, trees: TreeRules = SMOOTH, seed: int = 0, held: Held = Held.LATER
+) -> PaceModel:
     """Learn from ``past``; the same examples and seed give the same model."""
     rng = np.random.default_rng(seed)
     past = _thinned(past, rng)
-    vehicles = np.unique(past.vehicle)
-    plain = replace(untaught(seed), vehicles=len(vehicles), examples=len(past.vehicle))
-    if len(vehicles) < VEHICLES_MIN:
+    vehicles = len(np.unique(past.vehicle))
+    plain = replace(untaught(seed), vehicles=vehicles, examples=len(past.vehicle))
+    if vehicles < VEHICLES_MIN:
         return plain
-    fold_of = np.zeros(int(vehicles.max()) + 1, dtype=np.int64)
-    fold_of[vehicles] = rng.permutation(len(vehicles)) % FOLDS
-    fold = fold_of[past.vehicle]
-
-    target = past.longer - curves(past.known.usage, rules).median
+    median = curves(past.known.usage, rules).median
     weight = _weights(past.known.usage)
-    across = np.zeros_like(target)
-    for one in range(FOLDS):
-        rest, held = fold != one, fold == one
-        grown = grow(past.known.features[rest], target[rest], weight[rest], trees, seed + one)
-        across[held] = grown.run(past.known.features[held])
+    folds = _later_folds(past) if held is Held.LATER else _vehicle_folds(past, rng)
+    across = np.full_like(past.longer, np.nan)
+    for number, fold in enumerate(folds):
+        wanted = fold.told - median[fold.rest]
+        grown = grow(past.known.features[fold.rest], wanted, weight[fold.rest], trees, seed + number)
+        across[fold.held] = grown.run(past.known.features[fold.held])
+    target = past.longer - median
     trust, gain = _trust(across, target, weight)
     if trust:
         whole = grow(past.known.features, target, weight, trees, seed)
         plain = replace(plain, trees=whole, trust=trust, gain=gain)
-    return _calibrated(plain, past, trust * across, fold, rules)
+    return _calibrated(plain, past, trust * across, folds, rules)
+
+
+@dataclass(frozen=True, slots=True)
+class _Fold:
+    """What is fitted on, and what is foretold with it."""
+
+    rest: Ints  # (R) examples to fit on
+    told: Floats  # (R, K) what is known to have come of them
+    held: Ints  # (H) examples to foretell
+
+
+def _vehicle_folds(past: Examples, rng: np.random.Generator) -> list[_Fold]:
+    names, place = np.unique(past.vehicle, return_inverse=True)
+    fold = (rng.permutation(len(names)) % FOLDS)[place]
+    parts = [(np.flatnonzero(fold != one), np.flatnonzero(fold == one)) for one in range(FOLDS)]
+    return [_Fold(rest, past.longer[rest], held) for rest, held in parts]
+
+
+def _later_folds(past: Examples) -> list[_Fold]:
+    """Stretches of time with as many examples each; the first one is only ever fitted on."""
+    ends = np.quantile(past.as_of_d, np.linspace(0, 1, FOLDS + 2)[1:])
+    folds = []
+    for begin_d, end_d in pairwise(ends):
+        rest = np.flatnonzero(past.as_of_d <= begin_d)
+        held = np.flatnonzero((past.as_of_d > begin_d) & (past.as_of_d <= end_d))
+        if len(held):
+            folds.append(_Fold(rest, past.of(rest).longer_by(float(begin_d)), held))
+    return folds
 
 
 def _thinned(past: Examples, rng: np.random.Generator) -> Examples:
@@ -158,17 +197,25 @@ def _trust(across: Floats, target: Floats, weight: Floats) -> tuple[float, float
     return (TRUSTS[best], float(gain)) if gain >= GAIN_MIN else (0.0, 0.0)
 
 
-def _calibrated(model: PaceModel, past: Examples, longer: Floats, fold: Ints, rules: UsageRules) -> PaceModel:
-    """``model`` with true widths; its coverage is that of widths from the other folds."""
+def _calibrated(
+    model: PaceModel, past: Examples, longer: Floats, folds: list[_Fold], rules: UsageRules
+) -> PaceModel:
+    """``model`` with true widths; its coverage is that of widths that were made on other examples.
+
+    ``longer`` (O, K) is the correction across folds; NaN for examples that were never held out.
+    """
     ones = np.ones(longer.shape[1])
     usage = past.known.usage
-    bent = curves(usage, rules, Learned(longer, ones, ones))
+    foretold: Bools = np.isfinite(longer[:, 0])
+    bent = curves(usage, rules, Learned(np.nan_to_num(longer), ones, ones))
     counted = np.zeros((3, longer.shape[1]), dtype=np.int64)
-    for one in range(FOLDS):
-        rest, held = np.flatnonzero(fold != one), np.flatnonzero(fold == one)
-        sides = calibration.factors(bent.of(rest), past.longer[rest], past.vehicle[rest])
-        widened = curves(usage.of(held), rules, Learned(longer[held], *sides))
-        found = calibration.coverage(widened, past.longer[held])
+    for fold in folds:
+        rest = foretold[fold.rest]
+        rows, told = fold.rest[rest], fold.told[rest]
+        sides = calibration.factors(bent.of(rows), told, past.vehicle[rows])
+        widened = curves(usage.of(fold.held), rules, Learned(longer[fold.held], *sides))
+        found = calibration.coverage(widened, past.longer[fold.held])
         counted += np.stack([found.told, found.early, found.late])
-    early, late = calibration.factors(bent, past.longer, past.vehicle)
+    rows = np.flatnonzero(foretold)
+    early, late = calibration.factors(bent.of(rows), past.longer[rows], past.vehicle[rows])
     return replace(model, early=early, late=late, coverage=Coverage(*counted))

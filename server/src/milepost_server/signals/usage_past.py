@@ -63,12 +63,19 @@ class Examples:
     """O origins of vehicles, what was known and what came of it."""
 
     vehicle: Ints  # (O)
+    as_of_d: Floats  # (O) when what is known was known
     known: Known
     longer: Floats  # (O, K) log of the time to the knot's distance over the expected time; NaN if not told
 
     def of(self, rows: Ints) -> Examples:
         """Some of the examples."""
-        return Examples(self.vehicle[rows], self.known.of(rows), self.longer[rows])
+        return Examples(self.vehicle[rows], self.as_of_d[rows], self.known.of(rows), self.longer[rows])
+
+    def longer_by(self, time_d: float) -> Floats:
+        """What had come of the examples (O, K) by ``time_d``; NaN where nobody could know then."""
+        expected_d = np.array(KNOTS_MONTHS) * DAYS_PER_MONTH
+        told_d = self.as_of_d[:, None] + FOLLOWED_UP * expected_d
+        return np.where(told_d <= time_d, self.longer, np.nan)
 
 
 def rolling_origins(history: History, every_months: float, history_months_min: float) -> Origins:
@@ -90,7 +97,7 @@ def known_at(history: History, group: Ints, groups: int, origins: Origins, rules
     """What was known at ``origins`` (O) of vehicles (V) in ``group`` (V), each from readings up to it."""
     as_of_d = history.time_d[origins.row]
     prior = _priors_at(history, group, groups, origins, rules)
-    past = _up_to(history, origins.vehicle, origins.row - history.offsets[origins.vehicle] + 1)
+    past = up_to(history, origins.vehicle, origins.row - history.offsets[origins.vehicle] + 1)
     return known_now(past, as_of_d, prior, rules)
 
 
@@ -112,13 +119,13 @@ def examples(history: History, group: Ints, groups: int, origins: Origins, rules
             GroupPrior(none, none, none),
             np.zeros((0, len(FEATURES))),
         )
-        return Examples(origins.vehicle, empty, np.zeros((0, len(KNOTS_MONTHS))))
+        return Examples(origins.vehicle, none, empty, np.zeros((0, len(KNOTS_MONTHS))))
     known = known_at(history, group, groups, origins, rules)
     longer = [
         _longer(history, origins, known.usage.rate_m_per_d, months * DAYS_PER_MONTH)
         for months in KNOTS_MONTHS
     ]
-    return Examples(origins.vehicle, known, np.stack(longer, axis=1))
+    return Examples(origins.vehicle, history.time_d[origins.row], known, np.stack(longer, axis=1))
 
 
 def days_until(history: History, origins: Origins, metres: Floats) -> Floats:
@@ -136,7 +143,7 @@ def _longer(history: History, origins: Origins, rate_m_per_d: Floats, expected_d
     return np.where(watched_d >= FOLLOWED_UP * expected_d, np.log(ratio), np.nan)
 
 
-def _up_to(history: History, vehicle: Ints, counts: Ints) -> History:
+def up_to(history: History, vehicle: Ints, counts: Ints) -> History:
     """The first ``counts`` (O) rows of ``vehicle`` (O), as if each were a vehicle of its own."""
     offsets = offsets_of(counts)
     first = np.repeat(history.offsets[vehicle] - offsets[:-1], counts)
@@ -156,7 +163,7 @@ def _priors_at(history: History, group: Ints, groups: int, origins: Origins, rul
         chosen = np.flatnonzero(turn == one)
         when_d = float(as_of_d[chosen].min())
         seen = count_up_to(history.offsets, history.time_d, everyone, np.full(len(everyone), when_d))
-        past = _up_to(history, everyone, seen)
+        past = up_to(history, everyone, seen)
         observed = observe(past, when_d, rules)
         prior = group_prior(observed, month_variances(past), group, groups, rules)
         mine = prior.of(group[origins.vehicle[chosen]])

@@ -34,6 +34,10 @@ class TreeRules:
     columns_share: float = 0.6  # and this share of the columns at each question
 
 
+SMOOTH = TreeRules(trees=60, depth=2, leaf_rows=60.0)
+"""Few questions and heavy leaves: what holds of one year is to hold of the next."""
+
+
 @dataclass(frozen=True, slots=True)
 class Trees:
     """T trees of depth D over F columns, for K outputs."""
