@@ -233,10 +233,11 @@ def test_the_untaught_model_is_no_correction() -> None:
 def test_widths_are_made_true_and_counted_on_what_was_held_out(held: Held) -> None:
     past = past_of(fleet(80, 48, seed=12))
     model = fit(past, RULES, FEW, 1, held)
-    # The first of the later times is foretold with the untaught width, which is wide.
-    assert model.coverage.overall == pytest.approx(0.8, abs=0.05)
-    told = model.coverage.told > 50
-    assert model.coverage.share[told] == pytest.approx(0.8, abs=0.1)
+    # Of the later times the first ones are foretold with the untaught width, which is wide.
+    tolerance = {Held.VEHICLES: 0.03, Held.LATER: 0.06}[held]
+    assert model.coverage.overall == pytest.approx(0.8, abs=tolerance)
+    if held is Held.VEHICLES:
+        assert model.coverage.share == pytest.approx(0.8, abs=0.06)
 
 
 def test_a_shock_to_all_vehicles_at_once_is_no_lesson_for_later_times() -> None:
