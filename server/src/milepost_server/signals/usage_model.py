@@ -162,8 +162,11 @@ def _vehicle_folds(past: Examples, rng: np.random.Generator) -> list[_Fold]:
 
 
 def _later_folds(past: Examples) -> list[_Fold]:
-    """Stretches of time with as many examples each; the first one is only ever fitted on."""
-    ends = np.quantile(past.as_of_d, np.linspace(0, 1, FOLDS + 2)[1:])
+    """Stretches of time with as many examples each; the first half of them all is only ever fitted on.
+
+    What could be learned from the first months of a fleet says nothing of what can be learned from all.
+    """
+    ends = np.quantile(past.as_of_d, np.linspace(0.5, 1, FOLDS + 1))
     folds = []
     for begin_d, end_d in pairwise(ends):
         rest = np.flatnonzero(past.as_of_d <= begin_d)
@@ -211,6 +214,8 @@ def _calibrated(
     counted = np.zeros((3, longer.shape[1]), dtype=np.int64)
     for fold in folds:
         rest = foretold[fold.rest]
+        if not rest.any():
+            continue  # nothing was held out before this stretch: its widths would be untaught ones
         rows, told = fold.rest[rest], fold.told[rest]
         sides = calibration.factors(bent.of(rows), told, past.vehicle[rows])
         widened = curves(usage.of(fold.held), rules, Learned(longer[fold.held], *sides))
