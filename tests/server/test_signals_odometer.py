@@ -256,6 +256,9 @@ def test_a_date_of_the_wrong_year() -> None:
         pytest.param((0, 83, 166, 250, 333, 333, 333, 333, 333, 333, 3_000, 6_000, 9_000), id="long parked"),
         pytest.param((0, 83, 166, 250, 333, 8_333, 16_333, 24_333), id="sudden heavy use"),
         pytest.param(
+            (*range(0, 10_000, 1_000), *range(9_000, 16_000, 1_000)), id="a month of rest in a steady life"
+        ),
+        pytest.param(
             (0, 1_000, 2_000, 3_000, 3_000, 3_000, 3_010, 4_010, 5_010), id="a quarter in the garage"
         ),
     ],

@@ -80,7 +80,8 @@ def step_prices(track: Track, pace: Pace, rules: OdometerRules, lag: int) -> Flo
     surprise = off * off / (2 * (noise + scatter))
     edge = _edges(track, lag)
     surprise[edge] *= rules.edge_share
-    price = rules.step_price_max * surprise / (rules.step_price_max + surprise)
+    most = np.where(off > 0, rules.step_price_max, rules.slow_price_max)
+    price = most * surprise / (most + surprise)
     if lag > 1:
         price[_copied(track, lag)] += rules.copy_price
     else:

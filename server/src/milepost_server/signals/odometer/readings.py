@@ -41,6 +41,7 @@ class OdometerRules:
     reject_price: float = 7.0  # of a reading that is not believed
     swap_price: float = 17.5  # of a new cluster: more than two rejected readings, less than three
     step_price_max: float = 16.0  # of one surprising but possible step: two rejected readings
+    slow_price_max: float = 6.0  # of a step that is merely short: any car may stand
     copy_price: float = 5.0  # of the very same value after another in between: rather copied than driven
     catch_up_price: float = 5.0  # of standing still and then going further than usual: rather copied, too
     catch_up_ratio: float = 1.5  # of the usual rate around
