@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from sklearn.metrics import roc_auc_score
 
 from milepost_server.cli import main
-from milepost_server.evaluation.outcome_map import OutcomeMap
+from milepost_server.evaluation.outcome_map import OutcomeMap, load_map
 from milepost_server.evaluation.outcome_rows import columns_of, read_rows, split
 from support.outcome_tables import OutcomeTable, outcome_table
 
@@ -254,3 +254,11 @@ def test_a_split_keeps_the_share_of_events(folder: Path) -> None:
     (column,), silent = columns_of(train, mapped)
     assert (column.words, column.known_bins, silent) == ("age of the car", 4, [])
     assert column.bin_words[0].startswith("1 to ")
+
+
+def test_the_map_in_the_documentation_is_a_map(tmp_path: Path) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "evaluate.md").read_text(encoding="utf-8")
+    (tmp_path / "map.toml").write_text(page.partition("```toml\n")[2].partition("```")[0], encoding="utf-8")
+    mapped = load_map(tmp_path / "map.toml")
+    assert set(mapped.columns) == {"age_of_vehicle_years", "total_services", "annual_km", "car_segment"}
+    assert mapped.label.column == "repurchased"

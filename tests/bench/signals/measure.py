@@ -5,9 +5,9 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any
 
-from bench.signals import cleaning, derive, items, odometer, value
+from bench.signals import cleaning, derive, items, odometer, outcomes, value
 
-PARTS: tuple[ModuleType, ...] = (odometer, cleaning, items, value, derive)
+PARTS: tuple[ModuleType, ...] = (odometer, cleaning, items, value, outcomes, derive)
 WHAT = (
     "How well due dates are foretold, odometers cleaned and owners scored, and how fast a fleet is derived. "
     "A figure with an interval was measured on vehicles or owners that the model had not seen; seconds are "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +13,10 @@ from sklearn.model_selection import cross_val_score
 
 from milepost_server.evaluation.logistic import plain_logistic
 from milepost_server.evaluation.outcome_methods import card_of
+from milepost_server.evaluation.outcome_report import card_document
 from milepost_server.evaluation.ranking import Ranking, brier, calibration_line
+from milepost_server.evaluation.report import plain
+from milepost_server.signals.readiness.card import Card
 from milepost_server.signals.readiness.columns import Column, bins_of, quantile_edges
 from milepost_server.signals.readiness.fit import outcomes
 from milepost_server.signals.readiness.tuning import TuningRules, learn
@@ -21,7 +25,7 @@ from support.outcome_tables import COLUMNS, outcome_table
 ROWS = 50_000
 TRAIN = 35_000
 TABLES = (("strong", 11), ("strong", 12), ("medium", 13), ("weak", 14))
-"""Variants and seeds."""
+"""Variants and seeds; figures are means over them, each of ``ROWS`` rows, ``TRAIN`` of them to learn from."""
 DRAWS = 400
 SEED = 5
 ORACLES = (
@@ -29,7 +33,9 @@ ORACLES = (
     {"max_leaf_nodes": 15, "min_samples_leaf": 20},
     {"max_leaf_nodes": 31, "min_samples_leaf": 50},
 )
-OURS, FREE = "scorecard", "boosted, free (oracle)"
+OURS, POINTS, FREE = "scorecard", "its whole points", "boosted, free (oracle)"
+SUMMED = 5_000
+"""Rows of each table whose points are added up by hand."""
 
 
 def measure() -> dict[str, Any]:
@@ -43,18 +49,17 @@ def measure() -> dict[str, Any]:
         slopes.append(slope)
         errors.append(error)
         for name, chance in chances.items():
-            rows.append({"table": f"{variant} {seed}", "method": name, **_figures(event, chance)})
+            rows.append({"table": f"{variant} {seed}", "method": name, **_figures(name, event, chance)})
         print(f"{variant} {seed}: gap {gap[0]:.4f}, slope {slope[0]:.3f}", file=sys.stderr, flush=True)
     gap, slope = np.mean(gaps, axis=0), np.mean(slopes, axis=0)
     return {
-        "what": f"{ROWS:,} rows a table, {TRAIN:,} of them to learn from; means over the tables",
         "scorecard_auc_gap": float(gap[0]),
         "scorecard_auc_gap_interval": _interval(gap[1:]),
         "scorecard_auc_gap_worst": float(np.max([each[0] for each in gaps])),
         "scorecard_slope": float(slope[0]),
         "scorecard_slope_interval": _interval(slope[1:]),
         "score_sum_error": max(errors),
-        "table": rows,
+        "outcomes": rows,
     }
 
 
@@ -72,11 +77,11 @@ def _methods(variant: str, seed: int) -> tuple[np.ndarray, dict[str, np.ndarray]
     learned = learn(data, TuningRules())
     card = card_of(learned, data)
     reasons = card.reason_points(test_bins)
-    points = np.clip(np.rint(reasons.sum(axis=1)), 0, 100)
+    points = reasons.sum(axis=1)
     alone = learn(data, TuningRules(pairs=0))
     chances = {
         OURS: _chance(card.log_odds(test_bins)),
-        "its whole points": points / 101,
+        POINTS: points.astype(np.float64),
         "scorecard without pairs": _chance(alone.tables.log_odds(test_bins)),
         "plain logistic": plain_logistic(values, event, test),
         "boosted, additive (oracle)": _boosted(values, event, test, "no_interactions"),
@@ -84,8 +89,23 @@ def _methods(variant: str, seed: int) -> tuple[np.ndarray, dict[str, np.ndarray]
         FREE: _boosted(values, event, test, None),
         "the truth": table.truth[TRAIN:],
     }
-    shown = np.concatenate([np.full((len(points), 1), card.base_points), reasons[:, 1:]], axis=1)
-    return table.event[TRAIN:], chances, int(np.abs(shown.sum(axis=1) - points).max())
+    return table.event[TRAIN:], chances, _sum_error(card, test_bins, points)
+
+
+def _sum_error(card: Card, bins: np.ndarray, points: np.ndarray) -> int:
+    """The largest difference between a score and the sum that a person gets from the printed card."""
+    printed = json.loads(json.dumps(plain(card_document(card))))
+    place = {name: number for number, name in enumerate(printed["columns"])}
+    worst = 0
+    for row, score in zip(bins[:SUMMED], points[:SUMMED], strict=True):
+        total = printed["base_points"]
+        for each in printed["tables"]:
+            cell = each["points"]
+            for name in each["columns"]:
+                cell = cell[row[place[name]]]
+            total += cell
+        worst = max(worst, abs(min(max(total, 0), 100) - int(score)))
+    return worst
 
 
 def _boosted(values: np.ndarray, event: np.ndarray, test: np.ndarray, pairs: str | None) -> np.ndarray:
@@ -130,14 +150,15 @@ def _weights(rows: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
         yield np.bincount(rng.integers(0, rows, rows), minlength=rows).astype(np.float64)
 
 
-def _figures(event: np.ndarray, chance: np.ndarray) -> dict[str, float]:
+def _figures(name: str, event: np.ndarray, chance: np.ndarray) -> dict[str, float | str]:
     ranking, weight = Ranking.of(chance, event), np.ones(len(event))
+    sure = name != POINTS  # points are no probabilities
     return {
         "auc": ranking.auc(weight),
         "lift_5": ranking.lift(0.05, weight),
         "lift_10": ranking.lift(0.1, weight),
-        "brier": brier(chance, event, weight),
-        "slope": calibration_line(chance, event, weight)[1],
+        "brier": brier(chance, event, weight) if sure else "-",
+        "slope": calibration_line(chance, event, weight)[1] if sure else "-",
     }
 
 
