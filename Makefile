@@ -11,7 +11,7 @@ ONCE ?=
 # As many processes as there are processors; more than a few only make the tests wait for each other's disk.
 SIDE_BY_SIDE := --numprocesses logical --maxprocesses 4 --dist worksteal
 
-.PHONY: help setup demo test check format bench bench-agent bench-signals soak crash deb test-deb contracts pins clean
+.PHONY: help setup demo test check format bench bench-agent bench-agent-ours bench-signals soak crash deb test-deb contracts pins clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,10 @@ bench-agent: $(VENV)/.test-ready build/rivals/.ready ## measure the agent beside
 
 bench-signals: $(VENV)/.test-ready ## measure how good the signals are, and how fast; build/bench/signals.json
 	@$(BIN)/python tests/bench signals
+
+bench-agent-ours: $(VENV)/.test-ready ## after a change of the agent: its own row anew, beside the rivals of the last whole run
+	@deploy/system-packages test
+	@$(BIN)/python tests/bench agent-ours
 
 soak: $(VENV)/.run-ready ## play histories of agent, broker and server in virtual time (RUNS=10000 SEED=0)
 	@$(BIN)/milepost-sim world --seed $(or $(SEED),0) --runs $(or $(RUNS),10000) --json build/bench/world.json

@@ -71,14 +71,18 @@ class MilepostRun:
         return agent
 
     def steady(self, seconds: int) -> Steady:
-        """Do the job for so many seconds; the process is looked at from its first answer on."""
+        """Do the job for so many seconds, looked at from its first receipt on.
+
+        So what a connection begins with is left out, as it is with the rivals: see ``connect_bytes``.
+        """
         agent = self._start("steady", seconds, 1.0)
-        agent.status()
+        self._receiver.wait(self._receiver.seqs() + 1)
+        begun = self._settled(agent)
         before, carried, start_s = proc.look(agent.pid), self._link.carried, time.monotonic()
         while time.monotonic() - start_s < seconds:
             print(f"  second {time.monotonic() - start_s:.0f} of {seconds}", end="\r", flush=True)
             time.sleep(1)
-        samples = self._settled(agent)
+        samples = self._settled(agent) - begun
         after, lasted_s = proc.look(agent.pid), time.monotonic() - start_s
         return Steady(
             rss_mb=after.rss_mb,

@@ -1,4 +1,7 @@
-"""From the start of a process to its first stored sample, and to its first batch at the far end."""
+"""From the start of a process to its first stored sample, and to its first batch at the far end.
+
+And what a connection begins with: all bytes of both ways until that batch has its receipt.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.agent import job
+from bench.agent.link import CountedLink
 from bench.agent.milepost import DEVICE, made
 from bench.agent.receiver import Receiver
 from milepost_agent.errors import StatusError
@@ -25,25 +29,36 @@ LOOK_S = 0.005
 
 
 def measure() -> dict[str, float]:
-    """Medians, in seconds."""
+    """Medians, in seconds and bytes."""
     runs = [_round() for _ in range(ROUNDS)]
-    stored, published = zip(*runs, strict=True)
-    return {"first_stored_s": statistics.median(stored), "first_publish_s": statistics.median(published)}
+    stored, published, carried = zip(*runs, strict=True)
+    return {
+        "first_stored_s": statistics.median(stored),
+        "first_publish_s": statistics.median(published),
+        "connect_bytes": statistics.median(carried),
+    }
 
 
-def _round() -> tuple[float, float]:
-    with tempfile.TemporaryDirectory() as name, Receiver(Path(name) / "receiver", DEVICE) as receiver:
+def _round() -> tuple[float, float, int]:
+    with (
+        tempfile.TemporaryDirectory() as name,
+        Receiver(Path(name) / "receiver", DEVICE) as receiver,
+        CountedLink(receiver.port) as link,
+    ):
         folder = Path(name) / "agent"
         folder.mkdir()
         replay = folder / "job.csv"
         job.write_replay(replay, SECONDS, 1)
-        agent = made(folder, receiver.port, [{"kind": "replay", "file": str(replay)}])
+        agent = made(folder, link.port, [{"kind": "replay", "file": str(replay)}])
         start_s = time.monotonic()
         agent.start()
         try:
             stored_s = _stored_s(agent)
             receiver.wait(1)
-            return stored_s - start_s, receiver.arrivals[0][0] - start_s
+            published_s = receiver.arrivals[0][0]
+            while agent.status()["uplink"]["receipted_seq"] < 1:
+                time.sleep(LOOK_S)
+            return stored_s - start_s, published_s - start_s, link.carried
         finally:
             agent.kill()
 
