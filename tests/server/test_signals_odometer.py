@@ -417,3 +417,18 @@ def test_a_vehicle_is_judged_by_itself(cars: list[list[tuple[float, float]]]) ->
     alone = [clean_odometer(readings(car), AS_OF_D, RULES) for car in cars]
     assert together.verdict.tolist() == [int(v) for one in alone for v in one.verdict]
     assert together.odometer_m.tolist() == [m for one in alone for m in one.odometer_m]
+
+
+def test_neighbours_in_the_arrays_know_nothing_of_each_other() -> None:
+    rng = np.random.default_rng(0)
+    steps_km = [0, 0, 1_000, 1_000, 1_100, 2_000, 30, -500, 50_000, -40_000]
+    cars = []
+    for _ in range(200):
+        count = int(rng.integers(0, 30))
+        days = 18_000.0 + np.cumsum(rng.choice([0, 1, 1, 7, 30, 30, 60], count))
+        km = np.abs(np.cumsum(rng.choice(steps_km, count)) + rng.choice([0, 1_000, 50_000]))
+        cars.append(list(zip(days.tolist(), km.tolist(), strict=True)))
+    together = clean_odometer(readings(*cars), AS_OF_D, RULES)
+    alone = [clean_odometer(readings(car), AS_OF_D, RULES) for car in cars]
+    assert together.verdict.tolist() == [int(v) for one in alone for v in one.verdict]
+    assert together.odometer_m.tolist() == [m for one in alone for m in one.odometer_m]

@@ -101,8 +101,9 @@ def _caught_up(track: Track, pace: Pace, rules: OdometerRules) -> Floats:
     usual = np.maximum(pace.before.high[1:], np.append(pace.after.high[2:], np.inf))
     catches_up = (metres == 0.0) & (days > 0.0) & (next_rate > rules.catch_up_ratio * usual)
     catches_up[1:] &= metres[:-1] > 0.0  # a car that stood before was parked
-    lasts = track.offsets[1:] - 2
-    catches_up[lasts[(lasts >= 0) & (lasts < len(catches_up))]] = False  # the next step is another vehicle's
+    # The step before the first, and the one after the last, are other vehicles'.
+    ends = np.concatenate([track.first_rows(), track.offsets[1:] - 2])
+    catches_up[ends[(ends >= 0) & (ends < len(catches_up))]] = False
     seldom = np.maximum(1.0 - pace.still_share[1:] / rules.still_share_max, 0.0)
     price: Floats = catches_up * seldom * rules.catch_up_price
     return price
