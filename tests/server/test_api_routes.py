@@ -133,6 +133,7 @@ async def test_errors_of_the_framework_have_the_shape_too(
 
 SCHEDULE = """
 schema = 1
+dealer = "Autohaus Süd"
 powertrain = "combustion"
 title = "Schedule of the South"
 [[item]]

@@ -196,6 +196,16 @@ async def test_a_dealers_own_schedule_holds_for_its_cars(garage: Garage) -> None
     assert item["config_version"] != Configuration().version
 
 
+async def test_a_schedule_that_can_no_longer_be_used_stops_nobodys_list(garage: Garage) -> None:
+    car = await overdue_car(garage)
+    async with garage.store.write() as connection:
+        await dealer_schedules.put(
+            connection, garage.dealer.id, name="old", text="schema = 0", staff_id=None, now=NOW
+        )
+    item = await oil(garage, car)
+    assert item["config_version"] == Configuration().version, "the shipped schedules hold"
+
+
 async def test_faults_have_an_urgency_a_reason_and_their_readings(garage: Garage) -> None:
     car = await garage.car()
     await garage.drive(car, km_per_month=1_000)

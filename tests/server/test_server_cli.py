@@ -215,3 +215,31 @@ async def test_the_quarantine_from_held_to_settled(site: Installation, tmp_path:
 
 def test_derive_says_what_it_did(site: Installation) -> None:
     assert site.run("derive", "--as-of", "2026-03-03") == "0 vehicles, 0 items as of 2026-03-03\n"
+
+
+def test_a_schedule_is_set_shown_and_taken_back(site: Installation, tmp_path: Path) -> None:
+    file = tmp_path / "ours.toml"
+    plan = """schema = 1
+dealer = "Nord Motors"
+title = "What our workshop says"
+[[item]]
+key = "engine-oil"
+[[item.interval]]
+time_months = 24
+source = "What our workshop has seen."
+"""
+    file.write_text(plan)
+    assert "schedule ours of dealer 1" in site.run("schedule", "set", str(file))
+    assert site.run("schedule", "show").startswith("ours\t")
+    assert site.run("schedule", "show", "ours") == plan
+    file.write_text(plan.replace("engine-oil", "wings"))
+    assert "item wings: no schedule has it" in site.run("schedule", "set", str(file), code=1)
+    assert "is taken back" in site.run("schedule", "reset", "ours")
+    assert site.run("schedule", "show") == ""
+    assert "no schedule 'ours'" in site.run("schedule", "reset", "ours", code=1)
+    assert "no schedule 'ours'" in site.run("schedule", "show", "ours", code=1)
+
+
+def test_without_outcomes_no_model_is_learned(site: Installation) -> None:
+    assert site.run("readiness", "models") == ""
+    assert site.run("readiness", "fit", code=1).startswith("milepost-server: ")

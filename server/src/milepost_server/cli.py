@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import click
 
-from milepost_server.commands import device_config, evaluate, install, operate, quarantine, registry
+from milepost_server.commands import (
+    device_config,
+    evaluate,
+    install,
+    operate,
+    quarantine,
+    readiness,
+    registry,
+    schedules,
+)
 
 
 @click.group(epilog="Example: milepost-server init --dealer 'Nord Motors' --email ada@nord.example")
@@ -23,6 +32,8 @@ for part in (
     quarantine.quarantine,
     operate.reproject,
     operate.derive,
+    readiness.readiness,
+    schedules.schedule,
     operate.broker,
     operate.config,
     evaluate.evaluate,

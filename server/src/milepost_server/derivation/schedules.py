@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from milepost_server.signals.errors import ScheduleError
 from milepost_server.signals.schedules.book import Kind, Plan, ScheduleBook
 from milepost_server.signals.schedules.parsing import parse_layer
 from milepost_server.signals.schedules.shipped import shipped_book
@@ -33,10 +34,26 @@ def book_with(own: tuple[tuple[str, str], ...]) -> ScheduleBook:
     return shipped_book().with_layers({name: parse_layer(text, name) for name, text in own})
 
 
+@lru_cache(maxsize=BOOKS_CACHED_MAX)
+def usable_with(own: tuple[tuple[str, str], ...]) -> tuple[ScheduleBook, dict[str, str]]:
+    """The same with what can be used of ``own``, and why the others (by name) cannot.
+
+    A schedule is checked when it is set; but with a new version of the product, the shipped ones may take
+    its place or no longer have its items, and a dealer's list must not stop for that.
+    """
+    book, problems = shipped_book(), {}
+    for name, text in own:
+        try:
+            book = book.with_layers({name: parse_layer(text, name)})
+        except ScheduleError as error:
+            problems[name] = str(error)
+    return book, problems
+
+
 async def book_of(connection: AsyncConnection, dealer_id: int) -> ScheduleBook:
     """The schedules that hold for a dealer now."""
     rows = await dealer_schedules.current(connection, dealer_id)
-    return book_with(tuple((row.name, row.text) for row in rows))
+    return usable_with(tuple((row.name, row.text) for row in rows))[0]
 
 
 async def configuration_of(connection: AsyncConnection, dealer_id: int, base: Configuration) -> Configuration:

@@ -1,0 +1,97 @@
+"""Readiness models that are learned from a dealer's past: as it was known then, and as it came."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from milepost_server.derivation import readiness_fit
+from milepost_server.derivation.configuration import Configuration
+from milepost_server.signals.readiness.errors import FitError
+from milepost_server.signals.readiness.model import Scorecard
+from milepost_server.store import contracts, outcomes, owners, ownerships, readiness, readiness_models
+from milepost_server.store.engine import Store
+from milepost_server.store.schema import ContractKind, OutcomeKind
+from support.garage import NOW, TODAY, Garage, open_garage
+
+DAY = dt.timedelta(days=1)
+CARS = 40
+
+
+@pytest.fixture
+async def garage(store: Store) -> Garage:
+    """Cars whose lease ended months ago, each with its own owner; those of even owners were replaced then."""
+    garage = await open_garage(store)
+    lease = dict.fromkeys(contracts.ContractRow.__dataclass_fields__)
+    del lease["id"]
+    for number in range(CARS):
+        car = await garage.car(registered=TODAY - 1_500 * DAY)
+        end_on = TODAY - (200 + 5 * number) * DAY
+        async with garage.store.write() as connection:
+            owner = await owners.put(
+                connection,
+                garage.dealer.id,
+                name=f"Owner {number}",
+                email=None,
+                phone=None,
+                external_id=None,
+                now=NOW,
+            )
+            await ownerships.add(
+                connection,
+                garage.dealer.id,
+                owner_id=owner.id,
+                vehicle_id=car,
+                start_on=TODAY - 1_400 * DAY,
+                end_on=None,
+            )
+            term = {"start_on": TODAY - 1_400 * DAY, "end_on": end_on, "source": "test", "currency": "EUR"}
+            known = {"vehicle_id": car, "owner_id": owner.id, "kind": ContractKind.LEASE}
+            await contracts.add(connection, garage.dealer.id, {**lease, **known, **term}, now=NOW)
+            if number % 2 == 0:
+                values = {
+                    "owner_id": owner.id,
+                    "vehicle_id": None if number % 4 else car,
+                    "kind": OutcomeKind.LEASE,
+                    "happened_on": end_on - 10 * DAY,
+                    "amount": None,
+                    "currency": None,
+                    "sender_id": str(number),
+                    "source": "test",
+                }
+                await outcomes.put(connection, garage.dealer.id, values, now=NOW)
+    return garage
+
+
+async def test_a_model_learns_from_what_was_known_then_and_scores_from_tomorrow(garage: Garage) -> None:
+    learned = await readiness_fit.fit(garage.store, [garage.dealer], Configuration(), now=NOW)
+    assert [one.dealer_id for one in learned] == [None, garage.dealer.id]
+    assert all(one.is_new and one.model.events > 0 for one in learned)
+    again = await readiness_fit.fit(garage.store, [garage.dealer], Configuration(), now=NOW)
+    assert [one.model.version for one in again] == [one.model.version for one in learned]
+    assert not any(one.is_new for one in again), "the same past teaches the same"
+
+    tomorrow = TODAY + DAY
+    async with garage.store.read() as connection:
+        assert await readiness_models.in_force(connection, garage.dealer.id, TODAY) is None
+        row = await readiness_models.in_force(connection, garage.dealer.id, tomorrow)
+    assert row is not None
+    assert row.version == learned[1].model.version
+    assert Scorecard.from_document(row.document).version == row.version
+    assert row.metrics["n"] > row.metrics["events"] > 0
+
+    await garage.derivation().dealer(garage.dealer, TODAY)
+    await garage.derivation(NOW + DAY).dealer(garage.dealer, tomorrow)
+    async with garage.store.read() as connection:
+        (then,) = await readiness.of_owner(connection, garage.dealer.id, 1, TODAY)
+        (now,) = await readiness.of_owner(connection, garage.dealer.id, 1, tomorrow)
+    assert (then.is_prior, now.is_prior) == (True, False)
+    assert now.model_version == row.version
+    assert sum(reason["points"] for reason in now.reasons) == now.score
+
+
+async def test_without_an_outcome_there_is_nothing_to_learn(store: Store) -> None:
+    garage = await open_garage(store)
+    with pytest.raises(FitError):
+        await readiness_fit.fit(garage.store, [garage.dealer], Configuration(), now=NOW)
