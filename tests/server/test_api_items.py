@@ -152,4 +152,7 @@ async def test_the_advisor_handles_items_and_the_seller_sees_readiness(site: Sit
         assert (await advisor.post(OIL, json={"action": "acknowledged"})).status_code == 201
         assert (await advisor.get("/api/v1/owners/1/readiness")).status_code == 403
         assert (await advisor.get("/api/v1/readiness-models")).status_code == 403
-        assert (await advisor.get("/api/v1/calibration")).json() == {"calibration": None}
+        found = (await advisor.get("/api/v1/calibration")).json()["calibration"]
+        assert {"horizon_d", "n", "covered", "low", "high"} <= found["coverage"][0].keys()
+        before = await advisor.get("/api/v1/calibration?as_of=2026-01-01")
+        assert before.json() == {"calibration": None}

@@ -225,7 +225,7 @@ async def other_dealer(site: Site) -> dict[str, object]:
             document={},
             fitted=Fitted.LEARNED,
             fitted_on=showroom.TODAY,
-            in_force_on=showroom.TODAY,
+            in_force_on=showroom.TODAY.replace(year=2027),
             metrics={},
             now=showroom.NOW,
         )
