@@ -72,16 +72,17 @@ def _section(name: str, figures: dict[str, Any]) -> list[str]:
 
 
 def _is_figure(value: object) -> bool:
-    """Whether it is a number, or one with the ends of its interval."""
+    """Whether it is a number, an interval, or a number with the ends of its interval."""
     if isinstance(value, list):
-        return len(value) == 3 and all(isinstance(each, int | float) for each in value)
+        return len(value) in (2, 3) and all(isinstance(each, int | float) for each in value)
     return isinstance(value, int | float)
 
 
 def _figure(value: Any) -> str:
     if isinstance(value, list):
-        middle, low, high = value
-        return f"{middle:.4g} ({low:.4g} to {high:.4g})"
+        *middle, low, high = value
+        ends = f"{low:.4g} to {high:.4g}"
+        return f"{middle[0]:.4g} ({ends})" if middle else ends
     return f"{value:g}"
 
 
