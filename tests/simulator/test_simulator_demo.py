@@ -99,6 +99,10 @@ def test_a_bounded_run_checks_itself_and_leaves_nothing(tmp_path: Path, runs: li
     )
     assert number(run.said, "samples stored by the devices") > 500
     assert number(run.said, "lost") == number(run.said, "doubled") == 0
+    assert number(run.said, "owners with a score") == number(run.said, "owners") == 3
+    assert re.search(r"told of \d+ service records, \d+ contracts and warranties, \d+ purchases", run.said)
+    assert len(re.findall(r"s      .+, \d+ points: ", run.said)) == 3
+    assert "from published figures, not learned" in run.said
     assert "committed at the server, once" in run.said
     assert "What to try next: `make demo`" in run.said
     assert "Traceback" not in run.said
@@ -112,13 +116,20 @@ def test_it_goes_on_until_ctrl_c_and_takes_up_again(tmp_path: Path, runs: list[R
     first.until("go on with all this after Ctrl-C")
     (status,) = re.findall(r"how an agent is: (.+)", first.said)
     assert "uplink" in subprocess.run(status.split(), check=True, capture_output=True, text=True).stdout
-    assert len(re.findall(r"the owner whose .+/owners\?q=\w{17}", first.said)) == 2
+    told = [(words, path) for words, path in re.findall(r"s      (.+): .*http://[^/]+(/\S+)", first.said)]
+    assert len([words for words, path in told if words.startswith("the owner whose") and "?q=" in path]) == 2
     credentials = json.loads((folder / "server" / "credentials.json").read_text())
     login = {"email": credentials["email"], "password": credentials["password"]}
     with httpx.Client(base_url=credentials["address"], timeout=WAIT_S) as client:
         token = client.post("/api/v1/sessions", json=login).json()["token"]
-        page = client.get("/owners", headers={"Authorization": f"Bearer {token}"})
-    assert page.status_code == 200
+        client.headers["Authorization"] = f"Bearer {token}"
+        pages = {path: client.get(path) for _, path in told}
+        ready = client.get("/api/v1/owners/1/readiness").json()
+        listed = {path: client.get(f"/api/v1/{path}").json()["items"] for path in ("contracts", "outcomes")}
+    assert {path: answer.status_code for path, answer in pages.items()} == dict.fromkeys(pages, 200)
+    assert {"/owners", "/sales", "/accuracy", "/quarantine"} < pages.keys()
+    assert all(listed.values()), listed
+    assert ready["signals"]["value"]["ledger"], "what was paid so far"
     first.process.send_signal(signal.SIGINT)
     assert first.end() == 0, first.said
     assert "nothing is left running" in first.said

@@ -23,9 +23,8 @@ class Sights(NamedTuple):
         url: of the server.
         names: owners' names by VIN.
         owner_names: owners' names by the server's ids.
-        scored: owners by falling score.
+        scored: owners, the likeliest first.
         slipped: the server's id of the car with a misread odometer, None where none is.
-        promises: how often intervals held, in words.
     """
 
     url: str
@@ -33,7 +32,6 @@ class Sights(NamedTuple):
     owner_names: Mapping[int, str]
     scored: Sequence[Scored]
     slipped: int | None
-    promises: str
 
 
 def readiest(sights: Sights) -> Iterator[str]:
@@ -41,8 +39,9 @@ def readiest(sights: Sights) -> Iterator[str]:
     basis = "from published figures, not learned" if all(one.is_prior for one in sights.scored) else "learned"
     yield f"Who may want another car ({basis}), of {len(sights.scored)} owners:"
     for one in sights.scored[:OWNERS_SHOWN]:
-        words, points = max(one.reasons, key=lambda reason: reason[1])
-        yield f"    {one.score:3d} points: {sights.owner_names[one.owner_id]}; {points:+d}: {words}"
+        first = one.first_reason
+        why = "nothing but what all owners start with" if first is None else first.words
+        yield f"    {sights.owner_names[one.owner_id]}, {one.score} points: {why}"
 
 
 def pages(sights: Sights, cars: Sequence[LiveCar]) -> Iterator[str]:
@@ -58,7 +57,7 @@ def pages(sights: Sights, cars: Sequence[LiveCar]) -> Iterator[str]:
             yield f"the owner {what}: {sights.names[car.vehicle.vin]}, {url}/owners?q={car.vehicle.vin}"
     if sights.slipped is not None:
         yield f"an odometer reading that was not believed: {url}/vehicles/{sights.slipped}/odometer"
-    yield f"how well all this holds ({sights.promises}): {url}/accuracy"
+    yield f"how well dates and scores have held: {url}/accuracy"
     yield f"what could not be understood (nothing, here): {url}/quarantine"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from milepost_simulator.errors import DemoError
 
@@ -15,39 +15,59 @@ if TYPE_CHECKING:
 
 WANTS_ATTENTION = ("overdue", "due")
 BOOKED_IN_D, SNOOZED_FOR_D = 3, 14
+NOT_OF_A_CAR = ("base", "scale")
+"""Reasons that every score has: what all start with, and the ends of the scale."""
+
+
+class Reason(NamedTuple):
+    """One reason of a score."""
+
+    key: str
+    words: str
+    points: int
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """An owner's vehicle as the server scores it."""
+    """An owner, and the vehicle that is likeliest to be replaced, as the server scores it.
+
+    Attributes:
+        owner_id: the server's id.
+        p_90d: that any of the owner's vehicles is replaced within 90 days.
+        score: of that vehicle.
+        is_prior: whether the points are published figures.
+        reasons: what the score is made of.
+    """
 
     owner_id: int
+    p_90d: float
     score: int
     is_prior: bool
-    reasons: tuple[tuple[str, int], ...]
-    """Words and points."""
+    reasons: tuple[Reason, ...]
 
     @property
     def adds_up(self) -> bool:
         """Whether the points of the reasons are those of the score."""
-        return sum(points for _, points in self.reasons) == self.score
+        return sum(reason.points for reason in self.reasons) == self.score
+
+    @property
+    def first_reason(self) -> Reason | None:
+        """What speaks most for another car; None where nothing does."""
+        found = [reason for reason in self.reasons if reason.key not in NOT_OF_A_CAR and reason.points > 0]
+        return max(found, key=lambda reason: reason.points, default=None)
 
 
-async def begin_work(rest: Rest, vehicle_ids: Iterable[int], today: dt.date) -> int:
-    """Book, note, put off and close one item each that is due or overdue, where there are so many.
+async def begin_work(rest: Rest, today: dt.date) -> int:
+    """Book, note, put off and close the first item of one owner each, of those who are due or overdue.
 
     Gives how many there were.
     """
-    waiting = [
-        (vehicle_id, item["item"])
-        for state in WANTS_ATTENTION
-        for vehicle_id in vehicle_ids
-        for item in (await rest.get(f"/vehicles/{vehicle_id}"))["items"]
-        if item["state"] == state
-    ]
-    for (vehicle_id, item), action in zip(waiting, _actions(today), strict=False):
-        await rest.post(f"/vehicles/{vehicle_id}/items/{item}/actions", action)
-    return min(len(waiting), len(_actions(today)))
+    listed = (await rest.get("/work-list"))["items"]
+    waiting = [row for row in listed if row["state"] in WANTS_ATTENTION and row["item"] is not None]
+    actions = _actions(today)
+    for row, action in zip(waiting, actions, strict=False):
+        await rest.post(f"/vehicles/{row['vehicle_id']}/items/{row['item']}/actions", action)
+    return min(len(waiting), len(actions))
 
 
 def _actions(today: dt.date) -> list[dict[str, object]]:
@@ -62,34 +82,23 @@ def _actions(today: dt.date) -> list[dict[str, object]]:
 
 
 async def scores(rest: Rest, owner_ids: Iterable[int]) -> list[Scored]:
-    """The likeliest vehicle of each owner, the highest score first.
+    """All owners, the likeliest to replace a car first.
 
     Raises:
-        DemoError: an owner has none, or a score is not the sum of its reasons.
+        DemoError: an owner has no score, or a score is not the sum of its reasons.
     """
-    found = []
-    for owner_id in owner_ids:
-        vehicles = (await rest.get(f"/owners/{owner_id}/readiness"))["vehicles"]
-        if not vehicles:
-            raise DemoError(f"owner {owner_id} has no readiness")
-        found.append(_scored(owner_id, max(vehicles, key=lambda vehicle: int(vehicle["score"]))))
+    found = [_scored(await rest.get(f"/owners/{owner_id}/readiness")) for owner_id in owner_ids]
     wrong = [one.owner_id for one in found if not one.adds_up]
     if wrong:
         raise DemoError(f"the reasons of owners {wrong} do not add up to their scores")
-    return sorted(found, key=lambda one: (-one.score, one.owner_id))
+    return sorted(found, key=lambda one: (-one.p_90d, one.owner_id))
 
 
-def _scored(owner_id: int, answer: Mapping[str, Any]) -> Scored:
-    reasons = tuple((reason["words"], reason["points"]) for reason in answer["reasons"])
-    return Scored(owner_id, answer["score"], answer["is_prior"], reasons)
-
-
-async def promises_kept(rest: Rest) -> str:
-    """How often past intervals of due dates held, in words."""
-    calibration = (await rest.get("/calibration"))["calibration"]
-    rows = calibration["coverage"] if calibration else []
-    told = sum(row["n"] for row in rows)
-    if not told:
-        return "no interval of a due date has run out yet"
-    held = sum(row["n"] * row["covered"] for row in rows)
-    return f"of {told:,} past intervals of due dates, {held / told:.0%} held"
+def _scored(answer: Mapping[str, Any]) -> Scored:
+    signals, owner_id = answer["signals"], answer["owner_id"]
+    likeliest = None if signals is None else signals["sales_vehicle_id"]
+    for vehicle in answer["vehicles"]:
+        if vehicle["vehicle_id"] == likeliest:
+            reasons = tuple(Reason(one["key"], one["words"], one["points"]) for one in vehicle["reasons"])
+            return Scored(owner_id, signals["p_90d"], vehicle["score"], vehicle["is_prior"], reasons)
+    raise DemoError(f"owner {owner_id} has no score")

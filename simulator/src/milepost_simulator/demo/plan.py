@@ -7,7 +7,7 @@ from pathlib import Path
 
 OWNERS = 24
 MONTHS = 18
-SEED = 7
+SEED = 18
 HTTP_PORT = 8000
 LIVE_ONCE_S = 45.0
 UPLOADS_AT_ONCE = 4

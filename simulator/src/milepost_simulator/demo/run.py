@@ -146,7 +146,7 @@ class Demo:
         tell.say(f"What each car needs is derived: {_due_words(await self._steady_status(rest))}.")
         if not self._plan.keep:
             today = dt.datetime.now(dt.UTC).date()
-            begun = await desk.begin_work(rest, registered.vehicles.values(), today)
+            begun = await desk.begin_work(rest, today)
             tell.say(f"Staff have booked, noted, put off or closed {begun} items.")
         sights = Sights(
             url=rest.url,
@@ -154,7 +154,6 @@ class Demo:
             owner_names={registered.owners[one["external_id"]]: one["name"] for one in showroom.owners},
             scored=await desk.scores(rest, registered.owners.values()),
             slipped=registered.vehicles.get(slipped or ""),
-            promises=await desk.promises_kept(rest),
         )
         for line in closing.readiest(sights):
             tell.say(line)
@@ -256,7 +255,7 @@ def _how_agents_are(agents: list[LiveAgent]) -> str:
 def _due_words(status: dict[str, Any]) -> str:
     by_state = status["owners_by_state"]
     overdue, due = by_state["overdue"], by_state["due"]
-    return f"of {status['owners']} owners, {overdue} are overdue and {due} due within 30 days"
+    return f"of {status['owners']} owners, {overdue} overdue and {due} more due within 30 days"
 
 
 def _server_words(status: dict[str, Any]) -> str:
