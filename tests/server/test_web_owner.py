@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from milepost_server.store import devices, readings, service_records, streams
+from milepost_server.store import devices, ownerships, readings, service_records, streams
 from support import showroom
 from support.html import Page
 
@@ -42,6 +42,22 @@ async def test_the_first_screen_answers_what_the_car_needs_and_when(page: httpx.
 async def test_every_vehicle_of_the_owner_is_there(page: httpx.AsyncClient) -> None:
     golf = await read(page, GOLF)
     assert {"Volkswagen Golf, 2019", "Fiat 500, 2022"} <= set(golf.lines)
+
+
+async def test_what_a_former_owner_has_signed_is_not_told_to_the_next_one(
+    site: Site, page: httpx.AsyncClient
+) -> None:
+    assert "Lease since" in (await read(page, GOLF)).text
+    sold_on = showroom.TODAY - dt.timedelta(days=10)
+    async with site.store.write() as connection:
+        held = await ownerships.of_vehicle(connection, site.dealer_id, 1)
+        await ownerships.end(connection, site.dealer_id, held[0].id, sold_on)
+        await ownerships.add(
+            connection, site.dealer_id, owner_id=6, vehicle_id=1, start_on=sold_on, end_on=None
+        )
+    buyer = await read(page, "/owners/6")
+    assert "Volkswagen Golf, 2019" in buyer.lines
+    assert "Lease since" not in buyer.text
 
 
 async def test_what_is_overdue_comes_first_with_its_reason(page: httpx.AsyncClient) -> None:

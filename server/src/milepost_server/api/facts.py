@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from milepost_server.store.installations import InstallationView
     from milepost_server.store.item_actions import ItemActionRow
     from milepost_server.store.missing import RefusedRow, VinConflictRow
+    from milepost_server.store.ownerships import OwnershipRow
     from milepost_server.store.service_records import ServiceRecordRow
     from milepost_server.store.vehicle_health import FaultRow, HealthRow
     from milepost_server.store.vehicles import VehicleRow
@@ -72,14 +73,25 @@ async def vehicles_of(
 ) -> list[VehicleFacts]:
     """The facts of all vehicles that the owner has on that day."""
     owned = await ownerships.of_owner(connection, who.dealer_id, owner_id, as_of)
-    found = [await vehicle_facts(connection, who, ownership.vehicle_id, as_of) for ownership in owned]
+    found = [
+        await vehicle_facts(connection, who, ownership.vehicle_id, as_of, owned=ownership)
+        for ownership in owned
+    ]
     return [facts for facts in found if facts is not None]
 
 
 async def vehicle_facts(
-    connection: AsyncConnection, who: Principal, vehicle_id: int, as_of: dt.date
+    connection: AsyncConnection,
+    who: Principal,
+    vehicle_id: int,
+    as_of: dt.date,
+    *,
+    owned: OwnershipRow | None = None,
 ) -> VehicleFacts | None:
-    """The facts of one vehicle as derived last up to ``as_of``; None where it is not the dealer's."""
+    """The facts of one vehicle as derived last up to ``as_of``; None where it is not the dealer's.
+
+    Contracts are those that concern whom ``owned`` names; without anybody there are none.
+    """
     dealer_id = who.dealer_id
     vehicle = await vehicles.one(connection, dealer_id, vehicle_id)
     if vehicle is None:
@@ -102,7 +114,7 @@ async def vehicle_facts(
         fan=fan_ahead(usage, due, as_of),
         faults=await vehicle_health.faults_of(connection, dealer_id, vehicle_id, as_of),
         health=await vehicle_health.of_vehicle(connection, dealer_id, vehicle_id, as_of),
-        contracts=await contracts.of_vehicle(connection, dealer_id, vehicle_id, as_of),
+        contracts=await contracts.of_ownership(connection, dealer_id, owned, as_of) if owned else [],
         actions=await item_actions.of_vehicle(connection, dealer_id, vehicle_id, until=until),
         records=await service_records.of_vehicle(
             connection, dealer_id, vehicle_id, until=as_of, limit=RECORDS_SHOWN_MAX

@@ -12,6 +12,8 @@ from milepost_server.derivation.fleet import NOBODY, MoneyInputs, Vehicle
 from milepost_server.signals.pack import shipped_pack_facts
 from milepost_server.signals.value.contracts import ContractKind, Contracts
 from milepost_server.signals.value.residual import shipped_curves
+from milepost_server.store.contracts import concerns
+from milepost_server.store.schema import ContractKind as StoredKind
 from milepost_server.store.schema import Powertrain, contracts, ownerships
 
 if TYPE_CHECKING:
@@ -24,8 +26,6 @@ if TYPE_CHECKING:
     from milepost_server.derivation.times import AsOf
     from milepost_server.signals.flat import Floats, Ints
 
-BEFORE_HANDOVER_D_MAX = 31.0
-"""A contract that names no owner is the present one's where it began at most this long before."""
 _COLUMNS = (
     "start_odometer_m",
     "end_odometer_m",
@@ -97,11 +97,11 @@ async def money_of(
 
 def _is_present(row: RowMapping, owned: OwnersOfDay, place: int) -> bool:
     """Whether a contract is of the car itself, or of its present owner."""
-    if row["kind"] == ContractKind.WARRANTY.name.lower():
-        return True
-    if row["owner_id"] is not None:
-        return bool(row["owner_id"] == owned.owner_id[place])
-    return bool(times.start_d(row["start_on"]) >= owned.since_d[place] - BEFORE_HANDOVER_D_MAX)
+    kind, owner_id = StoredKind(row["kind"]), int(owned.owner_id[place])
+    if owner_id == NOBODY:
+        return kind is StoredKind.WARRANTY
+    since = times.date_of(float(owned.since_d[place]))
+    return concerns(kind, row["owner_id"], row["start_on"], owner_id=owner_id, since=since)
 
 
 def _contracts(rows: Sequence[RowMapping], place: dict[int, int]) -> Contracts:

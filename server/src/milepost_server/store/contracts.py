@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +11,15 @@ from sqlalchemy import delete, insert, or_, select, update
 from milepost_server.store.schema import ContractKind, contracts
 
 if TYPE_CHECKING:
-    import datetime as dt
     from collections.abc import Mapping, Sequence
 
     from sqlalchemy import RowMapping
     from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from milepost_server.store.ownerships import OwnershipRow
+
+BEFORE_HANDOVER_MAX = dt.timedelta(days=31)
+"""A contract that names no owner is the present one's where it began at most this long before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +99,32 @@ async def of_vehicle(
         .order_by(contracts.c.start_on, contracts.c.id)
     )
     return [_contract(row) for row in (await connection.execute(query)).mappings()]
+
+
+def concerns(
+    kind: ContractKind, signed_by: int | None, start_on: dt.date, *, owner_id: int, since: dt.date
+) -> bool:
+    """Whether a contract is of the car itself, or of the owner who has it ``since`` then.
+
+    What a former owner has signed is nobody else's business, even where it has not run out.
+    """
+    if kind is ContractKind.WARRANTY:
+        return True
+    if signed_by is not None:
+        return signed_by == owner_id
+    return start_on >= since - BEFORE_HANDOVER_MAX
+
+
+async def of_ownership(
+    connection: AsyncConnection, dealer_id: int, owned: OwnershipRow, as_of: dt.date
+) -> Sequence[ContractRow]:
+    """The contracts of a vehicle that hold on a day, without those of its former owners."""
+    found = await of_vehicle(connection, dealer_id, owned.vehicle_id, as_of)
+    return [
+        row
+        for row in found
+        if concerns(row.kind, row.owner_id, row.start_on, owner_id=owned.owner_id, since=owned.start_on)
+    ]
 
 
 async def add(
