@@ -35,7 +35,7 @@ async def dealer_id(store: Store) -> int:
 def lease(**more: object) -> dict[str, object]:
     values = dict.fromkeys(contracts.ContractRow.__dataclass_fields__)
     del values["id"]
-    known = {"vehicle_id": 1, "kind": ContractKind.LEASE, "currency": "EUR", "source": "api"}
+    known = {"vehicle_id": 2, "kind": ContractKind.LEASE, "currency": "EUR", "source": "api"}
     return {**values, **known, "start_on": TODAY - 400 * DAY, "end_on": TODAY + 300 * DAY, **more}
 
 
@@ -54,7 +54,7 @@ async def test_a_contract_holds_from_its_first_day_until_it_is_over(store: Store
             (made.end_on - DAY, [changed]),
             (made.end_on, []),
         ):
-            assert await contracts.of_vehicle(connection, dealer_id, 1, day) == found, day
+            assert await contracts.of_vehicle(connection, dealer_id, 2, day) == found, day
 
 
 async def test_an_outcome_is_kept_once_and_seen_from_its_day_on(store: Store, dealer_id: int) -> None:
@@ -164,7 +164,7 @@ async def test_a_calibration_is_that_of_its_day(store: Store, dealer_id: int) ->
             )
         assert await calibrations.newest(connection, dealer_id, TODAY - 10 * DAY) is None
         then = await calibrations.newest(connection, dealer_id, TODAY - 5 * DAY)
-        now = await calibrations.newest(connection, dealer_id, TODAY)
+        now = await calibrations.newest(connection, dealer_id, TODAY - DAY)
     assert then is not None
     assert now is not None
     assert (then.document, then.coverage, now.document) == ({"a": 2}, coverage, {"a": 3})
