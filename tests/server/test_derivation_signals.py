@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from milepost_protocol.samples import TimeTrust
 from milepost_server.derivation.configuration import Configuration
 from milepost_server.store import (
     contracts,
@@ -223,6 +224,19 @@ async def test_faults_have_an_urgency_a_reason_and_their_readings(garage: Garage
     assert misfire.reason
     assert misfire.first_seen_at == NOW - 30 * DAY
     assert len(misfire.evidence["readings"]) == 1, "the first and the last of this life are the same reading"
+
+
+@pytest.mark.parametrize("without_time", [{"plausible": False}, {"trust": TimeTrust.UNTRUSTED}])
+async def test_a_past_day_knows_nothing_of_what_came_later_without_a_time(
+    garage: Garage, without_time: dict[str, Any]
+) -> None:
+    car = await garage.car()
+    await garage.read(car, [(NOW - 90 * DAY, "P0301 confirmed")], DTC, **without_time)
+    for day, codes in ((TODAY - DAY, []), (TODAY, ["P0301"])):
+        await garage.derivation().dealer(garage.dealer, day)
+        async with garage.store.read() as connection:
+            found = await vehicle_health.faults_of(connection, garage.dealer.id, car, day)
+        assert [fault.code for fault in found] == codes
 
 
 async def test_a_battery_that_falls_to_its_limit_is_to_be_replaced(garage: Garage) -> None:

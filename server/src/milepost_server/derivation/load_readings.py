@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from sqlalchemy import select
+from sqlalchemy import and_, not_, or_, select
 
 from milepost_protocol.samples import TimeTrust
 from milepost_server.derivation import times
@@ -21,10 +21,22 @@ from milepost_server.store.schema import reading_overrules, readings
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from sqlalchemy import ColumnElement
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from milepost_server.derivation.times import AsOf
     from milepost_server.signals.odometer import OdometerRules
+
+
+def _known_by(as_of: AsOf) -> ColumnElement[bool]:
+    """Of readings: those of a time up to the end of the as-of date.
+
+    One whose time says nothing counts from when it was received; else a past day would know of it.
+    """
+    c = readings.c
+    has_time = and_(c.time_plausible, c.trust != TimeTrust.UNTRUSTED.value)
+    received = c.received_at < times.moment(as_of.end_ms)
+    return or_(and_(has_time, c.time_ms < as_of.end_ms), and_(not_(has_time), received))
 
 
 class OdometerRow(NamedTuple):
@@ -49,7 +61,7 @@ async def odometer_rows(
         select(c.signal, c.vehicle_id, c.stream_id, c.seq, c.time_ms, c.value_num, c.trust, c.time_plausible)
         .where(c.dealer_id == dealer_id, c.vehicle_id.in_(place))
         .where(c.signal.in_((ODOMETER, ODOMETER_UNCERTAINTY)))
-        .where((c.time_ms < as_of.end_ms) | ~c.time_plausible)
+        .where(_known_by(as_of))
         .order_by(c.stream_id, c.seq)
     )
     rows: list[OdometerRow] = []
@@ -117,7 +129,7 @@ async def event_rows(
     query = (
         select(c.signal, c.vehicle_id, c.time_ms, c.value_text, c.stream_id, c.seq, c.trust, c.time_plausible)
         .where(c.dealer_id == dealer_id, c.vehicle_id.in_(place), c.signal.in_(paths))
-        .where((c.time_ms < as_of.end_ms) | ~c.time_plausible)
+        .where(_known_by(as_of))
         .order_by(c.vehicle_id, c.stream_id, c.seq)
     )
     found: dict[str, list[tuple[Any, ...]]] = {path: [] for path in paths}
