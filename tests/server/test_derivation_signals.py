@@ -250,6 +250,7 @@ async def test_a_battery_that_falls_to_its_limit_is_to_be_replaced(garage: Garag
     assert battery is not None
     assert unknown is not None
     assert (battery.battery_state, battery.battery_measure) == ("replace", "cranking_minimum")
+    assert battery.battery_p50_on == TODAY, "it is at its limit now, not tomorrow"
     assert (battery.pack_outcome, battery.pack_percent) == (None, None), "a petrol car has no pack"
     assert battery.evidence["readings"]
     assert (unknown.battery_state, unknown.battery_measure, unknown.battery_level) == ("unknown", None, None)

@@ -107,7 +107,10 @@ def _pack(packs: Packs, place: int, limit: float, as_of: AsOf, *, has_pack: bool
 
 
 def _reached(day: float, as_of: AsOf) -> dt.date | None:
-    """The date on which a limit is reached; None beyond what can be foretold."""
+    """The date on which a limit is reached: the as-of date where it is already; None beyond what can be
+    foretold."""
+    if day <= as_of.end_d:
+        return as_of.date
     return day_or_none(day) if day < as_of.end_d + HORIZON_D_MAX else None
 
 
