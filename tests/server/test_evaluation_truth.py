@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from milepost_server.cli import main
 from milepost_server.derivation.configuration import Configuration
 from milepost_server.evaluation.errors import EvaluationError
-from milepost_server.evaluation.fleet import cleaning, due
+from milepost_server.evaluation.fleet import cleaning, due, pace
 from milepost_server.evaluation.fleet.derive import DerivedPart, Deriver
 from milepost_server.evaluation.fleet.files import OBSERVED, TRUTH, Part, read_facts, read_parts
 from milepost_server.evaluation.fleet.tenures import owned_on
@@ -246,3 +246,34 @@ def test_days_to_derive_as_of(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["evaluate", "truth", str(tmp_path), "--as-of", "1999-01-01"])
     assert result.exit_code == 1
     assert "1999-01-01 is no day of this fleet: it has 2022-07-09 to 2024-10-04" in result.output
+
+
+def test_distances_ahead_of_even_cars_are_those_they_go(tmp_path: Path) -> None:
+    fleet = EvenFleet()
+    part = part_of(fleet.write(tmp_path))
+    config = Configuration()
+    result = derived(part, float(AS_OF_DAY))
+    rows = pace.compare(part, result, pace.ahead_of(result, config))
+    assert rows.true_m[:, 0] == pytest.approx(91 * fleet.daily_m, rel=1e-6)
+    assert (np.abs(rows.p50_m / rows.true_m - 1) < 0.1).all()
+    table, figures = pace.ahead_table(rows, seed=1)
+    assert len(table.rows) == len(pace.AHEAD_D)
+    assert figures["distance_coverage80_364d"].value > 0.9
+
+
+def test_a_change_of_life_is_followed_as_far_as_the_pace_says(tmp_path: Path) -> None:
+    """A change that is only claimed: the cars go on as before, so nothing of it is followed."""
+    fleet = EvenFleet()
+    fleet.truth["regimes"] = {
+        "vehicle": np.array([2, 3, 4, 4, 5]),
+        "day": AS_OF_DAY - np.array([100, 40, 50, 90, 400]),
+        "factor": np.array([2.0, 1.1, 2.0, 2.0, 2.0]),
+        "cause": np.zeros(5, np.int64),
+    }
+    part = part_of(fleet.write(tmp_path))
+    result = derived(part, float(AS_OF_DAY))
+    rows = pace.changes(part, result, pace.ahead_of(result, Configuration()))
+    assert rows.owner.tolist() == [2]  # the others are small, not alone, or long ago
+    assert rows.since_months == pytest.approx(100 / 30.436875)
+    assert abs(rows.followed[0]) < 0.15
+    assert [row[1] for row in pace.change_table(rows).rows] == [0, 0, 0, 1, 0]

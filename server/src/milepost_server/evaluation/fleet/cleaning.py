@@ -21,7 +21,15 @@ if TYPE_CHECKING:
 
 DRAWS = 500
 """Of each bootstrap."""
-SMALL_M = 1_000_000.0
+UNTOUCHED = (
+    Verdict.KEPT,
+    Verdict.LEVELLED,
+    Verdict.CLUSTER_SWAP,
+    Verdict.ROLLED_BACK,
+    Verdict.STAFF_KEPT,
+)
+"""Verdicts that take a reading for what was on the instrument; all others reject it, or change its value."""
+LARGE_M = 1_000_000.0
 """A wrong reading that is off by less is told apart: tens of kilometres nobody can find, or needs to."""
 
 
@@ -32,7 +40,7 @@ class ReadingRows:
     vehicle: Ints  # (N) number in the fleet
     flaw: Ints  # (N) 0 where it is right
     off_m: Floats  # (N) how far it is from what the instrument showed
-    flagged: Bools  # (N) rejected, or kept at another value for a slip of scale
+    flagged: Bools  # (N) rejected, or kept at another value
     swapped: Bools  # (N) whether it comes after a change of the instrument cluster
 
     def where(self, which: Bools) -> ReadingRows:
@@ -52,7 +60,7 @@ def compare(part: Part, derived: DerivedPart) -> ReadingRows:
         vehicle=part.observed["vehicles"]["number"][vehicle],
         flaw=part.truth["readings"]["flaw"][row],
         off_m=np.abs(part.observed["readings"]["odometer_m"][row] - shown_m).astype(np.float64),
-        flagged=(verdict >= Verdict.BACKWARD) | (verdict == Verdict.TENFOLD),
+        flagged=~np.isin(verdict, UNTOUCHED),
         swapped=swapped,
     )
 
@@ -78,7 +86,7 @@ def scores(rows: ReadingRows, seed: int) -> dict[str, Interval]:
 
     A small slip that is flagged is right; one that is not is no loss.
     """
-    wrong, large = rows.flaw > 0, (rows.flaw > 0) & (rows.off_m >= SMALL_M)
+    wrong, large = rows.flaw > 0, (rows.flaw > 0) & (rows.off_m >= LARGE_M)
     hit = rows.flagged & wrong
     found = rows.flagged & large
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from milepost_server.evaluation import bootstrap
-from milepost_server.evaluation.fleet.tenures import owned_on, true_items
+from milepost_server.evaluation.fleet.tenures import owned_on, true_items, true_odometer_m
 from milepost_server.evaluation.table import Table
 from milepost_server.signals.flat import Bools, Floats, Ints
 from milepost_server.signals.states import State
@@ -81,7 +81,7 @@ def _compare_item(part: Part, derived: DerivedPart, item: ItemResult, as_of: int
     measured = np.zeros(len(vehicle), dtype=np.bool_) if item.wear is None else item.wear.limit.measured
     at_m = np.full(len(vehicle), np.nan) if item.wear is None else item.wear.limit.at_m
     tenure = owned.tenure[owned.of_vehicle[of]]
-    true_now_m = _true_odometer_m(part, tenure, derived.results.driven.anchor_d[of])
+    true_now_m = true_odometer_m(part, tenure, derived.results.driven.anchor_d[of])
     p10, p50, p90 = item.due.time_d[:, row] - day
     return DueRows(
         item=np.full(len(row), part.facts.place("items", item.key)),
@@ -98,19 +98,6 @@ def _compare_item(part: Part, derived: DerivedPart, item: ItemResult, as_of: int
         wear_left_m=np.where(measured[row], at_m[row] - anchor_m, np.nan),
         true_left_m=truth.at_m[row] - true_now_m,
     )
-
-
-def _true_odometer_m(part: Part, tenure: Ints, day: Floats) -> Floats:
-    """The true odometer (Q) of ``tenure`` (Q) at times between the days of the grid."""
-    grid = part.facts.grid_days.astype(np.float64)
-    metres = part.truth["tenures"]["odometer_m"][tenure]
-    at = np.nan_to_num(day, nan=grid[0])
-    after = np.clip(np.searchsorted(grid, at, side="right"), 1, len(grid) - 1)
-    pick = np.arange(len(tenure))
-    share = np.clip((at - grid[after - 1]) / (grid[after] - grid[after - 1]), 0.0, 1.0)
-    low, high = metres[pick, after - 1], metres[pick, after]
-    found: Floats = low + share * (high - low)
-    return found
 
 
 def _judged(rows: DueRows) -> DueRows:

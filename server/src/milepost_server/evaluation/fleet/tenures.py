@@ -83,3 +83,16 @@ def ended_after(part: Part, owned: Owned, day: float) -> Floats:
     """In how many days from ``day`` on the owner of each tenure (T) replaces the vehicle; inf for never."""
     ended = part.truth["tenures"]["replaced_day"][owned.tenure]
     return np.where(ended == NONE, np.inf, ended - day)
+
+
+def true_odometer_m(part: Part, tenure: Ints, day: Floats) -> Floats:
+    """The true odometer (Q) of ``tenure`` (Q) at times between the days of the grid."""
+    grid = part.facts.grid_days.astype(np.float64)
+    metres = part.truth["tenures"]["odometer_m"][tenure]
+    at = np.nan_to_num(day, nan=grid[0])
+    after = np.clip(np.searchsorted(grid, at, side="right"), 1, len(grid) - 1)
+    pick = np.arange(len(tenure))
+    share = np.clip((at - grid[after - 1]) / (grid[after] - grid[after - 1]), 0.0, 1.0)
+    low, high = metres[pick, after - 1], metres[pick, after]
+    found: Floats = low + share * (high - low)
+    return found
