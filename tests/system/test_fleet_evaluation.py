@@ -13,6 +13,8 @@ from milepost_simulator.cli import main as simulator
 if TYPE_CHECKING:
     from pathlib import Path
 
+AS_OF = ("--as-of", "2025-09-02", "--as-of", "2026-03-03")
+
 
 def test_a_simulated_fleet_is_evaluated(tmp_path: Path) -> None:
     folder, out = tmp_path / "fleet", tmp_path / "out"
@@ -22,7 +24,7 @@ def test_a_simulated_fleet_is_evaluated(tmp_path: Path) -> None:
             "fleet",
             "--columns",
             "--owners",
-            "400",
+            "250",
             "--months",
             "30",
             "--as-of",
@@ -31,7 +33,7 @@ def test_a_simulated_fleet_is_evaluated(tmp_path: Path) -> None:
         ],
     )
     assert made.exit_code == 0, made.output
-    result = CliRunner().invoke(server, ["evaluate", "truth", str(folder), "--out", str(out)])
+    result = CliRunner().invoke(server, ["evaluate", "truth", str(folder), "--out", str(out), *AS_OF])
     assert result.exit_code == 0, result.output
     figures = json.loads((out / "truth.json").read_text())["figures"]
     assert figures["due_recall"] > 0.6
