@@ -54,7 +54,7 @@ def measure() -> dict[str, Any]:
 
 
 def measure_ours() -> dict[str, Any]:
-    """The figures of the last whole run, with our row and our starts measured anew: for a change of the agent.
+    """The figures of the last whole run, with our row and our starts anew: for a change of the agent.
 
     Raises:
         FileNotFoundError: there was no whole run yet.

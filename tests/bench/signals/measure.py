@@ -5,9 +5,9 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any
 
-from bench.signals import cleaning, derive, items, odometer, outcomes, value
+from bench.signals import cleaning, derive, items, odometer, outcomes, truth, value
 
-PARTS: tuple[ModuleType, ...] = (odometer, cleaning, items, value, outcomes, derive)
+PARTS: tuple[ModuleType, ...] = (odometer, cleaning, items, value, outcomes, truth, derive)
 WHAT = (
     "How well due dates are foretold, odometers cleaned and owners scored, and how fast a fleet is derived. "
     "A figure with an interval was measured on vehicles or owners that the model had not seen; seconds are "
