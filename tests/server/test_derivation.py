@@ -14,7 +14,7 @@ from milepost_server.derivation.derive import Report
 from milepost_server.derivation.runner import DerivationRunner
 from milepost_server.derivation.signal_paths import ODOMETER_UNCERTAINTY
 from milepost_server.signals.faults import FaultStatus
-from milepost_server.signals.usage import PUBLISHED_RATE_M_PER_D, UsageRules
+from milepost_server.signals.usage.rate import PUBLISHED_RATE_M_PER_D, UsageRules
 from milepost_server.store import (
     dirty,
     owners,

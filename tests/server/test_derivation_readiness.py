@@ -6,8 +6,8 @@ import datetime as dt
 
 import pytest
 
-from milepost_server.derivation import readiness_fit
 from milepost_server.derivation.configuration import Configuration
+from milepost_server.derivation.learning import readiness_fit
 from milepost_server.signals.readiness.errors import FitError
 from milepost_server.signals.readiness.model import Scorecard
 from milepost_server.store import contracts, outcomes, owners, ownerships, readiness, readiness_models

@@ -12,9 +12,9 @@ from statsmodels.duration.survfunc import SurvfuncRight
 
 from milepost_server.cli import main
 from milepost_server.evaluation.errors import EvaluationError
-from milepost_server.evaluation.events import read_lives
-from milepost_server.evaluation.odometer_file import ColumnMap, read_fleet
-from milepost_server.evaluation.survival import best_lean, given_until_now, life_table, log_score
+from milepost_server.evaluation.odometer.events import read_lives
+from milepost_server.evaluation.odometer.file import ColumnMap, read_fleet
+from milepost_server.evaluation.odometer.survival import best_lean, given_until_now, life_table, log_score
 
 if TYPE_CHECKING:
     from pathlib import Path

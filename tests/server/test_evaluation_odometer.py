@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from milepost_server.cli import main
-from milepost_server.evaluation.baselines import rates
-from milepost_server.evaluation.odometer_file import ColumnMap, read_fleet
+from milepost_server.evaluation.odometer.baselines import rates
+from milepost_server.evaluation.odometer.file import ColumnMap, read_fleet
 
 if TYPE_CHECKING:
     from pathlib import Path

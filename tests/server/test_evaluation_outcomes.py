@@ -13,8 +13,8 @@ from click.testing import CliRunner
 from sklearn.metrics import roc_auc_score
 
 from milepost_server.cli import main
-from milepost_server.evaluation.outcome_map import OutcomeMap, load_map
-from milepost_server.evaluation.outcome_rows import columns_of, read_rows, split
+from milepost_server.evaluation.outcomes.map import OutcomeMap, load_map
+from milepost_server.evaluation.outcomes.rows import columns_of, read_rows, split
 from support.outcome_tables import OutcomeTable, outcome_table
 
 USED = 6

@@ -14,12 +14,12 @@ from click.testing import CliRunner
 from milepost_server.cli import main
 from milepost_server.derivation.configuration import Configuration
 from milepost_server.evaluation.errors import EvaluationError
-from milepost_server.evaluation.fleet import cleaning, due, pace
-from milepost_server.evaluation.fleet.derive import DerivedPart, Deriver
-from milepost_server.evaluation.fleet.files import OBSERVED, TRUTH, Part, read_facts, read_parts
-from milepost_server.evaluation.fleet.tenures import owned_on
-from milepost_server.evaluation.truth import as_of_days
-from milepost_server.signals.states import State
+from milepost_server.evaluation.truth import cleaning, due, pace
+from milepost_server.evaluation.truth.command import as_of_days
+from milepost_server.evaluation.truth.derive import DerivedPart, Deriver
+from milepost_server.evaluation.truth.files import OBSERVED, TRUTH, Part, read_facts, read_parts
+from milepost_server.evaluation.truth.tenures import owned_on
+from milepost_server.signals.items.states import State
 from support.columns import AS_OF_DAY, FIRST_DAY, ITEMS, EvenFleet
 
 if TYPE_CHECKING:

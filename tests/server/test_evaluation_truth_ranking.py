@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from milepost_server.derivation.configuration import Configuration
-from milepost_server.evaluation.fleet import readiness
-from milepost_server.evaluation.fleet.asked import asked
-from milepost_server.evaluation.fleet.derive import Deriver
-from milepost_server.evaluation.fleet.files import read_facts, read_parts
-from milepost_server.evaluation.fleet.learning import is_for_training
-from milepost_server.evaluation.fleet.ranking import (
+from milepost_server.evaluation.truth import readiness
+from milepost_server.evaluation.truth.asked import asked
+from milepost_server.evaluation.truth.derive import Deriver
+from milepost_server.evaluation.truth.files import read_facts, read_parts
+from milepost_server.evaluation.truth.learning import is_for_training
+from milepost_server.evaluation.truth.ranking import (
     BASELINES,
     WITHIN_D,
     Candidates,

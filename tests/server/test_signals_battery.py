@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from milepost_server.signals.ahead import Ahead
-from milepost_server.signals.battery import (
+from milepost_server.signals.ends import Place
+from milepost_server.signals.errors import DataFileError
+from milepost_server.signals.flat import offsets_of
+from milepost_server.signals.health.battery import (
     NO_SEASON,
     Battery,
     BatteryReadings,
@@ -22,10 +24,7 @@ from milepost_server.signals.battery import (
     month_of,
     season_of,
 )
-from milepost_server.signals.ends import Place
-from milepost_server.signals.errors import DataFileError
-from milepost_server.signals.flat import offsets_of
-from milepost_server.signals.pack import (
+from milepost_server.signals.health.pack import (
     PackLimits,
     PackOutcome,
     PackReadings,
@@ -36,8 +35,9 @@ from milepost_server.signals.pack import (
     parse_pack_facts,
     shipped_pack_facts,
 )
-from milepost_server.signals.trend import HORIZON_D_MAX
-from milepost_server.signals.usage import Usage, UsageRules
+from milepost_server.signals.health.trend import HORIZON_D_MAX
+from milepost_server.signals.usage.ahead import Ahead
+from milepost_server.signals.usage.rate import Usage, UsageRules
 
 AS_OF = 20_000.0
 RULES = BatteryRules()

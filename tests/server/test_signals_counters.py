@@ -10,17 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from milepost_protocol.signals import catalogue
-from milepost_server.signals.countdown import LEFT_D_MAX, CountdownReadings, ends, set_back
-from milepost_server.signals.counters import (
+from milepost_server.signals.flat import offsets_of
+from milepost_server.signals.items.countdown import LEFT_D_MAX, CountdownReadings, ends, set_back
+from milepost_server.signals.items.counters import (
     SIGNALS,
     USUAL_M_PER_UNIT,
     CounterReadings,
     counter_limit,
     running_total,
 )
-from milepost_server.signals.due import FirstLimit
-from milepost_server.signals.flat import offsets_of
-from milepost_server.signals.wear import WearLimit, WearRules
+from milepost_server.signals.items.due import FirstLimit
+from milepost_server.signals.items.wear import WearLimit, WearRules
 
 KM = 1_000.0
 NAN = float("nan")

@@ -10,16 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from milepost_server.signals.ahead import HORIZON_D_MAX, Ahead
-from milepost_server.signals.due import Due, FirstLimit, Widening, due
 from milepost_server.signals.flat import offsets_of
-from milepost_server.signals.items import Band, Item
-from milepost_server.signals.limits import ItemLimits, add_months, intervals_of, item_limits
+from milepost_server.signals.items.due import Due, FirstLimit, Widening, due
+from milepost_server.signals.items.item import Band, Item
+from milepost_server.signals.items.limits import ItemLimits, add_months, intervals_of, item_limits
+from milepost_server.signals.items.starts import Starts
+from milepost_server.signals.items.states import DueRules, State
+from milepost_server.signals.items.wear import WearLimit
 from milepost_server.signals.schedules.shipped import shipped
-from milepost_server.signals.starts import Starts
-from milepost_server.signals.states import DueRules, State
-from milepost_server.signals.usage import History, Usage, UsageRules
-from milepost_server.signals.wear import WearLimit
+from milepost_server.signals.usage.ahead import HORIZON_D_MAX, Ahead
+from milepost_server.signals.usage.rate import History, Usage, UsageRules
 
 KM = 1_000.0
 NOW_D = 20_000.0

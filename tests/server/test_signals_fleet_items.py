@@ -10,20 +10,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from milepost_server.signals.ahead import Ahead
 from milepost_server.signals.axis import OdometerAxis
-from milepost_server.signals.due import FirstLimit
 from milepost_server.signals.flat import offsets_of
 from milepost_server.signals.fleet.inputs import Fleet, ItemRules, Previous, SignalRows
 from milepost_server.signals.fleet.results import ItemResult, item_results, wear_lines
 from milepost_server.signals.fleet.wear_sample import Part, WearSample, usual_of
-from milepost_server.signals.limits import add_months
+from milepost_server.signals.items.due import FirstLimit
+from milepost_server.signals.items.limits import add_months
+from milepost_server.signals.items.starts import ServiceRecords
+from milepost_server.signals.items.states import State
+from milepost_server.signals.items.wear import UsualWear, usual_wear
 from milepost_server.signals.schedules.book import Kind
 from milepost_server.signals.schedules.shipped import shipped_book
-from milepost_server.signals.starts import ServiceRecords
-from milepost_server.signals.states import State
-from milepost_server.signals.usage import History, Usage, UsageRules
-from milepost_server.signals.wear import UsualWear, usual_wear
+from milepost_server.signals.usage.ahead import Ahead
+from milepost_server.signals.usage.rate import History, Usage, UsageRules
 
 KM = 1_000.0
 NOW_D = 20_000.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from milepost_server.signals.errors import ScheduleError
-from milepost_server.signals.items import months_words, position_words
+from milepost_server.signals.items.item import months_words, position_words
 from milepost_server.signals.schedules.documents import Schedule
 from milepost_server.signals.schedules.parsing import parse_schedule
 from milepost_server.signals.schedules.shipped import shipped, shipped_version

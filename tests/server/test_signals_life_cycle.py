@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from milepost_server.signals.errors import RulesError
-from milepost_server.signals.life_cycle import (
+from milepost_server.signals.items.life_cycle import (
     ACTIONS_MAX,
     Action,
     Actions,
@@ -23,7 +23,7 @@ from milepost_server.signals.life_cycle import (
     life_cycle,
     listing,
 )
-from milepost_server.signals.states import State
+from milepost_server.signals.items.states import State
 
 RULES = LifeCycleRules()
 TODAY = 100.0

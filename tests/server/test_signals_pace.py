@@ -10,10 +10,10 @@ from hypothesis.extra import numpy as arrays
 from scipy import stats
 
 from milepost_server.signals import gamma
-from milepost_server.signals.ahead import HORIZON_D_MAX, PACES, QUERIES_AT_ONCE, Ahead
 from milepost_server.signals.flat import DAYS_PER_MONTH
-from milepost_server.signals.pace import KNOTS_MONTHS, RISE_MIN, Learned, curves
-from milepost_server.signals.usage import Usage, UsageRules
+from milepost_server.signals.usage.ahead import HORIZON_D_MAX, PACES, QUERIES_AT_ONCE, Ahead
+from milepost_server.signals.usage.pace import KNOTS_MONTHS, RISE_MIN, Learned, curves
+from milepost_server.signals.usage.rate import Usage, UsageRules
 
 RULES = UsageRules()
 KNOTS = len(KNOTS_MONTHS)

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from milepost_server.signals.errors import ScheduleError
-from milepost_server.signals.life_cycle import LifeCycleRules
+from milepost_server.signals.items.life_cycle import LifeCycleRules
+from milepost_server.signals.items.states import DueRules
 from milepost_server.signals.schedules.book import Kind
 from milepost_server.signals.schedules.parsing import parse_layer
 from milepost_server.signals.schedules.shipped import shipped_book
-from milepost_server.signals.states import DueRules
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "schedules.md").read_text(encoding="utf-8")
 HEAD = 'schema = 1\ntitle = "For a test"\nmake = "Halden"\nmodel = "Dal"\n'

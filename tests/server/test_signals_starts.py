@@ -9,8 +9,14 @@ from hypothesis import strategies as st
 
 from milepost_server.signals.axis import OdometerAxis
 from milepost_server.signals.flat import count_up_to, offsets_of
-from milepost_server.signals.starts import METRES_PER_D_MAX, ServiceRecords, Starts, last_services, starts_of
-from milepost_server.signals.usage import History
+from milepost_server.signals.items.starts import (
+    METRES_PER_D_MAX,
+    ServiceRecords,
+    Starts,
+    last_services,
+    starts_of,
+)
+from milepost_server.signals.usage.rate import History
 
 KM = 1_000.0
 NOW_D = 20_000.0

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from milepost_server.signals.errors import RulesError
-from milepost_server.signals.states import DueRules, State, carried, states
+from milepost_server.signals.items.states import DueRules, State, carried, states
 
 RULES = DueRules()
 AS_OF_D = 20_000.0

@@ -10,7 +10,7 @@ from scipy import stats
 
 from milepost_server.signals import gamma
 from milepost_server.signals.flat import offsets_of
-from milepost_server.signals.trend import (
+from milepost_server.signals.health.trend import (
     BINS,
     DAYS_PER_YEAR,
     HORIZON_D_MAX,

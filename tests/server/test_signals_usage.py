@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from milepost_server.signals import gamma
-from milepost_server.signals.ahead import HORIZON_D_MAX, PACES, Ahead, fan
 from milepost_server.signals.flat import DAYS_PER_MONTH, interpolate, offsets_of
-from milepost_server.signals.usage import (
+from milepost_server.signals.usage.ahead import HORIZON_D_MAX, PACES, Ahead, fan
+from milepost_server.signals.usage.rate import (
     PUBLISHED_RATE_M_PER_D,
     GroupPrior,
     History,

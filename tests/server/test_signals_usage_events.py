@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
-from milepost_server.signals.ahead import Ahead
-from milepost_server.signals.usage import Usage, UsageRules
-from milepost_server.signals.usage_events import EventHazard, Parts, Spells, fit_hazard, survival
+from milepost_server.signals.usage.ahead import Ahead
+from milepost_server.signals.usage.events import EventHazard, Parts, Spells, fit_hazard, survival
+from milepost_server.signals.usage.rate import Usage, UsageRules
 
 KM = 1_000.0
 SHAPE, SCALE_M = 3.0, 200_000 * KM

@@ -9,10 +9,20 @@ import numpy as np
 import pytest
 from sklearn.ensemble import HistGradientBoostingRegressor
 
-from milepost_server.signals import calibration
 from milepost_server.signals.flat import DAYS_PER_MONTH, offsets_of
-from milepost_server.signals.pace import KNOTS_MONTHS, Curves
-from milepost_server.signals.usage import (
+from milepost_server.signals.usage import calibration
+from milepost_server.signals.usage.features import FEATURES, features
+from milepost_server.signals.usage.model import VEHICLES_MIN, Held, PaceModel, fit, untaught
+from milepost_server.signals.usage.months import month_steps
+from milepost_server.signals.usage.pace import KNOTS_MONTHS, Curves
+from milepost_server.signals.usage.past import (
+    Examples,
+    days_until,
+    examples,
+    known_at,
+    rolling_origins,
+)
+from milepost_server.signals.usage.rate import (
     History,
     UsageRules,
     group_prior,
@@ -21,18 +31,8 @@ from milepost_server.signals.usage import (
     scatter_of,
     shrink,
 )
-from milepost_server.signals.usage_features import FEATURES, features
-from milepost_server.signals.usage_model import VEHICLES_MIN, Held, PaceModel, fit, untaught
-from milepost_server.signals.usage_months import month_steps
-from milepost_server.signals.usage_past import (
-    Examples,
-    days_until,
-    examples,
-    known_at,
-    rolling_origins,
-)
-from milepost_server.signals.usage_regimes import RegimeRules, regimes
-from milepost_server.signals.usage_trees import TreeRules, Trees, grow, weighted_median
+from milepost_server.signals.usage.regimes import RegimeRules, regimes
+from milepost_server.signals.usage.trees import TreeRules, Trees, grow, weighted_median
 
 RULES = UsageRules()
 FEW = TreeRules(trees=40)

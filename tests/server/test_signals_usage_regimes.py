@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from milepost_server.signals.flat import DAYS_PER_MONTH, offsets_of
-from milepost_server.signals.usage import GroupPrior, History, UsageRules, observe, shrink
-from milepost_server.signals.usage_regimes import Change, RegimeRules, Regimes, regimes
+from milepost_server.signals.usage.rate import GroupPrior, History, UsageRules, observe, shrink
+from milepost_server.signals.usage.regimes import Change, RegimeRules, Regimes, regimes
 
 RULES = RegimeRules()
 KM = 1_000.0

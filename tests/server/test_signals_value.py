@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from milepost_server.signals import gamma
-from milepost_server.signals.ahead import Ahead
 from milepost_server.signals.ends import Place, first_of
 from milepost_server.signals.faults.fleet import FaultEvents, FaultRules, FleetFaults, fleet_faults
 from milepost_server.signals.faults.systems import shipped_systems
 from milepost_server.signals.flat import DAYS_PER_MONTH
-from milepost_server.signals.usage import Usage, UsageRules
+from milepost_server.signals.usage.ahead import Ahead
+from milepost_server.signals.usage.rate import Usage, UsageRules
 from milepost_server.signals.value.assessment import AssessmentRules, Facts, Known, assess
 from milepost_server.signals.value.columns import Owned, columns
 from milepost_server.signals.value.contracts import (

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from milepost_server.signals import gamma
-from milepost_server.signals.ahead import Ahead
 from milepost_server.signals.errors import DataFileError
 from milepost_server.signals.faults.codes import encode
 from milepost_server.signals.faults.fleet import (
@@ -21,7 +20,8 @@ from milepost_server.signals.faults.fleet import (
 )
 from milepost_server.signals.faults.systems import shipped_systems
 from milepost_server.signals.schedules.shipped import shipped_book
-from milepost_server.signals.usage import Usage, UsageRules
+from milepost_server.signals.usage.ahead import Ahead
+from milepost_server.signals.usage.rate import Usage, UsageRules
 from milepost_server.signals.value.lifetime import (
     EntryKind,
     Ledger,

@@ -10,7 +10,7 @@ from statsmodels.api import OLS, add_constant
 
 from milepost_server.signals import gamma
 from milepost_server.signals.flat import offsets_of
-from milepost_server.signals.wear import (
+from milepost_server.signals.items.wear import (
     VARIANCE_MAX,
     UsualWear,
     WearLimit,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from statsmodels.stats.meta_analysis import combine_effects
 
 from milepost_server.signals.flat import offsets_of
-from milepost_server.signals.wear import (
+from milepost_server.signals.items.wear import (
     UsualWear,
     WearLine,
     WearReadings,
@@ -18,7 +18,7 @@ from milepost_server.signals.wear import (
     wear_limit,
     wear_line,
 )
-from milepost_server.signals.wear_prior import WearPrior, WearPriorRules, WearSlopes, wear_prior
+from milepost_server.signals.items.wear_prior import WearPrior, WearPriorRules, WearSlopes, wear_prior
 
 KM = 1_000.0
 USUAL = usual_wear(15_000 * KM, 80_000 * KM)

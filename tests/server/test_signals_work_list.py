@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from milepost_server.signals.items.states import State
 from milepost_server.signals.owners import NOBODY
-from milepost_server.signals.states import State
 from milepost_server.signals.work_list import (
     NO_NEED_KEY,
     ItemNeeds,

@@ -16,7 +16,7 @@ from bench.signals import million
 from bench.signals.fleet import NOW_D, SEED, fleet
 from milepost_server.derivation.configuration import Configuration
 from milepost_server.derivation.fleet import FaultInputs, Inputs, MoneyInputs, Services
-from milepost_server.derivation.steps import Derived, derive
+from milepost_server.derivation.steps.whole import Derived, derive
 from milepost_server.signals.flat import Ints, owners_of
 from milepost_server.signals.fleet.inputs import SignalRows
 from milepost_server.signals.odometer import OdometerReadings

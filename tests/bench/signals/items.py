@@ -6,17 +6,24 @@ import time
 
 import numpy as np
 
-from milepost_server.signals.ahead import Ahead
 from milepost_server.signals.axis import OdometerAxis
 from milepost_server.signals.flat import DAYS_PER_MONTH, Floats, offsets_of
 from milepost_server.signals.fleet.inputs import Fleet, ItemRules, Previous, SignalRows
 from milepost_server.signals.fleet.results import item_results
-from milepost_server.signals.items import Item
-from milepost_server.signals.life_cycle import Action, Actions, LifeCycleRules, Listing, life_cycle, listing
+from milepost_server.signals.items.item import Item
+from milepost_server.signals.items.life_cycle import (
+    Action,
+    Actions,
+    LifeCycleRules,
+    Listing,
+    life_cycle,
+    listing,
+)
+from milepost_server.signals.items.starts import ServiceRecords
 from milepost_server.signals.schedules.book import Kind
 from milepost_server.signals.schedules.shipped import shipped_book
-from milepost_server.signals.starts import ServiceRecords
-from milepost_server.signals.usage import History, Usage, UsageRules
+from milepost_server.signals.usage.ahead import Ahead
+from milepost_server.signals.usage.rate import History, Usage, UsageRules
 
 SEED = 20_260_101
 CHUNK_VEHICLES = 50_000

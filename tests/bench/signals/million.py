@@ -20,9 +20,9 @@ import numpy as np
 
 from bench.signals.fleet import MODELS, NOW_D, SEED, chunk, fleet
 from milepost_server.derivation.configuration import Configuration
-from milepost_server.derivation.knowledge import FleetSample, Knowledge
-from milepost_server.derivation.loading import LEARN_PER_MODEL_MAX
-from milepost_server.derivation.steps import Derived, Learned, derive
+from milepost_server.derivation.learning.knowledge import FleetSample, Knowledge
+from milepost_server.derivation.loading.vehicles import LEARN_PER_MODEL_MAX
+from milepost_server.derivation.steps.whole import Derived, Learned, derive
 from milepost_server.signals.flat import Floats, Ints
 from milepost_server.signals.owners import Owned, RollUp, roll_up
 from milepost_server.signals.work_list import (

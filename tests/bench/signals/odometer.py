@@ -9,10 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from milepost_server.evaluation import odometer_report
-from milepost_server.evaluation.events import read_lives, score
-from milepost_server.evaluation.odometer_file import METRES, ColumnMap, read_fleet
-from milepost_server.evaluation.odometer_folds import Protocol, Run
+from milepost_server.evaluation.odometer import report as odometer_report
+from milepost_server.evaluation.odometer.events import read_lives, score
+from milepost_server.evaluation.odometer.file import METRES, ColumnMap, read_fleet
+from milepost_server.evaluation.odometer.folds import Protocol, Run
 
 FOLDER = Path(__file__).resolve().parents[4] / "shared" / "data" / "bus-odometers"
 COLUMNS = ColumnMap(vehicle="bus", odometer="odometer_mi", year="year", month="month", group="group")

@@ -11,9 +11,9 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.model_selection import cross_val_score
 
-from milepost_server.evaluation.logistic import plain_logistic
-from milepost_server.evaluation.outcome_methods import card_of
-from milepost_server.evaluation.outcome_report import card_document
+from milepost_server.evaluation.outcomes.logistic import plain_logistic
+from milepost_server.evaluation.outcomes.methods import card_of
+from milepost_server.evaluation.outcomes.report import card_document
 from milepost_server.evaluation.ranking import Ranking, brier, calibration_line
 from milepost_server.evaluation.report import plain
 from milepost_server.signals.readiness.card import Card

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from milepost_server.evaluation.fleet.files import read_facts
-from milepost_server.evaluation.fleet.found import find
-from milepost_server.evaluation.fleet.report import make_report
-from milepost_server.evaluation.truth import as_of_days
+from milepost_server.evaluation.truth.command import as_of_days
+from milepost_server.evaluation.truth.files import read_facts
+from milepost_server.evaluation.truth.found import find
+from milepost_server.evaluation.truth.report import make_report
 from milepost_simulator.fleet.column_files import write_columns
 from milepost_simulator.fleet.lot import FleetPlan
 

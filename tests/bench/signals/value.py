@@ -7,22 +7,28 @@ from collections.abc import Callable
 
 import numpy as np
 
-from milepost_server.signals.ahead import Ahead
-from milepost_server.signals.battery import NO_SEASON, BatteryReadings, BatteryRules, Measure, batteries
 from milepost_server.signals.ends import Place
 from milepost_server.signals.faults.codes import encode
 from milepost_server.signals.faults.fleet import FaultEvents, FaultRules, fleet_faults
 from milepost_server.signals.faults.systems import shipped_systems
 from milepost_server.signals.faults.urgency import NO_BITS, urgencies
 from milepost_server.signals.flat import offsets_of
-from milepost_server.signals.pack import (
+from milepost_server.signals.health.battery import (
+    NO_SEASON,
+    BatteryReadings,
+    BatteryRules,
+    Measure,
+    batteries,
+)
+from milepost_server.signals.health.pack import (
     PackReadings,
     PackRules,
     pack_limits,
     packs,
     shipped_pack_facts,
 )
-from milepost_server.signals.usage import Usage, UsageRules
+from milepost_server.signals.usage.ahead import Ahead
+from milepost_server.signals.usage.rate import Usage, UsageRules
 from milepost_server.signals.value.assessment import AssessmentRules, Facts, Known, assess
 from milepost_server.signals.value.columns import Owned, columns
 from milepost_server.signals.value.contracts import ContractKind, Contracts

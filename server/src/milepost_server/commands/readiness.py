@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from milepost_server.commands.common import command, data_dir_option, now, opened, the_dealer
-from milepost_server.derivation import readiness_fit
 from milepost_server.derivation.configuration import Configuration
+from milepost_server.derivation.learning import readiness_fit
 from milepost_server.store import dealers, readiness_models
 
 MODELS_SHOWN_MAX = 500

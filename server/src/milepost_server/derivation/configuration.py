@@ -7,21 +7,21 @@ from dataclasses import dataclass, field, fields
 from functools import cache, cached_property
 from importlib import resources
 
-from milepost_server.signals.battery import BatteryRules
 from milepost_server.signals.faults.clearing import ClearingRules
 from milepost_server.signals.faults.fleet import FaultRules
-from milepost_server.signals.life_cycle import LifeCycleRules
+from milepost_server.signals.health.battery import BatteryRules
+from milepost_server.signals.health.pack import PackRules
+from milepost_server.signals.items.life_cycle import LifeCycleRules
+from milepost_server.signals.items.states import DueRules
+from milepost_server.signals.items.wear import WearRules
+from milepost_server.signals.items.wear_prior import WearPriorRules
 from milepost_server.signals.odometer import OdometerRules
-from milepost_server.signals.pack import PackRules
 from milepost_server.signals.schedules.book import ScheduleBook
 from milepost_server.signals.schedules.shipped import shipped_book, shipped_version
-from milepost_server.signals.states import DueRules
-from milepost_server.signals.usage import UsageRules
-from milepost_server.signals.usage_regimes import RegimeRules
+from milepost_server.signals.usage.rate import UsageRules
+from milepost_server.signals.usage.regimes import RegimeRules
 from milepost_server.signals.value.assessment import AssessmentRules
 from milepost_server.signals.value.lifetime import LifetimeRules
-from milepost_server.signals.wear import WearRules
-from milepost_server.signals.wear_prior import WearPriorRules
 
 METHOD = "3"
 """Counts up when the same rules and schedules give other results."""

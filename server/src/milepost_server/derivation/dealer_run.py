@@ -6,20 +6,18 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from milepost_server.derivation import (
-    knowledge,
-    load_owners,
-    loading,
-    rows,
-    rows_due,
-    rows_health,
-    rows_readiness,
-    writing,
-)
-from milepost_server.derivation.load_owners import CHUNK_OWNERS_MAX
-from milepost_server.derivation.loading import CHUNK_VEHICLES_MAX
-from milepost_server.derivation.owner_steps import owner_rows
-from milepost_server.derivation.steps import derive
+from milepost_server.derivation import writing
+from milepost_server.derivation.learning import knowledge
+from milepost_server.derivation.loading import owners as load_owners
+from milepost_server.derivation.loading import vehicles as loading
+from milepost_server.derivation.loading.owners import CHUNK_OWNERS_MAX
+from milepost_server.derivation.loading.vehicles import CHUNK_VEHICLES_MAX
+from milepost_server.derivation.rows import due as rows_due
+from milepost_server.derivation.rows import health as rows_health
+from milepost_server.derivation.rows import readiness as rows_readiness
+from milepost_server.derivation.rows import usage as rows
+from milepost_server.derivation.steps.owner import owner_rows
+from milepost_server.derivation.steps.whole import derive
 from milepost_server.signals.value.lifetime import DAYS_PER_YEAR
 from milepost_server.store import dirty
 
@@ -28,7 +26,7 @@ if TYPE_CHECKING:
 
     from milepost_server.derivation.configuration import Configuration
     from milepost_server.derivation.fleet import Chunk
-    from milepost_server.derivation.knowledge import Knowledge
+    from milepost_server.derivation.learning.knowledge import Knowledge
     from milepost_server.derivation.times import AsOf
     from milepost_server.signals.faults.texts import FaultTexts
     from milepost_server.store.dirty import DirtyVehicle

@@ -9,9 +9,10 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from milepost_server.derivation import knowledge, writing
+from milepost_server.derivation import writing
 from milepost_server.derivation.dealer_run import DealerRun, Report
-from milepost_server.derivation.loading import CHUNK_VEHICLES_MAX
+from milepost_server.derivation.learning import knowledge
+from milepost_server.derivation.loading.vehicles import CHUNK_VEHICLES_MAX
 from milepost_server.derivation.schedules import configuration_of
 from milepost_server.derivation.times import AsOf
 from milepost_server.signals.faults.texts import FaultTexts

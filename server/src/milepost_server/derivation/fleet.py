@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from milepost_server.signals.flat import Bools, Floats, Ints
     from milepost_server.signals.fleet.inputs import Previous
-    from milepost_server.signals.life_cycle import Actions, Listing
+    from milepost_server.signals.items.life_cycle import Actions, Listing
     from milepost_server.signals.odometer import OdometerReadings
     from milepost_server.signals.schedules.book import Plans
     from milepost_server.signals.value.contracts import Contracts

@@ -16,10 +16,10 @@ from sqlalchemy import select
 from milepost_server.derivation import times
 from milepost_server.derivation.configuration import Configuration
 from milepost_server.derivation.signal_paths import DTC
-from milepost_server.signals.ahead import Ahead, fan
 from milepost_server.signals.faults import Fault, FaultStatus, current_faults, parse_fault
-from milepost_server.signals.pace import Learned
-from milepost_server.signals.usage import Usage
+from milepost_server.signals.usage.ahead import Ahead, fan
+from milepost_server.signals.usage.pace import Learned
+from milepost_server.signals.usage.rate import Usage
 from milepost_server.store.schema import readings, vehicle_usage
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class VehicleUsage:
     pace: dict[str, list[float]] | None  # what the fleet's past says, as the table has it
     changed_on: dt.date | None  # the last time that it began to be used another way
     change: float | None  # the rate since over that before
-    change_reason: str | None  # a word of `signals.usage_regimes.Change`
+    change_reason: str | None  # a word of `signals.usage.regimes.Change`
     is_break: bool | None  # so much that somebody else may be driving
     as_of: dt.date
 

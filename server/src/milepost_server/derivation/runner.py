@@ -6,8 +6,9 @@ import asyncio
 import datetime as dt
 from typing import TYPE_CHECKING
 
-from milepost_server.derivation import priors, writing
+from milepost_server.derivation import writing
 from milepost_server.derivation.derive import Derivation, Report
+from milepost_server.derivation.learning import priors
 from milepost_server.derivation.schedules import configuration_of
 from milepost_server.derivation.times import AsOf
 from milepost_server.store import dealers

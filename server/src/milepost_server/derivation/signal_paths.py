@@ -18,7 +18,7 @@ BATTERY: Final = (
     "Vehicle.Milepost.Battery.RestVoltage",
     "Vehicle.Milepost.Battery.StateOfHealth",
 )
-"""In the order of `signals.battery.Measure`."""
+"""In the order of `signals.health.battery.Measure`."""
 PACK: Final = "Vehicle.Powertrain.TractionBattery.StateOfHealth"
 HEALTH: Final = (LAMP, SINCE_CLEARED, CODES_CLEARED, *BATTERY, PACK)
 """What faults and batteries are judged by, beside the codes themselves."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import bindparam, delete, func, insert, select
 
-from milepost_server.derivation import rows
+from milepost_server.derivation.rows import usage as rows
 from milepost_server.store.rows import upsert
 from milepost_server.store.schema import (
     odometer_judgements,

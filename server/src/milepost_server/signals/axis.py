@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from milepost_server.signals.flat import Floats, Ints, owners_of
-from milepost_server.signals.usage import History
+from milepost_server.signals.usage.rate import History
 
 _SPAN_D = 2.0**17
 """Days that the times of one vehicle may span: more than there are between the years 1800 and 2100."""

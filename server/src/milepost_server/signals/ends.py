@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from milepost_server.signals import gamma
-from milepost_server.signals.ahead import Ahead
 from milepost_server.signals.flat import Floats, Ints
+from milepost_server.signals.usage.ahead import Ahead
 
 _YEAR_D = 365.25
 WEIGHTS = (0.3, 0.4, 0.3)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from milepost_server.signals.flat import Ints
-from milepost_server.signals.items import Item
+from milepost_server.signals.items.item import Item
 from milepost_server.signals.schedules.book import Plans
 
 

@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from milepost_server.signals.ahead import Ahead
 from milepost_server.signals.axis import OdometerAxis
-from milepost_server.signals.due import Widening
 from milepost_server.signals.flat import Floats, Ints
+from milepost_server.signals.items.due import Widening
+from milepost_server.signals.items.starts import ServiceRecords
+from milepost_server.signals.items.states import DueRules
+from milepost_server.signals.items.wear import UsualWear, WearRules
 from milepost_server.signals.schedules.book import Plans
-from milepost_server.signals.starts import ServiceRecords
-from milepost_server.signals.states import DueRules
-from milepost_server.signals.wear import UsualWear, WearRules
+from milepost_server.signals.usage.ahead import Ahead
 
 
 @dataclass(frozen=True, slots=True)

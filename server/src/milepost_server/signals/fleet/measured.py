@@ -7,22 +7,28 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from milepost_server.signals.countdown import SECONDS_PER_D, CountdownLimit, CountdownReadings, ends, set_back
-from milepost_server.signals.counters import (
+from milepost_server.signals.flat import Floats, Ints, offsets_of
+from milepost_server.signals.fleet.groups import Group
+from milepost_server.signals.fleet.inputs import Fleet, ItemRules, SignalRows
+from milepost_server.signals.items.countdown import (
+    SECONDS_PER_D,
+    CountdownLimit,
+    CountdownReadings,
+    ends,
+    set_back,
+)
+from milepost_server.signals.items.counters import (
     SIGNALS,
     USUAL_M_PER_UNIT,
     CounterReadings,
     counter_limit,
     running_total,
 )
-from milepost_server.signals.due import FirstLimit
-from milepost_server.signals.flat import Floats, Ints, offsets_of
-from milepost_server.signals.fleet.groups import Group
-from milepost_server.signals.fleet.inputs import Fleet, ItemRules, SignalRows
-from milepost_server.signals.items import METRES_PER_KM
-from milepost_server.signals.limits import Intervals
-from milepost_server.signals.starts import Starts
-from milepost_server.signals.wear import (
+from milepost_server.signals.items.due import FirstLimit
+from milepost_server.signals.items.item import METRES_PER_KM
+from milepost_server.signals.items.limits import Intervals
+from milepost_server.signals.items.starts import Starts
+from milepost_server.signals.items.wear import (
     UsualWear,
     WearLimit,
     WearLine,

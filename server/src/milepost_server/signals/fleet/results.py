@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from milepost_server.signals.due import Due, FirstLimit, due
 from milepost_server.signals.flat import Bools, Ints
 from milepost_server.signals.fleet.groups import Group, groups
 from milepost_server.signals.fleet.inputs import Fleet, ItemRules, Previous
 from milepost_server.signals.fleet.measured import Measured, PositionedWear
-from milepost_server.signals.items import Item
-from milepost_server.signals.limits import ItemLimits, intervals_of, item_limits
-from milepost_server.signals.starts import Starts, last_services, starts_of
-from milepost_server.signals.states import State, carried, goes_on
-from milepost_server.signals.wear import WearLimit, WearLine
+from milepost_server.signals.items.due import Due, FirstLimit, due
+from milepost_server.signals.items.item import Item
+from milepost_server.signals.items.limits import ItemLimits, intervals_of, item_limits
+from milepost_server.signals.items.starts import Starts, last_services, starts_of
+from milepost_server.signals.items.states import State, carried, goes_on
+from milepost_server.signals.items.wear import WearLimit, WearLine
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from milepost_server.signals.flat import Ints
 from milepost_server.signals.fleet.inputs import Fleet, ItemRules, UsualOf
 from milepost_server.signals.fleet.measured import usual_of_schedule
 from milepost_server.signals.fleet.results import wear_lines
-from milepost_server.signals.wear import UsualWear
-from milepost_server.signals.wear_prior import WearPrior, WearPriorRules, WearSlopes, wear_prior
+from milepost_server.signals.items.wear import UsualWear
+from milepost_server.signals.items.wear_prior import WearPrior, WearPriorRules, WearSlopes, wear_prior
 
 
 class Part(NamedTuple):

@@ -16,7 +16,7 @@ import numpy as np
 
 from milepost_server.signals.errors import ScheduleError
 from milepost_server.signals.flat import Ints
-from milepost_server.signals.items import Item
+from milepost_server.signals.items.item import Item
 from milepost_server.signals.schedules.documents import Layer, Schedule, folded
 
 LAYERS_MAX = 2_000

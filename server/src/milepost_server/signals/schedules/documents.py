@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from milepost_server.signals.items import (
+from milepost_server.signals.items.item import (
     BANDS_MAX,
     Band,
     Countdown,

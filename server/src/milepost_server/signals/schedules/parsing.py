@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from milepost_server.signals.errors import ScheduleError
-from milepost_server.signals.items import Table
+from milepost_server.signals.items.item import Table
 from milepost_server.signals.schedules.documents import Layer, Schedule
 
 FILE_BYTES_MAX = 256 * 1024

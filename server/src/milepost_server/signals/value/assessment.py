@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from milepost_server.signals.ahead import Ahead
 from milepost_server.signals.ends import Place
 from milepost_server.signals.faults.fleet import FaultRules, FleetFaults
 from milepost_server.signals.faults.systems import CodeTable
 from milepost_server.signals.flat import Bools, Floats
+from milepost_server.signals.usage.ahead import Ahead
 from milepost_server.signals.value.contracts import Contracts, WarrantyEnds, warranty_ends
 from milepost_server.signals.value.equity import Equity, equity
 from milepost_server.signals.value.lease import LeaseExcess, lease_excess

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from milepost_server.signals.ahead import Ahead
 from milepost_server.signals.ends import Ends, Place, first_of
 from milepost_server.signals.flat import DAYS_PER_MONTH, Bools, Floats, Ints
+from milepost_server.signals.usage.ahead import Ahead
 
 NO_CONTRACT = -1
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from milepost_server.signals import gamma
-from milepost_server.signals.ahead import Ahead
 from milepost_server.signals.ends import Place
 from milepost_server.signals.flat import Floats, Ints
+from milepost_server.signals.usage.ahead import Ahead
 from milepost_server.signals.value.contracts import ContractKind, Contracts, current
 
 METRES_PER_KM = 1_000.0

@@ -10,9 +10,9 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from milepost_server.signals import gamma
-from milepost_server.signals.ahead import Ahead
 from milepost_server.signals.errors import DataFileError
 from milepost_server.signals.flat import Floats, Ints
+from milepost_server.signals.usage.ahead import Ahead
 from milepost_server.signals.value.lease import METRES_PER_KM, TENTHS
 
 PLANS_MAX = 50

@@ -14,10 +14,10 @@ Shapes of the JSON columns:
     ``[{"signal", "worn", "limit_odometer_m", "per_1000_km", "measured": true}]``; ``worn`` is 0 new, 1 at the
     limit, or null where it is not measured, and ``per_1000_km`` what it grows by.
 ``vehicle_usage.pace``
-    ``{"longer": [...], "early": [...], "late": [...]}``: one number for each knot of `signals.pace`.
+    ``{"longer": [...], "early": [...], "late": [...]}``: one number for each knot of `signals.usage.pace`.
 ``due_calibrations.document``
     what else a full derivation has learned: ``{"battery_season": [[12 numbers], ...], "pace": {...}}``, the
-    latter as `signals.usage_model.PaceModel` writes it.
+    latter as `signals.usage.model.PaceModel` writes it.
 ``due_calibrations.coverage``
     ``[{"horizon_d": 90, "n": 412, "covered": 0.79, "low": 0.75, "high": 0.83, "early": 0.11, "late": 0.10,
     "wanted": 0.8}]``: of ``n`` days on which a distance was reached, foretold about ``horizon_d`` days before
@@ -155,7 +155,7 @@ vehicle_usage = Table(  # how far each vehicle goes in a day, and from where tha
     # What the fleet's past says of the time to a distance, see below; null: nothing beyond the rate.
     Column("pace", Json),
     # The last time that the car began to be used another way: since when, how (the new rate over the old,
-    # null where it stood still before), a word of `signals.usage_regimes.Change`, and whether so much that
+    # null where it stood still before), a word of `signals.usage.regimes.Change`, and whether so much that
     # somebody else may be driving.
     Column("usage_changed_on", Date),
     Column("usage_change", Double),

@@ -16,7 +16,7 @@ from milepost_server.web.views import freshness, items, life_cycle
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from milepost_server.signals.items import Item
+    from milepost_server.signals.items.item import Item
     from milepost_server.store.condition import DueRow, OdometerRow, ReadingRow
     from milepost_server.store.item_actions import ItemActionRow
     from milepost_server.store.overrules import OverruleRow

@@ -12,7 +12,7 @@ from milepost_server.store.schema import DueState, RestsOn
 from milepost_server.web import words
 
 if TYPE_CHECKING:
-    from milepost_server.signals.items import Item
+    from milepost_server.signals.items.item import Item
     from milepost_server.store.condition import DueRow
 
 # What can be due but never overdue, because nobody has noted or measured it, is no claim but a question.

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from milepost_protocol.signals import catalogue
-from milepost_server.signals.items import months_words
+from milepost_server.signals.items.item import months_words
 from milepost_server.web import words
 from milepost_server.web.charts.gauge import Gauge
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Mapping
 
-    from milepost_server.signals.items import Band, Item, Wear
+    from milepost_server.signals.items.item import Band, Item, Wear
     from milepost_server.store.schema import DueState
 
 DAYS_PER_MONTH = 365.25 / 12

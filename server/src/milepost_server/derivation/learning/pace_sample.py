@@ -1,0 +1,93 @@
+"""What a fleet's past teaches of its pace, from a sample of its histories, and how its intervals held."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from milepost_server.signals.flat import DAYS_PER_MONTH, Ints, offsets_of, owners_of
+from milepost_server.signals.usage.calibration import WANTED
+from milepost_server.signals.usage.model import PaceModel, fit
+from milepost_server.signals.usage.pace import KNOTS_MONTHS
+from milepost_server.signals.usage.past import examples, rolling_origins
+from milepost_server.signals.usage.rate import History
+
+if TYPE_CHECKING:
+    from milepost_server.derivation.configuration import Configuration
+
+VEHICLES_MAX = 2_000
+"""Vehicles whose past is looked at; taken evenly from the whole fleet."""
+ORIGINS_EVERY_MONTHS = 4.0
+HISTORY_MONTHS_MIN = 3.0
+SEED = 1
+_Z95 = 1.959964
+
+
+class PaceSample:
+    """Collects histories of a fleet of ``vehicles`` vehicles, chunk by chunk, until `model` is asked for."""
+
+    def __init__(self, vehicles: int) -> None:
+        self._stride = max(1, -(-vehicles // VEHICLES_MAX))
+        self._seen = 0
+        self._parts: list[History] = []
+        self._models: list[Ints] = []
+
+    def add(self, history: History, model: Ints) -> None:
+        """Add one chunk; ``model`` (V) is the number of each vehicle's model in the whole fleet."""
+        place = np.arange(len(model))
+        chosen = (place + self._seen) % self._stride == 0
+        self._seen += len(model)
+        rows = chosen[owners_of(history.offsets)]
+        counts = np.diff(history.offsets)[chosen]
+        self._parts.append(History(offsets_of(counts), history.time_d[rows], history.odometer_m[rows]))
+        self._models.append(model[chosen])
+
+    def model(self, models: int, config: Configuration) -> PaceModel:
+        """What the histories teach; the same histories teach the same."""
+        counts = [np.diff(part.offsets) for part in self._parts] or [np.zeros(0, dtype=np.int64)]
+        none = [np.zeros(0)]
+        history = History(
+            offsets_of(np.concatenate(counts)),
+            np.concatenate([part.time_d for part in self._parts] or none),
+            np.concatenate([part.odometer_m for part in self._parts] or none),
+        )
+        group = np.concatenate(self._models or [np.zeros(0, dtype=np.int64)])
+        origins = rolling_origins(history, ORIGINS_EVERY_MONTHS, HISTORY_MONTHS_MIN)
+        past = examples(history, group, models, origins, config.usage)
+        return fit(past, config.usage, seed=SEED)
+
+
+def coverage_rows(model: PaceModel) -> list[dict[str, Any]]:
+    """How often intervals held on vehicles that they were not made from: ``due_calibrations.coverage``.
+
+    By expected time, where anything came; the interval of the share is Wilson's.
+    """
+    found = []
+    for months, told, early, late in zip(
+        KNOTS_MONTHS, model.coverage.told, model.coverage.early, model.coverage.late, strict=True
+    ):
+        if not told:
+            continue
+        low, high = _wilson(int(told - early - late), int(told))
+        found.append(
+            {
+                "horizon_d": round(months * DAYS_PER_MONTH),
+                "n": int(told),
+                "covered": float(told - early - late) / int(told),
+                "early": float(early) / int(told),
+                "late": float(late) / int(told),
+                "low": low,
+                "high": high,
+                "wanted": WANTED,
+            }
+        )
+    return found
+
+
+def _wilson(hits: int, trials: int) -> tuple[float, float]:
+    """The 95 % interval of a share (Wilson, 1927)."""
+    share, z2 = hits / trials, _Z95**2
+    middle = (share + z2 / (2 * trials)) / (1 + z2 / trials)
+    half = _Z95 / (1 + z2 / trials) * np.sqrt(share * (1 - share) / trials + z2 / (4 * trials**2))
+    return max(float(middle - half), 0.0), min(float(middle + half), 1.0)

@@ -1,0 +1,1 @@
+"""Reads what a derivation needs of a chunk of vehicles, or of owners, as flat arrays."""

@@ -1,0 +1,1 @@
+"""From results in arrays to rows of the store."""

@@ -1,0 +1,1 @@
+"""Due distances on any file of odometers, against baselines, on vehicles and times that were not seen."""

@@ -1,0 +1,1 @@
+"""Scorecards on any table of outcomes, against baselines, on rows that were not seen."""

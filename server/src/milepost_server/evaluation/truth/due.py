@@ -1,0 +1,217 @@
+"""Due dates against the truth: errors and coverage by item and horizon, the lists, wear."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from milepost_server.evaluation import bootstrap
+from milepost_server.evaluation.table import Table
+from milepost_server.evaluation.truth.tenures import owned_on, true_items, true_odometer_m
+from milepost_server.signals.flat import Bools, Floats, Ints
+from milepost_server.signals.items.states import State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from milepost_server.evaluation.bootstrap import Interval
+    from milepost_server.evaluation.truth.derive import DerivedPart
+    from milepost_server.evaluation.truth.files import Part
+    from milepost_server.signals.fleet.results import ItemResult
+
+HORIZON_D_MAX = 365.0
+"""Dates further ahead are not judged: the truth of a fleet ends a year after its as-of day."""
+HORIZONS_D = ((0.0, 30.0), (30.0, 90.0), (90.0, 180.0), (180.0, HORIZON_D_MAX))
+SOON_D = 30.0
+CAPACITY = 0.02
+"""Of the vehicles, the share that a list has room for."""
+DRAWS = 500
+"""Of each bootstrap: rows are many, and intervals narrow."""
+LIMITS = {"front-pads": 0.9, "rear-pads": 0.9}
+"""The used share at which a part is due, where that is not 1: what a fleet's truth counts as used up."""
+
+
+@dataclass(frozen=True, slots=True)
+class DueRows:
+    """What was said and what is true of items of owned vehicles: N rows. Days count from the as-of day."""
+
+    item: Ints  # (N) place in the fleet's list of items
+    vehicle: Ints  # (N) number of the vehicle in the fleet
+    owner: Ints  # (N)
+    as_of: Ints  # (N) which as-of day, counted from 0
+    p10_d: Floats  # (N) NaN where nothing is known
+    p50_d: Floats
+    p90_d: Floats
+    p_soon: Floats  # (N) said probability to be due within ``SOON_D``
+    state: Ints  # (N)
+    true_d: Floats  # (N) inf where it lies beyond the truth's days
+    recorded: Bools  # (N) whether the dealer knows the last renewal
+    wear_left_m: Floats  # (N) said distance to the wear limit; NaN where not measured
+    true_left_m: Floats  # (N)
+
+    def __len__(self) -> int:
+        return len(self.item)
+
+    def where(self, which: Bools) -> DueRows:
+        """Some of the rows."""
+        return DueRows(*(getattr(self, field.name)[which] for field in fields(self)))
+
+
+def joined(parts: Sequence[DueRows]) -> DueRows:
+    """All rows of several parts or days."""
+    names = [field.name for field in fields(DueRows)]
+    return DueRows(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+
+def compare(part: Part, derived: DerivedPart, as_of: int) -> DueRows:
+    """What was derived of a part beside what is true; ``as_of`` numbers the day."""
+    return joined([_compare_item(part, derived, item, as_of) for item in derived.results.items])
+
+
+def _compare_item(part: Part, derived: DerivedPart, item: ItemResult, as_of: int) -> DueRows:
+    day, vehicle = derived.as_of_d, item.starts.vehicle
+    owned = owned_on(part, day)
+    truth = true_items(part, owned, day, item.key, vehicle, limit=LIMITS.get(item.key, 1.0))
+    row = np.flatnonzero(truth.known)
+    of = vehicle[row]
+    anchor_m = derived.results.driven.anchor_m[of]
+    measured = np.zeros(len(vehicle), dtype=np.bool_) if item.wear is None else item.wear.limit.measured
+    at_m = np.full(len(vehicle), np.nan) if item.wear is None else item.wear.limit.at_m
+    tenure = owned.tenure[owned.of_vehicle[of]]
+    true_now_m = true_odometer_m(part, tenure, derived.results.driven.anchor_d[of])
+    p10, p50, p90 = item.due.time_d[:, row] - day
+    return DueRows(
+        item=np.full(len(row), part.facts.place("items", item.key)),
+        vehicle=part.observed["vehicles"]["number"][of],
+        owner=owned.owner[owned.of_vehicle[of]],
+        as_of=np.full(len(row), as_of),
+        p10_d=p10,
+        p50_d=p50,
+        p90_d=p90,
+        p_soon=np.nan_to_num(item.due.p_30d[row]),
+        state=item.due.state[row],
+        true_d=truth.due_d[row] - day,
+        recorded=item.starts.time_d[row] == truth.start_d[row],
+        wear_left_m=np.where(measured[row], at_m[row] - anchor_m, np.nan),
+        true_left_m=truth.at_m[row] - true_now_m,
+    )
+
+
+def _judged(rows: DueRows) -> DueRows:
+    """Those with a date within the next year: chosen by what was said, so that coverage means something."""
+    return rows.where((rows.p50_d >= 0) & (rows.p50_d < HORIZON_D_MAX))
+
+
+def _error_d(rows: DueRows) -> Floats:
+    """Days (N) between what was said and the truth; truths beyond the year count as its end."""
+    return np.abs(rows.p50_d - np.minimum(rows.true_d, HORIZON_D_MAX))
+
+
+def _covered(rows: DueRows) -> Floats:
+    """Whether (N) the truth lies within P10 and P90, to the day that both are rounded to."""
+    end = np.where(np.isfinite(rows.true_d), rows.true_d, HORIZON_D_MAX)
+    return ((rows.p10_d - 1 <= end) & (end <= rows.p90_d + 1)).astype(np.float64)
+
+
+def _figures(rows: DueRows, seed: int) -> tuple[int, Interval, Interval, float]:
+    """How many, the mean error, the coverage, the mean width in days."""
+    error = bootstrap.mean(_error_d(rows), rows.owner, seed=seed, draws=DRAWS)
+    coverage = bootstrap.mean(_covered(rows), rows.owner, seed=seed, draws=DRAWS)
+    width = float(np.mean(rows.p90_d - rows.p10_d)) if len(rows) else float("nan")
+    return len(rows), error, coverage, width
+
+
+_HEADER = ("items", "mean error, d", "80 % interval covers", "width, d")
+
+
+def by_item(rows: DueRows, names: Sequence[str], seed: int) -> Table:
+    """Error and coverage of each item."""
+    judged = _judged(rows)
+    found = [(name, *_figures(judged.where(judged.item == place), seed)) for place, name in enumerate(names)]
+    total = ("all", *_figures(judged, seed))
+    return Table("Due dates within a year, by item", ("item", *_HEADER), [*found, total])
+
+
+def by_horizon(rows: DueRows, seed: int) -> tuple[Table, list[Interval]]:
+    """Error and coverage by how far ahead the date was said to be; and the coverages alone."""
+    judged = _judged(rows)
+    found = []
+    for low, high in HORIZONS_D:
+        within = judged.where((judged.p50_d >= low) & (judged.p50_d < high))
+        found.append((f"{low:.0f} to {high:.0f} d", *_figures(within, seed)))
+    table = Table("Due dates within a year, by how far ahead", ("ahead", *_HEADER), found)
+    return table, [row[3] for row in found]
+
+
+def by_record(rows: DueRows, seed: int) -> Table:
+    """Apart: items whose last renewal the dealer knows, and those renewed elsewhere or not on record."""
+    judged = _judged(rows)
+    found = [
+        (words, *_figures(judged.where(judged.recorded == known), seed))
+        for words, known in (("known", True), ("not known", False))
+    ]
+    return Table("Due dates by whether the dealer knows the last renewal", ("renewal", *_HEADER), found)
+
+
+def states(rows: DueRows) -> Table:
+    """What is said of an item against when it is truly due."""
+    edges = (-np.inf, 0.0, SOON_D, 90.0, np.inf)
+    words = ("due already", "within 30 d", "30 to 90 d", "later")
+    found: list[tuple[str | int, ...]] = []
+    for state in State:
+        said = rows.where(rows.state == state)
+        counts = [
+            int(
+                ((said.true_d >= low) & (said.true_d <= high if high == np.inf else said.true_d < high)).sum()
+            )
+            for low, high in pairwise(edges)
+        ]
+        found.append((state.name.lower(), *counts))
+    return Table("States against the truth, items", ("said", *words), found)
+
+
+def listed(rows: DueRows, seed: int) -> dict[str, Interval]:
+    """Recall and precision of the items that are called due, and precision of a list of limited room."""
+    soon = (rows.true_d < SOON_D).astype(np.float64)
+    said = (rows.state >= State.DUE).astype(np.float64)
+    ratio: Callable[[Floats, Floats], Interval] = lambda a, b: bootstrap.ratio_of_sums(  # noqa: E731
+        a, b, rows.owner, seed=seed
+    )
+    return {
+        "due_recall": ratio(soon * said, soon),
+        "due_precision": ratio(soon * said, said),
+        "list_precision": _list_precision(rows, seed),
+    }
+
+
+def _list_precision(rows: DueRows, seed: int) -> Interval:
+    """Of the vehicles with the likeliest items, as many as a list has room for: how many have one due."""
+    key = rows.vehicle * (int(rows.as_of.max(initial=0)) + 1) + rows.as_of
+    _, first, place = np.unique(key, return_index=True, return_inverse=True)
+    best, truly = np.zeros(len(first)), np.zeros(len(first))
+    np.maximum.at(best, place, rows.p_soon)
+    np.maximum.at(truly, place, (rows.true_d < SOON_D).astype(np.float64))
+    room = max(1, round(CAPACITY * len(first)))
+    # Ties are broken at random, by seed.
+    order = np.lexsort((np.random.default_rng(seed).random(len(first)), -best))
+    top = order[:room] if len(first) else order
+    return bootstrap.mean(truly[top], rows.owner[first][top], seed=seed, draws=DRAWS)
+
+
+def wear(rows: DueRows, names: Sequence[str], seed: int) -> Table:
+    """Distance that is left until measured parts reach their limit: said against true."""
+    found = []
+    judged = rows.where(np.isfinite(rows.wear_left_m) & np.isfinite(rows.true_left_m))
+    for place in np.unique(judged.item):
+        of = judged.where(judged.item == place)
+        error_km = np.abs(of.wear_left_m - of.true_left_m) / 1000
+        share = bootstrap.ratio_of_sums(
+            error_km, np.abs(of.true_left_m) / 1000, of.owner, seed=seed, draws=DRAWS
+        )
+        mean = bootstrap.mean(error_km, of.owner, seed=seed, draws=DRAWS)
+        found.append((names[place], len(of), mean, share))
+    header = ("item", "items", "mean error, km", "over what is left")
+    return Table("Distance left until measured wear reaches its limit", header, found, digits=2)

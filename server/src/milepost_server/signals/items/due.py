@@ -1,0 +1,269 @@
+"""When an item is due: at the first of its limits, as a distribution.
+
+One future is one pace: in a future where the car goes far, all of its limits come early. So the quantile of
+the first of several limits is the first of their quantiles, and the odds are those of the likeliest one. For
+days and distances, however many, that is exact: they all hang on the one pace. Wear and counters have a rate
+of their own beside it; taken as moving together with the pace, the first of *several* of them comes a little
+earlier than is said here (a few days of an interval of months: the tests hold it against a simulation).
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import TypeAlias
+
+import numpy as np
+
+from milepost_server.signals import gamma
+from milepost_server.signals.flat import Bools, Floats, Ints, count_up_to, interpolate
+from milepost_server.signals.items.states import DueRules, states
+from milepost_server.signals.usage.ahead import HORIZON_D_MAX, PACES, Ahead
+from milepost_server.signals.usage.rate import History
+
+QUANTILES = (0.1, 0.5, 0.9)
+NEAR_D, FAR_D = 30.0, 90.0
+"""The horizons of ``p_30d`` and ``p_90d``."""
+
+Widening: TypeAlias = Callable[[Floats], Floats]
+"""From days ahead (Q, of the median) to the factors (Q, > 0) by which the logarithm of the time to a distance
+is stretched around its median: what measured coverage says of intervals of that length. Days that are not
+foretold but written down (time limits, countdowns in days) are left alone."""
+
+
+class FirstLimit(enum.IntEnum):
+    """Which limit comes first at the median."""
+
+    NONE = -1
+    DISTANCE = 0
+    TIME = 1
+    WEAR = 2
+    ENGINE_HOURS = 3
+    REVOLUTIONS = 4
+    COUNTDOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One limit of an item on K vehicles: an odometer or a day; NaN where there is none, or none known."""
+
+    kind: FirstLimit
+    firm: Bools  # (K) whether it rests on something that somebody has measured or noted down
+    at_m: Floats | None = None  # (K) on the continuous axis, at the mean rate
+    variance: Floats | None = None  # (K) relative, of what a metre uses up; None: ``at_m`` is exact
+    at_d: Floats | None = None  # (K) days since 1970
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The limits of one item on K vehicles."""
+
+    vehicle: Ints  # (K)
+    start_d: Floats  # (K) last service, or first registration
+    anchor_d: Floats  # (K) the reading from which distance is projected: the vehicle's last one
+    anchor_m: Floats  # (K) the continuous odometer there
+    has_odometer: Bools  # (K) False where there is none at all: distances count from the start then
+    each: tuple[Limit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """When one limit is reached."""
+
+    kind: FirstLimit
+    time_d: Floats  # (3, K) P10, P50, P90, days since 1970; infinite where there is no such limit
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """When K items are due. Rows of an unknown item are NaN."""
+
+    time_d: Floats  # (3, K) P10, P50, P90, days since 1970
+    odometer_m: Floats  # (3, K) P10, P50, P90 on the continuous axis; NaN where no odometer is known
+    p_30d: Floats  # (K) probability of being due by then
+    p_90d: Floats  # (K)
+    state: Ints  # (K) of `State`
+    first_limit: Ints  # (K) of `FirstLimit`
+    reached: tuple[Reached, ...]  # of each limit
+
+
+def due(
+    history: History,
+    ahead: Ahead,
+    limits: Limits,
+    as_of_d: float,
+    rules: DueRules,
+    *,
+    previous: Ints | None = None,
+    widening: Widening | None = None,
+) -> Due:
+    """The due distribution of K items as seen at ``as_of_d``, the end of the as-of day (days since 1970).
+
+    ``previous`` (K) are the states of the day before (see `states`); ``widening`` is what calibration says.
+    """
+    known = _Known(history, ahead, limits, widening)
+    reached = [known.reached(limit) for limit in limits.each]
+    firm_d = _earliest(
+        np.where(limit.firm, row[1], np.inf) for limit, row in zip(limits.each, reached, strict=True)
+    )
+    # What has come for sure answers the questions: what only might have come before it counts no more.
+    settled = firm_d < as_of_d
+    reached = [
+        row if limit.firm.all() else np.where(settled & ~limit.firm, np.inf, row)
+        for limit, row in zip(limits.each, reached, strict=True)
+    ]
+    first, median_d = _first([row[1] for row in reached], len(limits.vehicle))
+    # NaN, not infinity, is how an unknown item looks from outside.
+    unknown = ~np.isfinite(median_d)
+    hidden = np.where(unknown, np.nan, 0.0)
+    time_d = np.where(unknown, np.nan, np.minimum(_earliest(reached), as_of_d + HORIZON_D_MAX))
+    kinds = np.array([limit.kind for limit in limits.each], dtype=np.int64)
+    return Due(
+        time_d=time_d,
+        odometer_m=np.where(unknown | ~limits.has_odometer, np.nan, known.odometers(settled)),
+        p_30d=known.odds(reached, as_of_d + NEAR_D) + hidden,
+        p_90d=known.odds(reached, as_of_d + FAR_D) + hidden,
+        state=states(time_d[1], firm_d, as_of_d, rules, previous),
+        first_limit=np.where(unknown, int(FirstLimit.NONE), kinds[first]),
+        reached=tuple(Reached(limit.kind, row) for limit, row in zip(limits.each, reached, strict=True)),
+    )
+
+
+def _earliest(rows: Iterable[Floats]) -> Floats:
+    return reduce(np.minimum, rows)
+
+
+def _first(medians: list[Floats], size: int) -> tuple[Ints, Floats]:
+    """Which of the medians is the earliest (K), the one that stands first among equals, and that day."""
+    first = np.zeros(size, dtype=np.int64)
+    earliest = medians[0]
+    for place, median in enumerate(medians[1:], start=1):
+        earlier = median < earliest
+        first[earlier] = place
+        earliest = np.where(earlier, median, earliest)
+    return first, earliest
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What dates and odds are made of."""
+
+    history: History
+    ahead: Ahead
+    limits: Limits
+    widening: Widening | None
+
+    def reached(self, limit: Limit) -> Floats:
+        """The days (3, K) of one limit, infinite where there is none."""
+        if limit.at_m is None:
+            return np.broadcast_to(_or_never(limit.at_d), (3, len(limit.firm)))
+        result = np.full((3, len(limit.firm)), np.inf)
+        left_m = limit.at_m - self.limits.anchor_m
+        coming = np.flatnonzero(left_m > 0)
+        vehicle, from_d = self.limits.vehicle[coming], self.limits.anchor_d[coming]
+        metres, variance = left_m[coming], _at(limit.variance, coming)
+        days = [self.ahead.days_to(vehicle, metres, variance, pace) for pace in PACES]
+        for row, ahead_d in zip(result, self._widened(days), strict=True):
+            row[coming] = from_d + ahead_d
+        gone = np.flatnonzero(left_m <= 0)
+        if len(gone):
+            early, late = self._crossing(gone, limit.at_m[gone])
+            for row, share in zip(result, QUANTILES, strict=True):
+                row[gone] = early + share * (late - early)
+        return result
+
+    def _widened(self, days: list[Floats]) -> list[Floats]:
+        if self.widening is None:
+            return days
+        middle = days[1]
+        factor = self.widening(middle)
+        return [np.minimum(middle * (each / middle) ** factor, HORIZON_D_MAX) for each in days]
+
+    def _crossing(self, items: Ints, at_m: Floats) -> tuple[Floats, Floats]:
+        """Between which days (Q, Q) the odometer passed ``at_m`` (Q): those of the readings around it."""
+        history, limits = self.history, self.limits
+        vehicle = limits.vehicle[items]
+        if not len(history.time_d):
+            return limits.anchor_d[items], limits.anchor_d[items]
+        first = history.offsets[vehicle]
+        size = history.offsets[vehicle + 1] - first
+        below = count_up_to(history.offsets, history.odometer_m, vehicle, np.nextafter(at_m, -np.inf))
+        row = np.clip(first + below, 0, len(history.time_d) - 1)
+        late = np.where(below < size, history.time_d[row], limits.anchor_d[items])
+        early = np.where((below > 0) & (size > 0), history.time_d[np.maximum(row - 1, 0)], late)
+        # Before the first reading there is nothing to look up: go back from it at the vehicle's rate.
+        back = (below == 0) & (size > 0)
+        ago = late - (history.odometer_m[row] - at_m) / self.ahead.usage.rate_m_per_d[vehicle]
+        ago = np.fmin(np.fmax(ago, limits.start_d[items]), late)
+        return np.where(back, ago, early), np.where(back, ago, late)
+
+    def odometers(self, settled: Bools) -> Floats:
+        """The odometer (3, K) at which each item is due; NaN where none is known.
+
+        Where it is ``settled`` (K), limits that are not firm do not count.
+        """
+        result = np.full((3, len(self.limits.vehicle)), np.inf)
+        for limit in self.limits.each:
+            open_ = np.where(settled & ~limit.firm, np.nan, 0.0)
+            if limit.at_d is not None:
+                self._lower_to_day(result, limit.at_d + open_)
+            if limit.at_m is None:
+                continue
+            at_m = _or_never(limit.at_m + open_)
+            if limit.variance is None:
+                np.minimum(result, at_m, out=result)
+                continue
+            left_m = at_m - self.limits.anchor_m
+            for row, pace in zip(result, reversed(PACES), strict=True):
+                slow = np.where(left_m > 0, gamma.quantile(limit.variance, -pace), 1.0)
+                np.fmin(row, self.limits.anchor_m + left_m / slow, out=row)
+        return np.where(np.isfinite(result), np.maximum(result, 0.0), np.nan)
+
+    def _lower_to_day(self, result: Floats, at_d: Floats) -> None:
+        """Lower ``result`` (3, K) to the odometers at which the days ``at_d`` (K) come."""
+        ahead_d = at_d - self.limits.anchor_d
+        coming, gone = np.flatnonzero(ahead_d > 0), np.flatnonzero(ahead_d <= 0)
+        vehicle, from_m, days = self.limits.vehicle[coming], self.limits.anchor_m[coming], ahead_d[coming]
+        past_m = interpolate(
+            self.history.offsets,
+            self.history.time_d,
+            self.history.odometer_m,
+            self.limits.vehicle[gone],
+            at_d[gone],
+        )
+        for row, pace in zip(result, reversed(PACES), strict=True):
+            row[coming] = np.fmin(row[coming], from_m + self.ahead.metres_in(vehicle, days, pace))
+            row[gone] = np.fmin(row[gone], past_m)
+
+    def odds(self, reached: Sequence[Floats], until_d: float) -> Floats:
+        """The probability (K) that the first limit has come by ``until_d``: that of the likeliest one."""
+        pairs = zip(self.limits.each, reached, strict=True)
+        likeliest: Floats = reduce(np.maximum, (self._odds_of(limit, row, until_d) for limit, row in pairs))
+        return likeliest
+
+    def _odds_of(self, limit: Limit, reached: Floats, until_d: float) -> Floats:
+        """The probability (K) for one limit, whose days are ``reached`` (3, K); 0 where there is none."""
+        odds: Floats = (reached[1] < until_d).astype(np.float64)
+        if limit.at_m is None:
+            return odds
+        left_m = limit.at_m - self.limits.anchor_m
+        coming = np.flatnonzero((left_m > 0) & np.isfinite(reached[1]))
+        days = until_d - self.limits.anchor_d[coming]
+        if self.widening is not None:
+            middle = reached[1][coming] - self.limits.anchor_d[coming]
+            days = middle * (np.maximum(days, 0.0) / middle) ** (1 / self.widening(middle))
+        odds[coming] = self.ahead.odds_within(
+            self.limits.vehicle[coming], left_m[coming], _at(limit.variance, coming), days
+        )
+        return odds
+
+
+def _or_never(values: Floats | None) -> Floats:
+    assert values is not None, "a limit is an odometer or a day"
+    return np.where(np.isnan(values), np.inf, values)
+
+
+def _at(variance: Floats | None, rows: Ints) -> Floats:
+    return np.zeros(len(rows)) if variance is None else variance[rows]

@@ -1,0 +1,143 @@
+"""From an item's schedule, its last service and what is measured to its limits, on many vehicles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from milepost_server.signals.flat import DAYS_PER_MONTH, Bools, Floats, Ints
+from milepost_server.signals.items.due import FirstLimit, Limit, Limits
+from milepost_server.signals.items.item import METRES_PER_KM
+
+if TYPE_CHECKING:
+    from milepost_server.signals.items.countdown import CountdownLimit
+    from milepost_server.signals.items.item import Item
+    from milepost_server.signals.items.starts import Starts
+    from milepost_server.signals.items.wear import WearLimit
+
+INTERVALS_WITHOUT_RECORD_MAX = 1.25
+"""A car that has come further than this since it was new, without a record, has been serviced somewhere:
+nothing is known, and one asks. Up to here it may be late for its first service, and one asks too."""
+LATE_WITHOUT_RECORD_D_MAX = 183.0
+"""By time, that is at most half a year after the first limit: a quarter of ten years would be no news."""
+LIVES_WITHOUT_RECORD_MAX = 2.0
+"""The same for wear that nobody measures: in usual lives of the part."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intervals:
+    """What the schedule says of one item on Q vehicles; NaN where it has no such limit."""
+
+    band: Ints  # (Q) which interval of the vehicle's item applies, -1 none
+    distance_m: Floats  # (Q)
+    months: Floats  # (Q)
+    engine_hours: Floats  # (Q)
+    revolutions: Floats  # (Q)
+
+
+@dataclass(frozen=True, slots=True)
+class ItemLimits:
+    """The limits of one item, and what the words about them need."""
+
+    limits: Limits
+    band: Ints  # (Q) which interval of the item applies, -1 none
+    forgotten: Bools  # (Q) long past the first limit since first registration, and no service on record
+
+
+def add_months(day: Floats, months: Floats) -> Floats:
+    """The same day of the month, ``months`` later, or the month's last where it is shorter; NaN stays NaN."""
+    known = np.isfinite(day) & np.isfinite(months)
+    date = np.floor(np.where(known, day, 0.0)).astype("datetime64[D]")
+    month = date.astype("datetime64[M]")
+    target = month + np.where(known, months, 0.0).astype(np.int64)
+    day_of_month = date - month.astype("datetime64[D]")
+    length = (target + 1).astype("datetime64[D]") - target.astype("datetime64[D]")
+    result = target.astype("datetime64[D]") + np.minimum(day_of_month, length - 1)
+    return np.where(known, result.astype(np.int64).astype(np.float64), np.nan)
+
+
+def intervals_of(items: Sequence[Item], which: Ints, age_months: Floats) -> Intervals:
+    """The intervals of Q vehicles: ``which`` (Q) of ``items`` each has, at its age at the last service (Q).
+
+    An age that is not known (NaN) counts as old.
+    """
+    first = np.zeros(len(items) + 1, dtype=np.int64)
+    np.cumsum([len(item.interval) for item in items], out=first[1:])
+    bands = [band for item in items for band in item.interval]
+    if not bands:
+        nothing = np.full(len(which), np.nan)
+        return Intervals(np.full(len(which), -1, dtype=np.int64), nothing, nothing, nothing, nothing)
+    begins = np.array([band.from_months for band in bands], dtype=np.float64)
+    age = np.where(np.isnan(age_months), np.inf, age_months)
+    band = np.full(len(which), -1, dtype=np.int64)
+    for place in range(max(len(item.interval) for item in items)):
+        row = np.minimum(first[which] + place, len(bands) - 1)
+        is_there = first[which] + place < first[which + 1]
+        band[is_there & ((begins[row] <= age) | (place == 0))] = place
+    row = np.where(band < 0, len(bands), first[which] + band)
+    distance_km, *others = (
+        np.array([np.nan if (value := getattr(each, name)) is None else value for each in bands] + [np.nan])[
+            row
+        ]
+        for name in ("distance_km", "time_months", "engine_hours", "revolutions")
+    )
+    return Intervals(band, distance_km * METRES_PER_KM, *others)
+
+
+def item_limits(
+    intervals: Intervals,
+    starts: Starts,
+    wear: WearLimit | None,
+    as_of_d: float,
+    *,
+    counters: Sequence[tuple[FirstLimit, WearLimit]] = (),
+    countdown: CountdownLimit | None = None,
+) -> ItemLimits:
+    """The limits of one item on Q vehicles.
+
+    ``wear`` (Q) where it is a thing whose wear has a limit; ``counters`` (Q each) where it has one in engine
+    hours or revolutions; ``countdown`` (Q) where cars may count down to it.
+    """
+    size = len(starts.vehicle)
+    # Without any odometer, the distance since the start is projected from the start itself.
+    anchorless = ~np.isfinite(starts.anchor_d)
+    anchor_d = np.where(anchorless, starts.time_d, starts.anchor_d)
+    anchor_m = np.where(anchorless, 0.0, starts.anchor_m)
+    from_start_m = np.where(np.isnan(starts.time_d), np.nan, 0.0)
+    start_m = np.where(anchorless, from_start_m, starts.odometer_m)
+
+    measured = np.zeros(size, dtype=np.bool_) if wear is None else wear.measured
+    # What wear usually is says no more than the schedule's distance, so that goes before it.
+    silent = anchorless | (~measured & np.isfinite(intervals.distance_m))
+    wear_at_m = np.full(size, np.nan) if wear is None else np.where(silent, np.nan, wear.at_m)
+    lives_m = np.where(measured, np.nan, wear_at_m - starts.odometer_m)
+    forgotten = ~starts.sure & _is_forgotten(starts, intervals, lives_m, as_of_d)
+    hidden = np.where(forgotten, np.nan, 0.0)
+
+    each = [
+        Limit(FirstLimit.DISTANCE, starts.sure, at_m=start_m + intervals.distance_m + hidden),
+        Limit(FirstLimit.TIME, starts.sure, at_d=add_months(starts.time_d, intervals.months) + hidden),
+    ]
+    if wear is not None:
+        at_m = wear_at_m + np.where(measured, 0.0, hidden)
+        each.append(Limit(FirstLimit.WEAR, measured, at_m=at_m, variance=wear.variance))
+    for kind, counter in counters:
+        each.append(Limit(kind, starts.sure, at_m=counter.at_m + hidden, variance=counter.variance))
+    if countdown is not None:
+        sure = np.ones(size, dtype=np.bool_)
+        each.append(Limit(FirstLimit.COUNTDOWN, sure, at_m=np.where(anchorless, np.nan, countdown.at_m)))
+        each.append(Limit(FirstLimit.COUNTDOWN, sure, at_d=countdown.at_d))
+    limits = Limits(starts.vehicle, starts.time_d, anchor_d, anchor_m, ~anchorless, tuple(each))
+    return ItemLimits(limits, intervals.band, forgotten)
+
+
+def _is_forgotten(starts: Starts, intervals: Intervals, lives_m: Floats, as_of_d: float) -> Bools:
+    interval_d = intervals.months * DAYS_PER_MONTH
+    late_d = np.minimum((INTERVALS_WITHOUT_RECORD_MAX - 1) * interval_d, LATE_WITHOUT_RECORD_D_MAX)
+    gone_m = starts.anchor_m - starts.odometer_m
+    by_time: Bools = as_of_d - starts.time_d > interval_d + late_d
+    by_distance: Bools = gone_m > INTERVALS_WITHOUT_RECORD_MAX * intervals.distance_m
+    return by_time | by_distance | (gone_m > LIVES_WITHOUT_RECORD_MAX * lives_m)
