@@ -30,6 +30,7 @@ from support.sites import Site
 
 if TYPE_CHECKING:
     import httpx
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
 BODIES = {
     "/api/v1/owners": {"name": "Eve"},
@@ -173,6 +174,24 @@ def odometer_of(dealer_id: int, vehicle_id: int, stream_id: int) -> dict[str, ob
     }
 
 
+async def add_rules(connection: AsyncConnection, dealer_id: int) -> None:
+    """A schedule and a readiness model, in force one day, of the dealer's own."""
+    await dealer_schedules.put(
+        connection, dealer_id, name="plan", text=SCHEDULE, staff_id=None, now=showroom.NOW
+    )
+    await readiness_models.add(
+        connection,
+        dealer_id,
+        version="south-1",
+        document={},
+        fitted=Fitted.LEARNED,
+        fitted_on=showroom.TODAY,
+        in_force_on=showroom.TODAY.replace(year=2027),
+        metrics={},
+        now=showroom.NOW,
+    )
+
+
 async def other_dealer(site: Site) -> dict[str, object]:
     """A second dealer with one of everything; returns the ids by name of the path's parameter."""
     async with site.store.write() as connection:
@@ -220,20 +239,7 @@ async def other_dealer(site: Site) -> dict[str, object]:
             now=showroom.NOW,
         )
         contract = await contracts.add(connection, dealer_id, lease_of(vehicle.id), now=showroom.NOW)
-        await dealer_schedules.put(
-            connection, dealer_id, name="plan", text=SCHEDULE, staff_id=None, now=showroom.NOW
-        )
-        await readiness_models.add(
-            connection,
-            dealer_id,
-            version="south-1",
-            document={},
-            fitted=Fitted.LEARNED,
-            fitted_on=showroom.TODAY,
-            in_force_on=showroom.TODAY.replace(year=2027),
-            metrics={},
-            now=showroom.NOW,
-        )
+        await add_rules(connection, dealer_id)
         stream = (await streams.lock(connection, [(dealer_id, "south-1", "f" * 16)], now=showroom.NOW))[
             "south-1", "f" * 16
         ]

@@ -178,6 +178,49 @@ def _row(values: Sequence[Any]) -> WorkListRow:
     return WorkListRow(*cells)
 
 
+def _selected() -> list[ColumnElement[Any]]:
+    """The columns of `WorkListRow`, and by what rows are ranked."""
+    return [
+        owners.c.id,
+        owners.c.name,
+        owners.c.phone,
+        owners.c.email,
+        ownerships.c.vehicle_id,
+        vehicles.c.make,
+        vehicles.c.model,
+        vehicles.c.model_year,
+        vehicles.c.plate,
+        vehicles.c.vin,
+        service_due.c.item,
+        func.coalesce(service_due.c.state, DueState.UNKNOWN.value).label("state"),
+        service_due.c.p10_on,
+        service_due.c.p50_on,
+        service_due.c.p90_on,
+        service_due.c.p50_odometer_m,
+        service_due.c.basis,
+        service_due.c.rests_on,
+        service_due.c.limit_short,
+        func.coalesce(service_due.c.life_cycle, LifeCycle.NONE.value).label("life_cycle"),
+        service_due.c.life_cycle_since,
+        service_due.c.life_cycle_until,
+        _rank().label("rank"),
+        _is_guess().label("guess"),
+        func.row_number()
+        .over(
+            partition_by=owners.c.id,
+            order_by=(
+                _rank(),
+                _is_guess(),
+                service_due.c.p50_on.is_(None),
+                service_due.c.p50_on,
+                ownerships.c.vehicle_id,
+                service_due.c.item,
+            ),
+        )
+        .label("place"),
+    ]
+
+
 def _top_rows(dealer_id: int, query: WorkListQuery) -> Subquery:
     latest = _latest(dealer_id, query.as_of)
     due_on = [
@@ -188,45 +231,7 @@ def _top_rows(dealer_id: int, query: WorkListQuery) -> Subquery:
     if query.item is not None:
         due_on.append(service_due.c.item == query.item)
     statement: Select[Any] = (
-        select(
-            owners.c.id,
-            owners.c.name,
-            owners.c.phone,
-            owners.c.email,
-            ownerships.c.vehicle_id,
-            vehicles.c.make,
-            vehicles.c.model,
-            vehicles.c.model_year,
-            vehicles.c.plate,
-            vehicles.c.vin,
-            service_due.c.item,
-            func.coalesce(service_due.c.state, DueState.UNKNOWN.value).label("state"),
-            service_due.c.p10_on,
-            service_due.c.p50_on,
-            service_due.c.p90_on,
-            service_due.c.p50_odometer_m,
-            service_due.c.basis,
-            service_due.c.rests_on,
-            service_due.c.limit_short,
-            func.coalesce(service_due.c.life_cycle, LifeCycle.NONE.value).label("life_cycle"),
-            service_due.c.life_cycle_since,
-            service_due.c.life_cycle_until,
-            _rank().label("rank"),
-            _is_guess().label("guess"),
-            func.row_number()
-            .over(
-                partition_by=owners.c.id,
-                order_by=(
-                    _rank(),
-                    _is_guess(),
-                    service_due.c.p50_on.is_(None),
-                    service_due.c.p50_on,
-                    ownerships.c.vehicle_id,
-                    service_due.c.item,
-                ),
-            )
-            .label("place"),
-        )
+        select(*_selected())
         .select_from(owners)
         .outerjoin(
             ownerships,
