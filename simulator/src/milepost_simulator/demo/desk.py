@@ -6,10 +6,11 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from milepost_simulator.demo.rest import BULK_MAX
 from milepost_simulator.errors import DemoError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from milepost_simulator.demo.rest import Rest
 
@@ -33,14 +34,12 @@ class Scored:
 
     Attributes:
         owner_id: the server's id.
-        p_90d: that any of the owner's vehicles is replaced within 90 days.
         score: of that vehicle.
         is_prior: whether the points are published figures.
         reasons: what the score is made of.
     """
 
     owner_id: int
-    p_90d: float
     score: int
     is_prior: bool
     reasons: tuple[Reason, ...]
@@ -62,11 +61,11 @@ async def begin_work(rest: Rest, today: dt.date) -> int:
 
     Gives how many there were.
     """
-    listed = (await rest.get("/work-list"))["items"]
-    waiting = [row for row in listed if row["state"] in WANTS_ATTENTION and row["item"] is not None]
+    listed = [row["service"] for row in (await rest.get("/work-list"))["items"]]
+    waiting = [need for need in listed if need["state"] in WANTS_ATTENTION and need["item"] is not None]
     actions = _actions(today)
-    for row, action in zip(waiting, actions, strict=False):
-        await rest.post(f"/vehicles/{row['vehicle_id']}/items/{row['item']}/actions", action)
+    for need, action in zip(waiting, actions, strict=False):
+        await rest.post(f"/vehicles/{need['vehicle_id']}/items/{need['item']}/actions", action)
     return min(len(waiting), len(actions))
 
 
@@ -81,17 +80,18 @@ def _actions(today: dt.date) -> list[dict[str, object]]:
     ]
 
 
-async def scores(rest: Rest, owner_ids: Iterable[int]) -> list[Scored]:
-    """All owners, the likeliest to replace a car first.
+async def scores(rest: Rest) -> list[Scored]:
+    """All owners in the order of the sales list, the likeliest to replace a car first.
 
     Raises:
         DemoError: an owner has no score, or a score is not the sum of its reasons.
     """
-    found = [_scored(await rest.get(f"/owners/{owner_id}/readiness")) for owner_id in owner_ids]
+    listed = (await rest.get(f"/work-list?order=sales&limit={BULK_MAX}"))["items"]
+    found = [_scored(await rest.get(f"/owners/{row['owner_id']}/readiness")) for row in listed]
     wrong = [one.owner_id for one in found if not one.adds_up]
     if wrong:
         raise DemoError(f"the reasons of owners {wrong} do not add up to their scores")
-    return sorted(found, key=lambda one: (-one.p_90d, one.owner_id))
+    return found
 
 
 def _scored(answer: Mapping[str, Any]) -> Scored:
@@ -100,5 +100,5 @@ def _scored(answer: Mapping[str, Any]) -> Scored:
     for vehicle in answer["vehicles"]:
         if vehicle["vehicle_id"] == likeliest:
             reasons = tuple(Reason(one["key"], one["words"], one["points"]) for one in vehicle["reasons"])
-            return Scored(owner_id, signals["p_90d"], vehicle["score"], vehicle["is_prior"], reasons)
+            return Scored(owner_id, vehicle["score"], vehicle["is_prior"], reasons)
     raise DemoError(f"owner {owner_id} has no score")

@@ -152,7 +152,7 @@ class Demo:
             url=rest.url,
             names={car["vin"]: one["name"] for one in showroom.owners for car in one["vehicles"]},
             owner_names={registered.owners[one["external_id"]]: one["name"] for one in showroom.owners},
-            scored=await desk.scores(rest, registered.owners.values()),
+            scored=await desk.scores(rest),
             slipped=registered.vehicles.get(slipped or ""),
         )
         for line in closing.readiest(sights):
