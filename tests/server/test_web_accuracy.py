@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from milepost_server.store import calibrations, readiness_models
 from milepost_server.store.schema import Fitted
+from milepost_server.web.pages.accuracy import MODELS_SHOWN_MAX
 from support import showroom
 from support.html import Page
 
@@ -63,19 +64,37 @@ async def test_the_finding_weighs_all_horizons_and_the_table_has_the_near_ones_f
     assert shown.lines[far : far + len(row)] == row
 
 
-async def test_who_may_see_readiness_sees_its_models(site: Site, page: httpx.AsyncClient) -> None:
+async def add_model(site: Site, version: str, *, days_ago: int) -> None:
     async with site.store.write() as connection:
         await readiness_models.add(
             connection,
             site.dealer_id,
-            version="v-7",
+            version=version,
             document={},
             fitted=Fitted.LEARNED,
             fitted_on=showroom.TODAY,
-            in_force_on=showroom.TODAY - dt.timedelta(days=3),
+            in_force_on=showroom.TODAY - dt.timedelta(days=days_ago),
             metrics=METRICS,
             now=showroom.NOW,
         )
+
+
+async def test_the_newest_models_of_the_day_are_shown_and_none_of_a_later_one(
+    site: Site, page: httpx.AsyncClient
+) -> None:
+    for days_ago in range(MODELS_SHOWN_MAX + 5, 0, -1):
+        await add_model(site, f"v-{days_ago:02}", days_ago=days_ago)
+    today = await read(page)
+    shown = [line for line in today.lines if line.startswith("v-")]
+    assert shown[0].startswith("v-01")
+    assert len(shown) == MODELS_SHOWN_MAX
+    past = (await page.get(f"/accuracy?as_of={showroom.TODAY - dt.timedelta(days=10)}")).text
+    assert "v-10" in past
+    assert "v-09" not in past
+
+
+async def test_who_may_see_readiness_sees_its_models(site: Site, page: httpx.AsyncClient) -> None:
+    await add_model(site, "v-7", days_ago=3)
     shown = await read(page)
     assert "This model" in shown.lines
     assert shown.lines[shown.lines.index("This model") + 1] == "4.2 times (3.1 to 5.4)"

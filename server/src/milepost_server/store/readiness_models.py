@@ -59,6 +59,20 @@ async def page(
     return [_model(row) for row in (await connection.execute(query)).mappings()]
 
 
+async def newest(
+    connection: AsyncConnection, dealer_id: int, as_of: dt.date, *, limit: int
+) -> Sequence[ModelRow]:
+    """At most ``limit`` models that the dealer may use and that were in force by that day, newest first."""
+    c = readiness_models.c
+    query = (
+        select(*_COLUMNS)
+        .where(_usable(dealer_id), c.in_force_on <= as_of)
+        .order_by(c.in_force_on.desc(), c.id.desc())
+        .limit(limit)
+    )
+    return [_model(row) for row in (await connection.execute(query)).mappings()]
+
+
 async def one(connection: AsyncConnection, dealer_id: int, version: str) -> ModelRow | None:
     """The model of that version, where the dealer may use it: its own before the one of all dealers."""
     c = readiness_models.c

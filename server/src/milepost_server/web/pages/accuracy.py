@@ -25,7 +25,7 @@ async def accuracy_page(request: Request, who: Viewer, parts: Parts, as_of: AsOf
     async with parts.store.read() as connection:
         calibration = await calibrations.newest(connection, who.dealer_id, day)
         if may(who.role, Action.SEE_READINESS):
-            rows = await readiness_models.page(connection, who.dealer_id, after_id=0, limit=MODELS_SHOWN_MAX)
+            rows = await readiness_models.newest(connection, who.dealer_id, day, limit=MODELS_SHOWN_MAX)
             current = await readiness_models.in_force(connection, who.dealer_id, day)
             models = accuracy.model_views(rows, current)
     context = {

@@ -119,7 +119,7 @@ def _chart(coverage: Sequence[Mapping[str, Any]], finding: str) -> CoverageChart
 
 
 def model_views(rows: Sequence[ModelRow], current: ModelRow | None) -> list[ModelView]:
-    """The models, the newest first."""
+    """The models in the order given; ``current`` is the one that scores."""
     return [
         ModelView(
             version=row.version,
@@ -138,7 +138,7 @@ def model_views(rows: Sequence[ModelRow], current: ModelRow | None) -> list[Mode
                 for one in row.metrics.get("calibration", ())
             ],
         )
-        for row in sorted(rows, key=lambda row: (row.in_force_on, row.id), reverse=True)
+        for row in rows
     ]
 
 
