@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from milepost_server.store.readiness import ReadinessRow
 
 MINUS = "\N{MINUS SIGN}"
-PRIOR = "These points are published figures, not yet learned from your own customers."
-LEARNED = "These points were learned from what your own customers did."
+PRIOR = "These points are published figures, not yet learned from what owners did."
+LEARNED = "These points were learned from what owners really did."
 
 
 @dataclass(frozen=True, slots=True)
