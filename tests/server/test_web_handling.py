@@ -69,6 +69,7 @@ async def test_what_was_said_of_an_item_stands_beside_it(
             "Say until which day it may rest; that day is still to come.",
         ),
         ({"action": "done", "on": "2027-01-01"}, "Work that is done was not done on a day to come."),
+        ({"action": "acknowledged", "note": "a\0b"}, "A note has no NUL character; leave it out."),
         ({"action": "acknowledged", "note": "x" * 501}, "A note has at most 500 characters; shorten it."),
     ],
 )
@@ -121,11 +122,28 @@ async def test_a_reading_is_overruled_and_left_to_cleaning_again(site: Site, pag
     await follow(site)
     ruled = await read(page, "/vehicles/4/odometer?said=keep")
     assert "Ines Kramer says that it counts: Seen on the dial" in ruled.lines
+    assert "1 reading was not believed." in ruled.text
     assert "The reading counts now. What follows from it is worked out anew within seconds." in ruled.lines
 
     await page.post(address, data={"verdict": "leave"})
     await follow(site)
     assert "2 readings were not believed." in (await read(page, "/vehicles/4/odometer")).text
+
+
+@pytest.mark.parametrize("note", ["a\0b", "x" * 501])
+async def test_a_reason_that_cannot_be_kept_is_said_beside_its_field_and_stays(
+    page: httpx.AsyncClient, note: str
+) -> None:
+    doubted = Page((await page.get("/vehicles/4/odometer")).text)
+    address = next(
+        str(form["action"]) for form in doubted.named("form") if "/readings/" in str(form["action"])
+    )
+    answer = await page.post(address, data={"verdict": "keep", "note": note})
+    assert answer.status_code == 422
+    shown = Page(answer.text)
+    assert "There is a problem" in shown.lines
+    assert f'value="{note}"' in answer.text
+    assert "2 readings were not believed." in shown.text
 
 
 async def test_a_reading_that_is_not_the_car_s_is_not_there(page: httpx.AsyncClient) -> None:

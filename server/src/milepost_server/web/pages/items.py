@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
-from milepost_server.api.bodies import NOTE_CHARS_MAX, ItemActionBody, PathId
+from milepost_server.api.bodies import ItemActionBody, PathId
 from milepost_server.api.errors import InvalidError
 from milepost_server.api.items import act
 from milepost_server.api.services import Handler, Parts, Services, Viewer
@@ -21,7 +21,13 @@ from milepost_server.people.sessions import Principal
 from milepost_server.store import condition, item_actions, service_records
 from milepost_server.store.schema import ItemActionKind
 from milepost_server.web.pages.owners import AsOfText, SaidText, day_or_none
-from milepost_server.web.pages.vehicle import owner_id_on, vehicle_of, way_back
+from milepost_server.web.pages.vehicle import (
+    FIELD_CHARS_MAX,
+    checked_note,
+    owner_id_on,
+    vehicle_of,
+    way_back,
+)
 from milepost_server.web.rendering import render
 from milepost_server.web.views import evidence, items, life_cycle
 from milepost_server.web.views.vehicle import vehicle_name
@@ -31,7 +37,6 @@ if TYPE_CHECKING:
 
     from milepost_server.store.condition import DueRow
 
-FIELD_CHARS_MAX = 4_000  # more is cut off by the browser's own limits long before
 # The page has one field for a day; what it means follows from the action.
 DAY_FIELDS = frozenset({"for_on", "until_on"})
 
@@ -87,15 +92,14 @@ def _body(action: str, on: str, note: str) -> ItemActionBody:
     """What the form says.
 
     Raises:
-        InvalidError: an action that does not exist, a day that is none, a note that is too long.
+        InvalidError: an action that does not exist, a day that is none, a note that cannot be kept.
     """
     if action not in tuple(ItemActionKind):
         raise InvalidError("Choose what becomes of it.", field="action")
     day = day_or_none(on)
     if on and day is None:
         raise InvalidError("This is no day; write it like 2027-03-14.", field="on")
-    if len(note) > NOTE_CHARS_MAX:
-        raise InvalidError(f"A note has at most {NOTE_CHARS_MAX} characters; shorten it.", field="note")
+    note = checked_note(note)
     kind = ItemActionKind(action)
     is_snooze = kind is ItemActionKind.SNOOZED
     takes_day = kind in (ItemActionKind.BOOKED, ItemActionKind.DONE)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from milepost_server.api.bodies import NOTE_CHARS_MAX, NUL
+from milepost_server.api.errors import InvalidError
 from milepost_server.errors import NotFoundError
 from milepost_server.store import ownerships, vehicles
 
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
     from milepost_server.people.sessions import Principal
     from milepost_server.store.vehicles import VehicleRow
+
+FIELD_CHARS_MAX = 4_000  # more is cut off by the browser's own limits long before
 
 
 async def vehicle_of(connection: AsyncConnection, who: Principal, vehicle_id: int) -> VehicleRow:
@@ -43,3 +47,16 @@ def way_back(asked: str, otherwise: str) -> str:
     parts = urlsplit(asked)
     ours = asked.startswith("/") and not asked.startswith(("//", "/\\")) and not parts.netloc
     return asked if ours else otherwise
+
+
+def checked_note(note: str) -> str:
+    """The note of a form.
+
+    Raises:
+        InvalidError: it is too long, or cannot be kept.
+    """
+    if len(note) > NOTE_CHARS_MAX:
+        raise InvalidError(f"A note has at most {NOTE_CHARS_MAX} characters; shorten it.", field="note")
+    if NUL in note:
+        raise InvalidError("A note has no NUL character; leave it out.", field="note")
+    return note

@@ -116,6 +116,15 @@ class OdometerView:
 
 
 @dataclass(frozen=True, slots=True)
+class Mistake:
+    """A form about a reading that could not be taken: what was typed, and what is wrong with it."""
+
+    address: str  # that of the reading's `OdometerView`
+    note: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
 class LimitView:
     """One limit of an item, and when it is reached."""
 
@@ -247,10 +256,15 @@ def odometer_views(
             device_id=row.device_id,
             kept=row.kept,
             ruled=_ruled(said.get((row.stream_id, row.seq))),
-            address=f"/readings/{row.stream_id}/{row.seq}",
+            address=reading_address(row.stream_id, row.seq),
         )
         for row in reversed(rows)
     ]
+
+
+def reading_address(stream_id: int, seq: int) -> str:
+    """Where a form about a reading is sent to, below its vehicle."""
+    return f"/readings/{stream_id}/{seq}"
 
 
 def _ruled(one: OverruleRow | None) -> str:
