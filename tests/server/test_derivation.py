@@ -13,13 +13,13 @@ from milepost_server.derivation.configuration import Configuration
 from milepost_server.derivation.derive import Report
 from milepost_server.derivation.runner import DerivationRunner
 from milepost_server.derivation.signal_paths import ODOMETER_UNCERTAINTY
-from milepost_server.signals.faults import FaultStatus
 from milepost_server.signals.usage.rate import PUBLISHED_RATE_M_PER_D, UsageRules
 from milepost_server.store import (
     dirty,
     owners,
     ownerships,
     service_records,
+    vehicle_health,
     work_list,
 )
 from milepost_server.store.engine import Store
@@ -273,7 +273,7 @@ async def test_nobody_and_nothing(garage: Garage) -> None:
     assert {row["state"] for row in await garage.rows(service_due)} == {"unknown"}
     async with garage.store.read() as connection:
         usage = await results.usage_of(connection, garage.dealer.id, car, TODAY)
-        assert await results.faults_of(connection, garage.dealer.id, car, 2**53) == []
+        assert await vehicle_health.confirmed_faults(connection, garage.dealer.id, [car], TODAY) == {}
     assert usage is not None
     assert usage.rate_m_per_d == pytest.approx(PUBLISHED_RATE_M_PER_D)
     assert results.fan_of(usage, TODAY + dt.timedelta(days=100)) == []
@@ -307,16 +307,14 @@ async def test_the_fan_meets_the_limit_on_the_due_dates(garage: Garage) -> None:
 
 
 async def test_faults_stand_as_the_stream_says(garage: Garage) -> None:
-    car = await garage.car()
-    events = ["P0301 pending", "P0420 confirmed", "P0301 confirmed", "P0420 cleared"]
-    await garage.read(car, [(NOW + dt.timedelta(seconds=n), text) for n, text in enumerate(events)], DTC)
+    car, other = await garage.car(), await garage.car()
+    events = ["P0442 pending", "P0420 confirmed", "P0301 confirmed", "P0420 cleared"]
+    await garage.read(car, [(NOW - dt.timedelta(hours=9 - n), text) for n, text in enumerate(events)], DTC)
+    await garage.derivation().dealer(garage.dealer, TODAY)
     async with garage.store.read() as connection:
-        found = await results.faults_of(connection, garage.dealer.id, car, 2**53)
-    assert [(fault.code, fault.status) for fault in found] == [
-        ("P0301", FaultStatus.CONFIRMED),
-        ("P0420", FaultStatus.CLEARED),
-    ]
-    assert found[0].first_seen_ms == round(NOW.timestamp() * 1000)
+        for day, found in ((TODAY, {car: ["P0301"]}), (TODAY - dt.timedelta(days=1), {})):
+            cars = [car, other]
+            assert await vehicle_health.confirmed_faults(connection, garage.dealer.id, cars, day) == found
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from milepost_server.signals.faults import Fault, FaultEvent, FaultStatus, current_faults, parse_fault
+from milepost_server.signals.faults import FaultEvent, FaultStatus, parse_fault
+from support.one_car_faults import Fault, current_faults
 
 
 def faults(*events: tuple[str, int | None]) -> list[Fault]:

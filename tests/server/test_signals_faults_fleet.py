@@ -18,7 +18,7 @@ from milepost_server.signals.faults.clearing import (
     is_proving,
 )
 from milepost_server.signals.faults.codes import CODES, NO_CODE, decode, encode, is_generic
-from milepost_server.signals.faults.events import STATUSES, Fault, FaultEvent, FaultStatus, current_faults
+from milepost_server.signals.faults.events import STATUSES, FaultEvent, FaultStatus
 from milepost_server.signals.faults.fleet import (
     CLEARED,
     CONFIRMED,
@@ -29,6 +29,7 @@ from milepost_server.signals.faults.fleet import (
     fleet_faults,
 )
 from milepost_server.signals.flat import offsets_of
+from support.one_car_faults import Fault, current_faults
 
 RULES = FaultRules()
 KM = 1_000.0

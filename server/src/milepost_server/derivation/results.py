@@ -1,7 +1,7 @@
-"""What was derived beside the due items, for pages and API: usage and its fan, and faults.
+"""What was derived of a vehicle's usage, for pages and API: how far it goes, and the fan of what is to come.
 
-All are as of a date; a vehicle that was not derived for that very date has the newest result before it. Due
-items and judged odometer readings are read by ``store.condition``.
+As of a date; a vehicle that was not derived for that very date has the newest result before it. Due items
+and judged odometer readings are read by ``store.condition``, faults by ``store.vehicle_health``.
 """
 
 from __future__ import annotations
@@ -15,19 +15,14 @@ from sqlalchemy import select
 
 from milepost_server.derivation import times
 from milepost_server.derivation.configuration import Configuration
-from milepost_server.derivation.signal_paths import DTC
-from milepost_server.signals.faults import Fault, FaultStatus, current_faults, parse_fault
 from milepost_server.signals.usage.ahead import Ahead, fan
 from milepost_server.signals.usage.pace import Learned
 from milepost_server.signals.usage.rate import Usage
-from milepost_server.store.schema import readings, vehicle_usage
+from milepost_server.store.schema import vehicle_usage
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-FAULT_EVENTS_MAX = 5_000
 FRESH_DAYS_MAX = 1
 
 
@@ -89,44 +84,6 @@ async def usage_of(
     rate, level, month, weight, last_ms, *rest = row
     last_at = None if last_ms is None else times.moment(last_ms)
     return VehicleUsage(rate, level, month, weight, last_at, *rest)
-
-
-async def faults_of(
-    connection: AsyncConnection, dealer_id: int, vehicle_id: int, until_ms: int
-) -> list[Fault]:
-    """The vehicle's trouble codes as they stood at a time: active ones first, then cleared ones.
-
-    Looks at the newest ``FAULT_EVENTS_MAX`` events.
-    """
-    c = readings.c
-    query = (
-        select(c.value_text, c.time_ms, c.trust, c.time_plausible)
-        .where(c.dealer_id == dealer_id, c.vehicle_id == vehicle_id, c.signal == DTC)
-        .where((c.time_ms <= until_ms) | ~c.time_plausible)
-        .order_by(c.stream_id.desc(), c.seq.desc())
-        .limit(FAULT_EVENTS_MAX)
-    )
-    rows = (await connection.execute(query)).all()
-    events = (
-        parse_fault(text, time_ms if plausible and times.is_trusted(trust) else None)
-        for text, time_ms, trust, plausible in reversed(rows)
-    )
-    return current_faults(event for event in events if event is not None)
-
-
-async def confirmed_faults(
-    connection: AsyncConnection, dealer_id: int, vehicle_ids: Collection[int], until_ms: int
-) -> dict[int, list[str]]:
-    """Codes of confirmed faults by vehicle as they stood at a time; vehicles without any are left out."""
-    found = {}
-    for vehicle_id in sorted(vehicle_ids):
-        faults = await faults_of(connection, dealer_id, vehicle_id, until_ms)
-        codes = [
-            fault.code for fault in faults if fault.is_active and fault.status is not FaultStatus.PENDING
-        ]
-        if codes:
-            found[vehicle_id] = codes
-    return found
 
 
 def odometer_on(usage: VehicleUsage | None, day: dt.date) -> float | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 
 from milepost_server.store.schema import (
     BatteryMeasure,
@@ -21,9 +21,12 @@ from milepost_server.store.schema import (
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from sqlalchemy.ext.asyncio import AsyncConnection
+
+CONFIRMED = ("confirmed", "permanent")
+"""Statuses of faults that the car has seen in more than one drive, and still has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,3 +128,26 @@ async def faults_of(
     )
     rows = (await connection.execute(query)).mappings()
     return [FaultRow(**{**row, "urgency": Urgency(row["urgency"])}) for row in rows]
+
+
+async def confirmed_faults(
+    connection: AsyncConnection, dealer_id: int, vehicle_ids: Collection[int], as_of: dt.date
+) -> dict[int, list[str]]:
+    """Codes of confirmed faults by vehicle, the most urgent first; vehicles without any are left out."""
+    c, health = vehicle_faults.c, vehicle_health.c
+    newest = (
+        select(health.vehicle_id, func.max(health.as_of).label("as_of"))
+        .where(health.dealer_id == dealer_id, health.vehicle_id.in_(vehicle_ids), health.as_of <= as_of)
+        .group_by(health.vehicle_id)
+        .subquery()
+    )
+    query = (
+        select(c.vehicle_id, c.code)
+        .join(newest, and_(newest.c.vehicle_id == c.vehicle_id, newest.c.as_of == c.as_of))
+        .where(c.dealer_id == dealer_id, c.status.in_(CONFIRMED))
+        .order_by(c.vehicle_id, c.urgency, c.code)
+    )
+    found: dict[int, list[str]] = {}
+    for vehicle_id, code in await connection.execute(query):
+        found.setdefault(vehicle_id, []).append(code)
+    return found

@@ -10,11 +10,11 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from milepost_server.api.bodies import DAY_MAX, DAY_MIN, PathId
 from milepost_server.api.facts import vehicles_of
 from milepost_server.api.services import Parts, Viewer
-from milepost_server.derivation import results, times
+from milepost_server.derivation import times
 from milepost_server.errors import NotFoundError
 from milepost_server.people.roles import Action, may
 from milepost_server.people.sessions import Principal
-from milepost_server.store import condition, owners, readiness, work_list
+from milepost_server.store import condition, owners, readiness, vehicle_health, work_list
 from milepost_server.store.schema import DueState
 from milepost_server.store.work_list import Sort
 from milepost_server.web.rendering import render
@@ -91,7 +91,7 @@ async def owners_list(
         until_ms = times.AsOf.of(query.as_of, who.timezone).end_ms
         odometers = await condition.latest_odometers(connection, who.dealer_id, cars, until_ms)
         last_words = await condition.last_words(connection, who.dealer_id, cars, until_ms)
-        faults = await results.confirmed_faults(connection, who.dealer_id, cars, until_ms)
+        faults = await vehicle_health.confirmed_faults(connection, who.dealer_id, cars, query.as_of)
         following = None if found else await work_list.next_after(connection, who.dealer_id, query.as_of)
     total = sum(counts.values()) if state.state is None else counts[state.state]
     rows = view.rows(
