@@ -28,7 +28,7 @@ METHOD = "3"
 
 DATA_FILES = (
     "faults/systems.toml",
-    "pack.toml",
+    "health/pack.toml",
     "value/repairs.toml",
     "value/residuals.csv",
     "value/models.csv",
