@@ -15,6 +15,7 @@ from milepost_server.derivation.configuration import Configuration
 from milepost_server.derivation.derive import Derivation
 from milepost_server.people.passwords import Passwords
 from milepost_server.store import (
+    condition,
     contracts,
     dealers,
     devices,
@@ -236,6 +237,18 @@ async def derive(store: Store, dealer_id: int) -> None:
     async with store.read() as connection:
         dealer = await dealers.one(connection, dealer_id)
     await Derivation(store, Configuration(), now=NOW).dealer(dealer, TODAY)
+
+
+async def days_due(store: Store, dealer_id: int, vehicle_id: int, item: str) -> tuple[int, int, int]:
+    """Between which days of its month an item is due, and on which most likely: P10, P90, P50."""
+    async with store.read() as connection:
+        rows = await condition.due_items(connection, dealer_id, vehicle_id, TODAY)
+    row = next(row for row in rows if row.item == item)
+    assert row.p10_on is not None
+    assert row.p50_on is not None
+    assert row.p90_on is not None
+    assert row.p10_on.month == row.p90_on.month
+    return row.p10_on.day, row.p90_on.day, row.p50_on.day
 
 
 async def stock(store: Store, *, others: int = 24) -> int:
