@@ -59,7 +59,7 @@ class PaceSample:
 
 
 def coverage_rows(model: PaceModel) -> list[dict[str, Any]]:
-    """How often intervals held on vehicles that they were not made from: ``due_calibrations.coverage``.
+    """How often intervals held later than they were made from: ``due_calibrations.coverage``.
 
     By expected time, where anything came; the interval of the share is Wilson's.
     """

@@ -21,8 +21,8 @@ Shapes of the JSON columns:
 ``due_calibrations.coverage``
     ``[{"horizon_d": 90, "n": 412, "covered": 0.79, "low": 0.75, "high": 0.83, "early": 0.11, "late": 0.10,
     "wanted": 0.8}]``: of ``n`` days on which a distance was reached, foretold about ``horizon_d`` days before
-    on vehicles that the intervals were not made from, the share inside of P10 to P90 with its 95 % interval,
-    and the shares before and after. Empty where too little has come.
+    on later days than those that the intervals were made from, the share inside of P10 to P90 with its 95 %
+    interval, and the shares before and after. Empty where too little has come.
 """
 
 from __future__ import annotations
