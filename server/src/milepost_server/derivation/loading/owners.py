@@ -10,6 +10,7 @@ from sqlalchemy import and_, func, or_, select
 
 from milepost_server.derivation import times
 from milepost_server.signals.faults.systems import URGENCIES
+from milepost_server.signals.flat import DAYS_PER_MONTH
 from milepost_server.signals.items.states import State
 from milepost_server.signals.owners import Owned
 from milepost_server.signals.value.lifetime import EntryKind, Ledger
@@ -48,7 +49,6 @@ _ENTRIES = {
     OutcomeKind.SERVICE.value: EntryKind.SERVICE,
     OutcomeKind.SUBSCRIPTION.value: EntryKind.SUBSCRIPTION,
 }
-DAYS_PER_MONTH = 365.2425 / 12
 
 
 class Items(NamedTuple):

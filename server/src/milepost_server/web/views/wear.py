@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from milepost_protocol.signals import catalogue
+from milepost_server.signals.flat import DAYS_PER_MONTH
 from milepost_server.signals.items.item import months_words
 from milepost_server.web import words
 from milepost_server.web.charts.gauge import Gauge
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from milepost_server.signals.items.item import Band, Item, Wear
     from milepost_server.store.schema import DueState
 
-DAYS_PER_MONTH = 365.25 / 12
 MONTHS_PER_YEAR = 12
 ROWS = MappingProxyType({"Row1": "front", "Row2": "rear"})
 SIDES = MappingProxyType({"Left": "left", "Right": "right"})
