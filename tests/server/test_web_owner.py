@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from milepost_server.store import devices, ownerships, readings, service_records, streams
+from milepost_server.store import dealer_schedules, devices, ownerships, readings, service_records, streams
 from support import showroom
 from support.html import Page
 
@@ -178,6 +178,31 @@ async def test_devices_without_a_car_are_named(site: Site) -> None:
         assert "gw-lost" in page.text
         assert "gw-quiet" not in page.text
         assert "milepost-server quarantine list" in page.text
+
+
+async def test_gauges_and_sources_are_those_of_the_dealers_own_schedule(
+    site: Site, page: httpx.AsyncClient
+) -> None:
+    own = """
+        schema = 1
+        dealer = "North"
+        title = "What North's workshop says"
+
+        [[item]]
+        key = "engine-oil"
+        [[item.interval]]
+        distance_km = 20_000
+        time_months = 24
+        source = "What our workshop has seen."
+    """
+    async with site.store.write() as connection:
+        await dealer_schedules.put(
+            connection, site.dealer_id, name="ours", text=own, staff_id=None, now=showroom.NOW
+        )
+    await showroom.derive(site.store, site.dealer_id)
+    assert "14,077 of 20,000 km" in (await read(page, GOLF)).text
+    oil = await read(page, "/vehicles/1/items/engine-oil")
+    assert "Where the limit comes from: What our workshop has seen." in oil.lines
 
 
 async def test_the_picture_has_a_finding_and_a_table_behind_it(site: Site, page: httpx.AsyncClient) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from milepost_server.derivation import results, times
-from milepost_server.signals.schedules.shipped import shipped
+from milepost_server.derivation.schedules import plan_of
 from milepost_server.store import (
     condition,
     contracts,
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from milepost_server.derivation.results import FanPoint, VehicleUsage
     from milepost_server.people.sessions import Principal
+    from milepost_server.signals.schedules.book import Plan
     from milepost_server.store.condition import DueRow, GapRow, OdometerRow
     from milepost_server.store.contracts import ContractRow
     from milepost_server.store.installations import InstallationView
@@ -51,6 +52,7 @@ class VehicleFacts:
     vehicle: VehicleRow
     as_of: dt.date
     timezone: str
+    plan: Plan  # by the dealer's schedules of now
     items: Sequence[DueRow]
     readings: Sequence[OdometerRow]
     fan: Sequence[FanPoint]
@@ -100,13 +102,15 @@ async def vehicle_facts(
     until = times.moment(until_ms)
     due = await condition.due_items(connection, dealer_id, vehicle_id, as_of)
     usage = await results.usage_of(connection, dealer_id, vehicle_id, as_of)
-    signals = [path for item in shipped()[vehicle.powertrain].item if item.wear for path in item.wear.signals]
+    plan = await plan_of(connection, dealer_id, vehicle)
+    signals = [path for item in plan.items if item.wear for path in item.wear.signals]
     worn = await condition.latest_readings(connection, dealer_id, vehicle_id, signals, until_ms)
     last = await condition.last_words(connection, dealer_id, [vehicle_id], until_ms)
     return VehicleFacts(
         vehicle=vehicle,
         as_of=as_of,
         timezone=who.timezone,
+        plan=plan,
         items=due,
         readings=await condition.odometers(
             connection, dealer_id, vehicle_id, until_ms, limit=ODOMETERS_SHOWN_MAX

@@ -15,6 +15,7 @@ from milepost_server.api.errors import InvalidError
 from milepost_server.api.items import act
 from milepost_server.api.services import Handler, Parts, Services, Viewer
 from milepost_server.derivation import results
+from milepost_server.derivation.schedules import plan_of
 from milepost_server.derivation.times import AsOf, moment
 from milepost_server.errors import NotFoundError
 from milepost_server.people.sessions import Principal
@@ -129,6 +130,7 @@ async def _page(
     async with parts.store.read() as connection:
         vehicle = await vehicle_of(connection, who, vehicle_id)
         row = await _due(connection, who, vehicle_id, item, day)
+        plan = await plan_of(connection, who.dealer_id, vehicle)
         places = [(entry["stream"], entry["seq"]) for entry in row.evidence.get("readings", ())]
         readings = await condition.readings_at(connection, who.dealer_id, vehicle_id, places)
         ids = {entry["id"] for entry in row.evidence.get("service_records", ())}
@@ -149,7 +151,7 @@ async def _page(
         "says": items.says(row, day, results.odometer_on(usage, day)),
         "why": items.why(row),
         "chances": evidence.chances(row, day),
-        "sources": evidence.sources(items.item_of(item, vehicle.powertrain), row),
+        "sources": evidence.sources(items.item_of(item, plan), row),
         "readings": evidence.reading_views(row, readings, who.timezone),
         "records": evidence.record_views(row, records),
         "limits": evidence.limit_views(row, day),

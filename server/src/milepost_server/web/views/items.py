@@ -13,6 +13,7 @@ from milepost_server.web import words
 
 if TYPE_CHECKING:
     from milepost_server.signals.items.item import Item
+    from milepost_server.signals.schedules.book import Plan
     from milepost_server.store.condition import DueRow
 
 # What can be due but never overdue, because nobody has noted or measured it, is no claim but a question.
@@ -54,9 +55,9 @@ class Badge:
     words: str
 
 
-def item_of(key: str, powertrain: str) -> Item | None:
-    """The item of the shipped schedule; None for one that a later schedule no longer has."""
-    return next((item for item in shipped()[powertrain].item if item.key == key), None)
+def item_of(key: str, plan: Plan) -> Item | None:
+    """The item as the car's own schedule has it; None where it no longer does."""
+    return next((item for item in plan.items if item.key == key), None)
 
 
 def title_of(key: str) -> str:

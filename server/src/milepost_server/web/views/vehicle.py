@@ -211,7 +211,7 @@ def _item_view(item: DueRow, facts: VehicleFacts, last: ItemActionRow | None, ba
 
 
 def _gauges(item: DueRow, facts: VehicleFacts) -> Sequence[Gauge]:
-    scheduled = items.item_of(item.item, facts.vehicle.powertrain)
+    scheduled = items.item_of(item.item, facts.plan)
     if scheduled is None or item.state is DueState.UNKNOWN:
         return []
     record = next((record for record in facts.records if record.item == item.item), None)
