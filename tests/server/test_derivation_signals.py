@@ -319,6 +319,31 @@ async def test_a_grave_fault_comes_before_every_item_of_the_owners_list(garage: 
     assert rows[owner]["service_key"] < rows[other]["service_key"]
 
 
+async def test_an_owner_is_worth_the_same_looked_at_alone_or_among_all(garage: Garage) -> None:
+    cars = [await overdue_car(garage), await overdue_car(garage)]
+    owned = [
+        await sell(garage, car, dt.date(2024, 1, 20), name) for car, name in zip(cars, "AB", strict=True)
+    ]
+    service = {
+        "owner_id": owned[0],
+        "vehicle_id": cars[0],
+        "kind": OutcomeKind.SERVICE,
+        "happened_on": TODAY - 100 * DAY,
+        "amount": 90_000,
+        "currency": "EUR",
+        "sender_id": "1",
+        "source": "test",
+    }
+    async with garage.store.write() as connection:
+        await outcomes.put(connection, garage.dealer.id, service, now=NOW)
+    await garage.derivation().dealer(garage.dealer, TODAY)
+    among_all = {row["owner_id"]: row["value"] for row in await garage.rows(owner_signals)}
+    await garage.derivation().vehicles(garage.dealer, TODAY, [cars[1]])
+    await garage.derivation().vehicles(garage.dealer, TODAY, [cars[0]])
+    assert {row["owner_id"]: row["value"] for row in await garage.rows(owner_signals)} == among_all
+    assert among_all[owned[1]]["expected"][1] > 0, "what services usually bring"
+
+
 async def test_what_an_owner_has_brought_and_may_bring_is_told_in_the_dealers_money(garage: Garage) -> None:
     car = await overdue_car(garage)
     owner = await sell(garage, car, dt.date(2024, 1, 20), "Owner")

@@ -29,6 +29,7 @@ from milepost_server.signals.value.lifetime import (
     LifetimeRules,
     Outlook,
     lifetime,
+    usual_service,
 )
 from milepost_server.signals.value.repairs import (
     Needs,
@@ -170,8 +171,8 @@ def outlook(*since_years: float, odds: float = 0.0, left: float = 0.0) -> Outloo
     return Outlook(since_d, np.full(owners, odds), np.full(owners, left))
 
 
-def value(rows: Ledger, ahead: Outlook, **rules: float) -> Lifetime:
-    return lifetime(rows, ahead, AS_OF, LifetimeRules(**rules))
+def value(rows: Ledger, ahead: Outlook, *, usual: float = 0.0, **rules: float) -> Lifetime:
+    return lifetime(rows, ahead, AS_OF, LifetimeRules(**rules), usual=usual)
 
 
 def test_the_ledger_adds_up_by_kind_and_leaves_out_what_is_not_told() -> None:
@@ -193,13 +194,21 @@ def test_the_ledger_adds_up_by_kind_and_leaves_out_what_is_not_told() -> None:
     assert np.isfinite(found.expected).all()
 
 
+def test_what_services_usually_bring_is_the_mean_of_all_years_that_count() -> None:
+    came = AS_OF - np.array([4.0, 1.0, 30.0, -1.0]) * YEAR
+    found = usual_service(50_000.0, came, np.array([1, 2, 1, 7]), AS_OF, LifetimeRules(memory_years=5))
+    assert found == pytest.approx(50_000 / (4 + 2 * 1 + 5))
+    assert usual_service(50_000.0, np.zeros(0), np.zeros(0, dtype=np.int64), AS_OF, LifetimeRules()) == 0
+
+
 def test_service_ahead_is_the_owners_own_shrunk_to_all_as_by_hand() -> None:
+    usual = 50_000 / 5
     found = value(
         ledger((0, EntryKind.SERVICE, 1, 40_000), (1, EntryKind.SERVICE, 1, 10_000)),
         outlook(4.0, 1.0, 0.0),
+        usual=usual,
         horizon_years=5,
     )
-    usual = 50_000 / 5
     assert found.expected[0] == pytest.approx(5 * (40_000 + 2 * usual) / 6)
     assert found.expected[1] == pytest.approx(5 * (10_000 + 2 * usual) / 3)
     assert found.expected[2] == pytest.approx(5 * usual)
@@ -220,7 +229,7 @@ def test_a_next_car_and_agreed_payments_are_expected_too() -> None:
     st.lists(st.tuples(st.integers(0, 2), st.sampled_from(EntryKind), st.floats(0, 9), st.floats(-1e5, 1e6)))
 )
 def test_a_lifetime_is_finite_whatever_the_ledger(rows: list[tuple[int, EntryKind, float, float]]) -> None:
-    found = value(ledger(*rows), outlook(NAN, 3.0, NAN, odds=0.5))
+    found = value(ledger(*rows), outlook(NAN, 3.0, NAN, odds=0.5), usual=1e4)
     for column in (found.expected, found.expected_p10, found.expected_p90, found.total):
         assert np.isfinite(column).all()
     assert (found.expected_p10 <= found.expected_p90).all()

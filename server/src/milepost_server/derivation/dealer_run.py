@@ -18,7 +18,7 @@ from milepost_server.derivation.rows import readiness as rows_readiness
 from milepost_server.derivation.rows import usage as rows
 from milepost_server.derivation.steps.owner import owner_rows
 from milepost_server.derivation.steps.whole import derive
-from milepost_server.signals.value.lifetime import DAYS_PER_YEAR
+from milepost_server.signals.value.lifetime import DAYS_PER_YEAR, memory_d
 from milepost_server.store import dirty
 
 if TYPE_CHECKING:
@@ -109,19 +109,27 @@ class DealerRun:
         """Take together the vehicles of all whom these vehicles are, or were; ``seen`` are clean then."""
         async with self.store.read() as connection:
             ids = await load_owners.owners_touched(connection, self.stamp.dealer_id, vehicle_ids)
+        services = await self.services()
         for start in range(0, len(ids), CHUNK_OWNERS_MAX):
-            await self.owners(ids[start : start + CHUNK_OWNERS_MAX])
+            await self.owners(ids[start : start + CHUNK_OWNERS_MAX], services)
         async with self.store.write() as connection:
             await dirty.clear(connection, seen)
 
-    async def owners(self, ids: Sequence[int]) -> None:
+    async def services(self) -> load_owners.Services:
+        """What the services of all of the dealer's owners brought."""
+        async with self.store.read() as connection:
+            return await load_owners.services(
+                connection, self.stamp.dealer_id, self.as_of, memory_d=memory_d(self.config.lifetime)
+            )
+
+    async def owners(self, ids: Sequence[int], services: load_owners.Services) -> None:
         """Take the vehicles of a chunk of owners together, as they were derived."""
         horizon_d = self.config.lifetime.horizon_years * DAYS_PER_YEAR
         async with self.store.read() as connection:
             chunk = await load_owners.load(
                 connection, self.stamp.dealer_id, ids, self.as_of, horizon_d=horizon_d
             )
-        found = list(owner_rows(chunk, self.as_of, self.config, self.currency))
+        found = list(owner_rows(chunk, services, self.as_of, self.config, self.currency))
         async with self.store.write() as connection:
             await writing.write_owners(connection, ids, found, self.stamp)
 

@@ -51,8 +51,9 @@ class Derivation:
         report = Report()
         async for ids in run.all_ids():
             report += await run.chunk(ids, learned)
+        services = await run.services()
         async for ids in run.all_owner_ids():
-            await run.owners(ids)
+            await run.owners(ids, services)
         # Last, so that a derivation that was cut short is made again.
         async with self._store.write() as connection:
             await knowledge.save(connection, dealer.id, date, learned, run.config, now=self._now)

@@ -139,6 +139,38 @@ async def load(
     )
 
 
+class Services(NamedTuple):
+    """What the services of all of a dealer's owners brought, and how many of these came on which day."""
+
+    spent: float  # minor units
+    since_d: Floats  # (D)
+    owners: Ints  # (D)
+
+
+async def services(connection: AsyncConnection, dealer_id: int, as_of: AsOf, *, memory_d: float) -> Services:
+    """Services of the last ``memory_d`` days, and when owners came, of all of the dealer's owners."""
+    since = times.date_of(as_of.end_d - memory_d)
+    c, owned = outcomes.c, ownerships.c
+    spent = select(func.coalesce(func.sum(c.amount), 0)).where(
+        c.dealer_id == dealer_id,
+        c.kind == OutcomeKind.SERVICE.value,
+        c.happened_on > since,
+        c.happened_on <= as_of.date,
+    )
+    came = (
+        select(func.min(owned.start_on).label("day"))
+        .where(owned.dealer_id == dealer_id, owned.start_on <= as_of.date)
+        .group_by(owned.owner_id)
+        .subquery()
+    )
+    days = list(await connection.execute(select(came.c.day, func.count()).group_by(came.c.day)))
+    return Services(
+        float((await connection.execute(spent)).scalar_one()),
+        np.array([times.start_d(day) for day, _ in days], dtype=np.float64),
+        np.array([count for _, count in days], dtype=np.int64),
+    )
+
+
 async def _owned(
     connection: AsyncConnection, dealer_id: int, place: dict[int, int], as_of: AsOf
 ) -> tuple[Owned, Floats]:

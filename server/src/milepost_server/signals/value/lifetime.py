@@ -71,12 +71,33 @@ class Lifetime:
     total: Floats  # (O) ledger and expected part
 
 
-def lifetime(ledger: Ledger, outlook: Outlook, as_of_d: float, rules: LifetimeRules) -> Lifetime:
-    """Value O owners; entries after the as-of time, and those whose time or amount is NaN, are left out."""
+def usual_service(spent: float, since_d: Floats, owners: Ints, as_of_d: float, rules: LifetimeRules) -> float:
+    """What one owner's services bring in a year, the mean of all: minor units; 0 where nobody was seen.
+
+    ``spent`` is what all of them brought in the time that counts (see `memory_d`); ``owners`` (D) came at
+    ``since_d`` (D, days since 1970).
+    """
+    years = float(np.clip((as_of_d - since_d) / DAYS_PER_YEAR, 0.0, rules.memory_years) @ owners)
+    return spent / years if years > 0 else 0.0
+
+
+def memory_d(rules: LifetimeRules) -> float:
+    """For how many days back services count."""
+    return rules.memory_years * DAYS_PER_YEAR
+
+
+def lifetime(
+    ledger: Ledger, outlook: Outlook, as_of_d: float, rules: LifetimeRules, *, usual: float
+) -> Lifetime:
+    """Value O owners; entries after the as-of time, and those whose time or amount is NaN, are left out.
+
+    ``usual`` is what one owner's services bring in a year, minor units (see `usual_service`): that of all of
+    the dealer's owners, so that nobody is worth more or less for being looked at alone.
+    """
     owners = len(outlook.since_d)
     told = (ledger.time_d <= as_of_d) & np.isfinite(ledger.amount)
     sales, service, subscription = (_sums(ledger, told & (ledger.kind == kind), owners) for kind in EntryKind)
-    mean, variance = _service_ahead(ledger, told, outlook.since_d, as_of_d, rules)
+    mean, variance = _service_ahead(ledger, told, outlook.since_d, as_of_d, rules, usual=usual)
     odds = np.clip(np.nan_to_num(outlook.next_car_odds), 0.0, 1.0)
     mean = mean + odds * rules.next_margin + np.nan_to_num(outlook.subscription_left)
     second = odds * rules.next_margin**2 * (1 + rules.next_margin_cv**2)
@@ -96,17 +117,15 @@ def _sums(ledger: Ledger, which: Bools, owners: int) -> Floats:
 
 
 def _service_ahead(
-    ledger: Ledger, told: Bools, since_d: Floats, as_of_d: float, rules: LifetimeRules
+    ledger: Ledger, told: Bools, since_d: Floats, as_of_d: float, rules: LifetimeRules, *, usual: float
 ) -> tuple[Floats, Floats]:
     """Mean and variance (O) of what service brings within the horizon."""
     owners = len(since_d)
     begin_d = np.where(np.isnan(since_d), _first_entries(ledger, told, owners), since_d)
     years = np.clip((as_of_d - begin_d) / DAYS_PER_YEAR, 0.0, rules.memory_years)
     years = np.nan_to_num(years)
-    recent = told & (ledger.time_d >= as_of_d - rules.memory_years * DAYS_PER_YEAR)
+    recent = told & (ledger.time_d >= as_of_d - memory_d(rules))
     spent = _sums(ledger, recent & (ledger.kind == EntryKind.SERVICE), owners)
-    seen = float(years.sum())
-    usual = float(spent.sum()) / seen if seen > 0 else 0.0
     yearly = np.maximum((spent + usual * rules.prior_years) / (years + rules.prior_years), 0.0)
     # Two parts: the owner's own mean is not known exactly, and years scatter around it.
     of_mean = (rules.service_cv * yearly) ** 2 / (years + rules.prior_years)
