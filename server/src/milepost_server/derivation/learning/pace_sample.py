@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from milepost_server.signals.flat import DAYS_PER_MONTH, Ints, offsets_of, owners_of
+from milepost_server.signals.readiness.calibration import wilson
 from milepost_server.signals.usage.calibration import WANTED
 from milepost_server.signals.usage.model import PaceModel, fit
 from milepost_server.signals.usage.pace import KNOTS_MONTHS
@@ -21,7 +22,6 @@ VEHICLES_MAX = 2_000
 ORIGINS_EVERY_MONTHS = 4.0
 HISTORY_MONTHS_MIN = 3.0
 SEED = 1
-_Z95 = 1.959964
 
 
 class PaceSample:
@@ -63,31 +63,19 @@ def coverage_rows(model: PaceModel) -> list[dict[str, Any]]:
 
     By expected time, where anything came; the interval of the share is Wilson's.
     """
-    found = []
-    for months, told, early, late in zip(
-        KNOTS_MONTHS, model.coverage.told, model.coverage.early, model.coverage.late, strict=True
-    ):
-        if not told:
-            continue
-        low, high = _wilson(int(told - early - late), int(told))
-        found.append(
-            {
-                "horizon_d": round(months * DAYS_PER_MONTH),
-                "n": int(told),
-                "covered": float(told - early - late) / int(told),
-                "early": float(early) / int(told),
-                "late": float(late) / int(told),
-                "low": low,
-                "high": high,
-                "wanted": WANTED,
-            }
-        )
-    return found
-
-
-def _wilson(hits: int, trials: int) -> tuple[float, float]:
-    """The 95 % interval of a share (Wilson, 1927)."""
-    share, z2 = hits / trials, _Z95**2
-    middle = (share + z2 / (2 * trials)) / (1 + z2 / trials)
-    half = _Z95 / (1 + z2 / trials) * np.sqrt(share * (1 - share) / trials + z2 / (4 * trials**2))
-    return max(float(middle - half), 0.0), min(float(middle + half), 1.0)
+    its = model.coverage
+    told = its.told.astype(np.float64)
+    low, high = wilson(told - its.early - its.late, told)
+    return [
+        {
+            "horizon_d": round(KNOTS_MONTHS[knot] * DAYS_PER_MONTH),
+            "n": int(its.told[knot]),
+            "covered": float(its.share[knot]),
+            "early": float(its.early[knot] / told[knot]),
+            "late": float(its.late[knot] / told[knot]),
+            "low": float(low[knot]),
+            "high": float(high[knot]),
+            "wanted": WANTED,
+        }
+        for knot in np.flatnonzero(its.told)
+    ]
