@@ -14,7 +14,10 @@ from sklearn.metrics import roc_auc_score
 
 from milepost_server.cli import main
 from milepost_server.evaluation.outcomes.map import OutcomeMap, load_map
+from milepost_server.evaluation.outcomes.report import sum_error
 from milepost_server.evaluation.outcomes.rows import columns_of, read_rows, split
+from milepost_server.signals.readiness.card import Card, Scale, Table
+from milepost_server.signals.readiness.columns import Column, bins_of
 from support.outcome_tables import OutcomeTable, outcome_table
 
 USED = 6
@@ -124,6 +127,18 @@ def test_the_card_in_the_file_gives_the_auc_that_is_printed(folder: Path) -> Non
                 cell = cell[card["columns"][name].index(said)]
             log_odds[row] += cell
     assert document["auc"] == pytest.approx(roc_auc_score(test.event, log_odds), abs=1e-9)
+
+
+def test_a_score_that_is_not_the_sum_of_the_printed_card_is_told() -> None:
+    columns = (Column("a", "a", edges=(1.0,)), Column("b", "b", edges=(1.0, 2.0)))
+    alone = Table((0,), np.array([-0.5, 0.5, 0.0]))
+    pair = Table((0, 1), np.arange(12.0).reshape(3, 4) / 10)
+    card = Card(columns, -1.0, (alone, pair), Scale(-2.0, 20.0))
+    bins = bins_of(columns, {"a": np.array([0.0, 3.0, np.nan]), "b": np.array([np.nan, 1.5, 0.0])})
+    points = card.reason_points(bins).sum(axis=1)
+    assert sum_error(card, bins, points) == 0
+    assert sum_error(card, bins, points + np.array([0, -3, 1])) == 3
+    assert sum_error(card, bins[:0], points[:0]) == 0
 
 
 def test_a_split_by_seed_gives_the_same_report_twice(folder: Path) -> None:

@@ -23,6 +23,7 @@ from milepost_server.evaluation.outcomes.report import (
     reason_table,
     reliability_of,
     reliability_table,
+    sum_error,
 )
 from milepost_server.evaluation.outcomes.rows import Rows, columns_of, group_of, read_rows, split
 from milepost_server.evaluation.report import Report
@@ -120,7 +121,9 @@ def evaluate(
     figures = measure(judged.methods, test.event, seed=seed, draws=draws)
     table = reliability_of(judged.methods[0], test.event)
     report = Report("outcomes", "Scorecard against outcomes", seed, facts=dict(facts))
-    report.facts["largest difference between a score and the sum of its reasons"] = judged.sum_error
+    report.facts["largest difference between a score and the sum of its reasons"] = sum_error(
+        judged.card, judged.bins, judged.points
+    )
     report.tables += [*method_tables(figures), reliability_table(table), reason_table(judged.card)]
     if mapped.group:
         report.tables.append(group_table(*group_of(test, mapped), judged.methods[0], test.event))

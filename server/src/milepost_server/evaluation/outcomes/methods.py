@@ -41,7 +41,6 @@ class Judged:
     learned: Learned
     bins: Ints  # (N, C) of the test rows
     points: Ints  # (N)
-    sum_error: int  # largest difference between a score and the sum of its reasons
     methods: list[Method]  # the scorecard first
     single_auc: dict[str, float]  # of each column alone
     leaks: list[str]
@@ -68,9 +67,8 @@ def judge(
     say(f"learning from {len(train):,} rows, {int(train.event.sum()):,} of them with the event")
     learned = learn(data, rules, declared=declared)
     card = card_of(learned, data)
-    reasons = card.reason_points(test_bins)
     log_odds = card.log_odds(test_bins)
-    points = reasons.sum(axis=1)
+    points = card.reason_points(test_bins).sum(axis=1)
     say("learning the same without pairs, and the other rivals")
     alone = learn(data, TuningRules(folds=rules.folds, pairs=0, seed=rules.seed))
     single = single_columns(data, test_bins)
@@ -94,7 +92,6 @@ def judge(
         learned,
         test_bins,
         points,
-        int(np.abs(reasons.sum(axis=1) - points).max(initial=0)),
         methods,
         single_auc,
         [name for name, auc in single_auc.items() if auc >= LEAK_AUC],

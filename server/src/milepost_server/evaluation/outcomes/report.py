@@ -10,6 +10,7 @@ from milepost_server.evaluation.plots import Chart, Comparison, Series, draw, dr
 from milepost_server.evaluation.ranking import Ranking, lift_curve
 from milepost_server.evaluation.table import Cell, Table
 from milepost_server.signals.readiness.calibration import Reliability, reliability, wilson
+from milepost_server.signals.readiness.card import POINTS_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -203,7 +204,7 @@ def figures_document(judged: Judged, figures: Figures, event: Floats) -> dict[st
         flat |= interval.as_figures(name)
     table = reliability_of(judged.methods[0], event)
     return flat | {
-        "score_sum_error": judged.sum_error,
+        "score_sum_error": sum_error(judged.card, judged.bins, judged.points),
         "points_auc": figures.by_method[judged.methods[1].name]["auc"].value,
         "pairs": sum(len(part.columns) == 2 for part in judged.card.tables),
         "single_auc": judged.single_auc,
@@ -242,3 +243,14 @@ def card_document(card: Card) -> dict[str, Any]:
             for table, points in zip(card.tables, card.points, strict=True)
         ],
     }
+
+
+def sum_error(card: Card, bins: Ints, points: Ints) -> int:
+    """The largest difference between ``points`` (N) of rows with these ``bins`` (N, C) and the sums that a
+    person gets from the card as it is printed."""
+    printed = card_document(card)
+    place = {name: number for number, name in enumerate(printed["columns"])}
+    total = np.full(len(bins), printed["base_points"], dtype=np.int64)
+    for table in printed["tables"]:
+        total += np.asarray(table["points"])[tuple(bins[:, place[name]] for name in table["columns"])]
+    return int(np.abs(np.clip(total, 0, POINTS_MAX) - points).max(initial=0))
