@@ -97,7 +97,7 @@ async def test_an_outcome_is_taken_once_however_often_and_late_it_comes(
 ) -> None:
     first = await post(page, "outcomes", SALE)
     assert (first["amount"], first["currency"]) == (None, None)
-    assert await dirty_ids(site) == {1}
+    assert await dirty_ids(site) == {1, 2}, "all cars of the owner, whose ledger it is"
     again = await post(page, "outcomes", {**SALE, "amount": 2_490_000})
     assert again == {**first, "amount": 2_490_000, "currency": "EUR"}
     other = await post(page, "outcomes", {**SALE, "source": "crm"})
@@ -105,6 +105,13 @@ async def test_an_outcome_is_taken_once_however_often_and_late_it_comes(
     await post(page, "outcomes", [{**SALE, "sender_id": "S-2"}, {**SALE, "sender_id": "S-2"}], 422)
     found = (await page.get("/api/v1/outcomes")).json()["items"]
     assert [row["sender_id"] for row in found] == ["S-1", "S-1"]
+
+
+async def test_an_outcome_that_names_no_car_changes_its_owners_ledger_too(
+    site: Site, page: httpx.AsyncClient
+) -> None:
+    await post(page, "outcomes", {**SALE, "vehicle_id": None, "amount": 2_490_000})
+    assert await dirty_ids(site) == {1, 2}
 
 
 async def test_the_seller_records_deals_and_the_advisor_does_not(site: Site) -> None:

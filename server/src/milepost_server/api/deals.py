@@ -13,11 +13,13 @@ from milepost_server.api.errors import InvalidError
 from milepost_server.api.lists import PAGE_ITEMS, After, Limit, page_of, store_all
 from milepost_server.api.services import Closer, Parts, Viewer
 from milepost_server.errors import NotFoundError
-from milepost_server.store import contracts, dealers, dirty, outcomes, owners, vehicles
+from milepost_server.store import contracts, dealers, dirty, outcomes, owners, ownerships, vehicles
 from milepost_server.store.schema import ContractKind, OutcomeKind
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from milepost_server.store.outcomes import OutcomeRow
 
 router = APIRouter(tags=["deals"])
 
@@ -139,8 +141,9 @@ async def put_outcomes(
     async def put(outcome: OutcomeBody) -> OutcomeAnswer:
         values = await _outcome(connection, who.dealer_id, outcome)
         row, is_new = await outcomes.put(connection, who.dealer_id, values, now=parts.now())
-        if is_new and row.vehicle_id is not None:
-            await dirty.mark(connection, [(who.dealer_id, row.vehicle_id)], now=parts.now())
+        if is_new:
+            touched = await _cars(connection, who.dealer_id, row, parts.today(who))
+            await dirty.mark(connection, [(who.dealer_id, key) for key in touched], now=parts.now())
         return OutcomeAnswer.model_validate(row)
 
     async with parts.store.write() as connection:
@@ -189,6 +192,13 @@ async def _check_whose(
         raise NotFoundError("owner", owner_id)
     if vehicle_id is not None and await vehicles.one(connection, dealer_id, vehicle_id) is None:
         raise NotFoundError("vehicle", vehicle_id)
+
+
+async def _cars(connection: AsyncConnection, dealer_id: int, row: OutcomeRow, today: dt.date) -> set[int]:
+    """The cars whose owner's ledger an outcome changes: the one that it names, and those of its owner."""
+    owned = await ownerships.of_owner(connection, dealer_id, row.owner_id, today)
+    named = set() if row.vehicle_id is None else {row.vehicle_id}
+    return named | {ownership.vehicle_id for ownership in owned}
 
 
 async def _currency(connection: AsyncConnection, dealer_id: int, asked: str | None) -> str:
