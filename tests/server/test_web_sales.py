@@ -59,7 +59,7 @@ async def test_the_points_of_the_reasons_add_up_to_the_score(page: httpx.AsyncCl
     points = [line for line in owner.lines[start:end] if line.lstrip("+-").isdigit()]
     assert sum(int(point) for point in points[:-1]) == int(points[-1])
     assert f"{points[-1]} of 100 points" in owner.text
-    assert "These points are published figures, not yet learned from your own customers." in owner.text
+    assert "These points are published figures, not yet learned from what owners did." in owner.text
     assert (
         "Lease since 21 March 2024, until 22 March 2027, for 36,000 km in all, 249 EUR a month."
         in owner.lines

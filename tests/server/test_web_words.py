@@ -8,6 +8,8 @@ import pytest
 
 from milepost_server.signals.faults import FaultStatus
 from milepost_server.signals.odometer import Verdict
+from milepost_server.signals.schedules.book import Kind
+from milepost_server.signals.schedules.shipped import shipped_book
 from milepost_server.store.condition import DueRow, GapRow
 from milepost_server.store.item_actions import ItemActionRow
 from milepost_server.store.schema import DueState, ItemActionKind, LifeCycle, RestsOn, Urgency
@@ -334,7 +336,7 @@ def since(**more: object) -> wear.Since:
 
 
 def gauges(key: str, basis: str, known: wear.Since) -> list[Gauge]:
-    item = items.item_of(key, "combustion")
+    item = items.item_of(key, shipped_book().plan(Kind("combustion")))
     assert item is not None
     return wear.gauges_of(item, basis, DueState.OK, known)
 
