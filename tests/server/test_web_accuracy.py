@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from milepost_server.store import calibrations, readiness_models
 from milepost_server.store.schema import Fitted
@@ -12,6 +12,8 @@ from support import showroom
 from support.html import Page
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     import httpx
 
     from support.sites import Site
@@ -35,14 +37,14 @@ async def read(client: httpx.AsyncClient) -> Page:
     return Page(answer.text.replace("\u00a0", " "))
 
 
-async def put_coverage(site: Site) -> None:
+async def put_coverage(site: Site, coverage: Sequence[Mapping[str, Any]] = COVERAGE) -> None:
     async with site.store.write() as connection:
         await calibrations.put(
             connection,
             site.dealer_id,
             as_of=showroom.TODAY,
             document={},
-            coverage=COVERAGE,
+            coverage=coverage,
             config_version="x",
             now=showroom.NOW,
         )
@@ -62,6 +64,12 @@ async def test_the_finding_weighs_all_horizons_and_the_table_has_the_near_ones_f
     assert near < far
     row = ["about 90 days", "70 of 100", "65 to 75", "18", "12", "300"]
     assert shown.lines[far : far + len(row)] == row
+
+
+async def test_few_dates_are_no_reason_to_call_intervals_wrong(site: Site, page: httpx.AsyncClient) -> None:
+    await put_coverage(site, [{**COVERAGE[0], "n": 10}])
+    said = "Of 10 dates that could be checked, 70 of 100 fell inside their interval; 80 were promised."
+    assert said in (await read(page)).lines
 
 
 async def add_model(site: Site, version: str, *, days_ago: int) -> None:

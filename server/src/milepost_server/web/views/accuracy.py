@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from milepost_server.signals.readiness.calibration import wilson
 from milepost_server.store.schema import Fitted
 from milepost_server.web import words
 from milepost_server.web.charts.coverage import CoverageChart, Share
@@ -88,13 +91,15 @@ def dates_view(row: CalibrationRow | None) -> DatesView:
     held = sum(one["n"] * one["covered"] for one in coverage) / total
     finding = (
         f"Of {words.count(total, 'date', 'dates')} that could be checked, {_percent(held)} of 100 fell inside"
-        f" their interval; {_percent(PROMISED)} were promised{_judged(held)}."
+        f" their interval; {_percent(PROMISED)} were promised{_judged(held, total)}."
     )
     return DatesView(finding, [_coverage(one) for one in coverage], _chart(coverage, finding))
 
 
-def _judged(held: float) -> str:
-    if abs(held - PROMISED) <= NEAR:
+def _judged(held: float, total: int) -> str:
+    """What is wrong with the intervals; nothing that so few dates could show by chance."""
+    low, high = wilson(np.array([held * total]), np.array([float(total)]))
+    if abs(held - PROMISED) <= NEAR or low[0] <= PROMISED <= high[0]:
         return ""
     return ": intervals are wider than they need be" if held > PROMISED else ": intervals are too narrow"
 
