@@ -21,8 +21,6 @@ from milepost_server.signals.flat import Ints
 SYSTEMS_MAX = 100
 RANGES_MAX = 1_000
 URGENCIES = ("P0", "P1", "P2", "P3")
-URGENCY_WORDS = ("stop driving", "soon", "at the next visit", "for the record")
-"""What P0 to P3 ask for."""
 
 _Key = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=40)]
 _Words = Annotated[str, Field(min_length=3, max_length=200)]

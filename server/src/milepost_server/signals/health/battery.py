@@ -41,14 +41,6 @@ class BatteryState(enum.IntEnum):
     REPLACE = 3
 
 
-STATE_WORDS = {
-    BatteryState.UNKNOWN: "not enough is known",
-    BatteryState.GOOD: "good",
-    BatteryState.WEAK: "weak: have it tested at the next visit",
-    BatteryState.REPLACE: "replace: the next cold morning may be one too many",
-}
-
-
 class Measure(enum.IntEnum):
     """What a battery is judged by."""
 

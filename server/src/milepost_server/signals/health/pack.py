@@ -102,16 +102,6 @@ class PackOutcome(enum.IntEnum):
     ENDED = 5
 
 
-OUTCOME_WORDS = {
-    PackOutcome.UNKNOWN: "not enough is known",
-    PackOutcome.HOLDS: "expected to stay above the limit until the warranty ends",
-    PackOutcome.POSSIBLE: "may fall below the limit before the warranty ends: keep its readings",
-    PackOutcome.LIKELY: "likely to fall below the limit before the warranty ends: have it measured in time",
-    PackOutcome.CLAIM: "below the limit while the warranty lasts: have it measured and claim",
-    PackOutcome.ENDED: "the warranty has ended",
-}
-
-
 @dataclass(frozen=True, slots=True)
 class PackRules:
     """The numbers behind traction batteries; part of the configuration version."""
