@@ -39,6 +39,20 @@ async def test_an_item_is_booked_from_the_list_and_the_list_keeps_its_place(
     assert "Booked for 4 December by Ines Kramer: Loan car." in (await read(page, "/owners/2")).lines
 
 
+async def test_what_is_booked_lets_others_go_first(site: Site, page: httpx.AsyncClient) -> None:
+    def names(shown: Page) -> list[str]:
+        return [words for href, words in shown.links if href.startswith("/owners/")]
+
+    first = names(await read(page, "/owners"))[0]
+    assert first.startswith("Maximilian")
+    for item in ("engine-oil", "brake-fluid"):
+        await page.post(f"/vehicles/3/items/{item}", data={"action": "booked", "on": "2026-12-04"})
+    await follow(site)
+    after = names(await read(page, "/owners"))
+    assert after[0] != first
+    assert first in after
+
+
 @pytest.mark.parametrize(
     ("action", "on", "says"),
     [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel
 
 from milepost_server.api.answers import Answer, Items
@@ -13,10 +13,12 @@ from milepost_server.api.bodies import Day, PathId
 from milepost_server.api.lists import PAGE_ITEMS, After, Limit, page_of
 from milepost_server.api.services import Forecaster, Parts, Viewer
 from milepost_server.errors import NotFoundError
-from milepost_server.store import calibrations, owners, readiness, readiness_models
+from milepost_server.store import calibrations, owners, readiness, readiness_models, sales_list
+from milepost_server.store.sales_list import SalesQuery
 from milepost_server.store.schema import DueState, Fitted, Urgency
 
 router = APIRouter(tags=["readiness"])
+OFFSET_MAX = 1_000_000
 Version = Annotated[str, Path(min_length=1, max_length=64)]
 
 
@@ -60,6 +62,21 @@ class OwnerReadinessAnswer(BaseModel):
     as_of: dt.date
     signals: OwnerSignalsAnswer | None
     vehicles: list[VehicleReadinessAnswer]
+
+
+class SalesAnswer(Answer):
+    """One owner, with the car that is likeliest to be replaced; odds are those of any of the owner's cars."""
+
+    owner_id: int
+    name: str
+    phone: str | None
+    email: str | None
+    vehicle_id: int
+    score: int
+    p_90d: float
+    p_180d: float
+    reasons: list[dict[str, Any]]
+    is_prior: bool
 
 
 class ModelAnswer(Answer):
@@ -113,6 +130,24 @@ async def owner_readiness(
         signals=None if signals is None else OwnerSignalsAnswer.model_validate(signals),
         vehicles=[VehicleReadinessAnswer.model_validate(row) for row in rows],
     )
+
+
+@router.get("/sales-list")
+async def list_sales(
+    *,
+    who: Forecaster,
+    parts: Parts,
+    q: Annotated[str, Query(max_length=100)] = "",
+    as_of: Day | None = None,
+    after: Annotated[int, Query(ge=0, le=OFFSET_MAX, description="How many to pass over.")] = 0,
+    limit: Limit = PAGE_ITEMS,
+) -> Items[SalesAnswer]:
+    """Whom to call about another car, the readiest first; of a past day with `as_of`."""
+    query = SalesQuery(as_of=as_of or parts.today(who), search=q)
+    async with parts.store.read() as connection:
+        rows = await sales_list.page(connection, who.dealer_id, query, offset=after, limit=limit)
+    answers = [SalesAnswer.model_validate(row) for row in rows]
+    return Items(items=answers, next=after + limit if len(rows) == limit else None)
 
 
 @router.get("/readiness-models")

@@ -19,7 +19,6 @@ from milepost_server.api import (
     sessions,
     status,
     vehicles,
-    work_list,
 )
 from milepost_server.api.services import principal
 
@@ -32,7 +31,7 @@ def api_router() -> APIRouter:
     router.include_router(sessions.open_router)
     closed = APIRouter(dependencies=[Depends(principal)])
     parts = (sessions, owners, vehicles, devices, conditions, health, items, schedules, deals, readiness)
-    for part in (*parts, work_list, status, quarantine):
+    for part in (*parts, status, quarantine):
         closed.include_router(part.router)
     closed.add_api_route("/openapi.json", _openapi, include_in_schema=False)
     router.include_router(closed)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Sequence
 
-    from sqlalchemy import RowMapping
+    from sqlalchemy import RowMapping, Subquery
     from sqlalchemy.ext.asyncio import AsyncConnection
 
 
@@ -103,6 +103,17 @@ async def of_owner(
         .order_by(c.score.desc(), c.vehicle_id)
     )
     return [ReadinessRow(*row) for row in await connection.execute(query)]
+
+
+def newest_signals(dealer_id: int, as_of: dt.date) -> Subquery:
+    """The day (``as_of``) of each owner's (``owner_id``) newest roll-up up to a day."""
+    c = owner_signals.c
+    return (
+        select(c.owner_id, func.max(c.as_of).label("as_of"))
+        .where(c.dealer_id == dealer_id, c.as_of <= as_of)
+        .group_by(c.owner_id)
+        .subquery()
+    )
 
 
 async def signals_of(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, func, select
 
 from milepost_server.store.matching import matches
+from milepost_server.store.readiness import newest_signals
 from milepost_server.store.schema import owner_signals, owners, readiness, vehicles
 
 if TYPE_CHECKING:
@@ -73,12 +74,7 @@ async def count(connection: AsyncConnection, dealer_id: int, query: SalesQuery) 
 
 def _rows(dealer_id: int, query: SalesQuery) -> Select[Any]:
     signals = owner_signals.c
-    newest = (
-        select(signals.owner_id, func.max(signals.as_of).label("as_of"))
-        .where(signals.dealer_id == dealer_id, signals.as_of <= query.as_of)
-        .group_by(signals.owner_id)
-        .subquery()
-    )
+    newest = newest_signals(dealer_id, query.as_of)
     # The score is that of the roll-up's own day: both were derived together.
     scored = and_(
         readiness.c.dealer_id == signals.dealer_id,

@@ -1,5 +1,6 @@
 """The work list: each owner once, with the item that needs attention first; in each state, what is measured
-or on record comes before what is only counted from first registration or usual.
+or on record comes before what is only counted from first registration or usual. Owners stand in the service
+order of `signals.work_list`, in which faults that cannot wait go first and what is booked or put off rests.
 
 Ranked in the database, so that a page of a large dealer's list costs no more than a page.
 """
@@ -13,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, case, func, or_, select
 
 from milepost_server.store.matching import matches
+from milepost_server.store.readiness import newest_signals
 from milepost_server.store.schema import (
     DueState,
     LifeCycle,
     RestsOn,
+    owner_signals,
     owners,
     ownerships,
     service_due,
@@ -104,10 +107,12 @@ async def page(
 ) -> Sequence[WorkListRow]:
     """At most ``limit`` owners from ``offset`` on, in the order of ``query``."""
     top = _top_rows(dealer_id, query)
-    statement = select(*_columns(top))
+    ranked = _service_keys(dealer_id, query.as_of)
+    statement = select(*_columns(top)).outerjoin(ranked, ranked.c.owner_id == top.c.id)
     if query.state is not None:
         statement = statement.where(top.c.state == query.state.value)
-    statement = statement.where(top.c.place == 1).order_by(*_order(top, query)).offset(offset).limit(limit)
+    ordered = _order(top, ranked, query)
+    statement = statement.where(top.c.place == 1).order_by(*ordered).offset(offset).limit(limit)
     return [_row(row) for row in await connection.execute(statement)]
 
 
@@ -285,15 +290,33 @@ def _is_guess() -> ColumnElement[int]:
     return case((service_due.c.rests_on.in_([word.value for word in SURE]), 0), else_=1)
 
 
-def _order(top: Subquery, query: WorkListQuery) -> list[ColumnElement[Any]]:
+def _service_keys(dealer_id: int, as_of: dt.date) -> Subquery:
+    """The place (``service_key``) of each owner (``owner_id``) in the service order."""
+    c = owner_signals.c
+    newest = newest_signals(dealer_id, as_of)
+    return (
+        select(c.owner_id, c.service_key)
+        .join(newest, and_(newest.c.owner_id == c.owner_id, newest.c.as_of == c.as_of))
+        .where(c.dealer_id == dealer_id)
+        .subquery()
+    )
+
+
+def _order(top: Subquery, ranked: Subquery, query: WorkListQuery) -> list[ColumnElement[Any]]:
     without_date = top.c.p50_on.is_(None)
+    # The key knows of faults that cannot wait, and of items that may rest; it is of all items together.
+    urgency = [] if query.item is not None else [ranked.c.service_key]
     keys: dict[Sort, list[ColumnElement[Any]]] = {
-        Sort.URGENCY: [top.c.rank, top.c.guess, top.c.p50_on],
+        Sort.URGENCY: [*urgency, top.c.rank, top.c.guess, top.c.p50_on],
         Sort.NAME: [func.lower(top.c.name)],
         Sort.CAR: [func.lower(top.c.make), func.lower(top.c.model), top.c.model_year],
         Sort.DUE: [top.c.p50_on],
     }
     ordered = [key.desc() if query.descending else key.asc() for key in keys[query.sort]]
     # What has no date, or no car, stands at the end whichever way the list is turned.
-    last = {Sort.DUE: [without_date], Sort.CAR: [top.c.make.is_(None)]}.get(query.sort, [])
+    last = {
+        Sort.DUE: [without_date],
+        Sort.CAR: [top.c.make.is_(None)],
+        Sort.URGENCY: [ranked.c.service_key.is_(None)],
+    }.get(query.sort, [])
     return [*last, *ordered, without_date, func.lower(top.c.name), top.c.id]

@@ -61,7 +61,7 @@ async def begin_work(rest: Rest, today: dt.date) -> int:
 
     Gives how many there were.
     """
-    listed = [row["service"] for row in (await rest.get("/work-list"))["items"]]
+    listed = (await rest.get("/work-list"))["items"]
     waiting = [need for need in listed if need["state"] in WANTS_ATTENTION and need["item"] is not None]
     actions = _actions(today)
     for need, action in zip(waiting, actions, strict=False):
@@ -86,7 +86,7 @@ async def scores(rest: Rest) -> list[Scored]:
     Raises:
         DemoError: an owner has no score, or a score is not the sum of its reasons.
     """
-    listed = (await rest.get(f"/work-list?order=sales&limit={BULK_MAX}"))["items"]
+    listed = (await rest.get(f"/sales-list?limit={BULK_MAX}"))["items"]
     found = [_scored(await rest.get(f"/owners/{row['owner_id']}/readiness")) for row in listed]
     wrong = [one.owner_id for one in found if not one.adds_up]
     if wrong:
