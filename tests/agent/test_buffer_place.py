@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from milepost_agent.buffer.files import Identity
+
 
 def remove(path: Path) -> None:
     path.unlink()
@@ -138,6 +140,10 @@ class RefusingFiles(PosixFiles):
     error: int = errno.EIO
     refusals: int = 0
 
+    def identity(self, path: Path) -> Identity | None:
+        self._check("identity", path)
+        return super().identity(path)
+
     def make(self, path: Path) -> None:
         self._check("make", path)
         super().make(path)
@@ -233,4 +239,46 @@ def test_a_file_without_a_name_is_held_open_whatever_else_fails_but_not_for_ever
     with pytest.raises(StoreIoError, match="is put back"):
         commit(store, readings(1))
     assert not store.hold(), "the one with the name is to be opened"
+    store.close()
+
+
+def test_a_file_that_nobody_can_look_at_is_held_open_for_it_may_have_no_name(tmp_path: Path) -> None:
+    path = tmp_path / "buffer.db"
+    files = RefusingFiles()
+    store = open_store(path, files=files)
+    epoch = store.current.epoch
+    commit(store, readings(100, DTC))
+    remove(path)
+    files.refuses = "identity"
+    with pytest.raises(StoreIoError, match="the file system refuses"):
+        commit(store, readings(100, DTC, start=100))
+    assert store.hold()
+    files.refuses = ""
+    with pytest.raises(StoreIoError, match="is put back"):
+        commit(store, readings(100, DTC, start=100))
+    assert not store.hold()
+    store.close()
+    again = open_store(path)
+    assert commit(again, readings(100, DTC, start=100)) == 200
+    samples = [row for batch in all_batches(again, epoch) for row in batch.samples()]
+    assert [row.value for row in samples] == [f"P{n:04d} pending" for n in range(200)]
+    again.close()
+
+
+def test_a_file_that_nobody_could_look_at_and_has_its_name_is_opened_again_before_it_is_written(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "buffer.db"
+    files = RefusingFiles()
+    store = open_store(path, files=files)
+    commit(store, readings(100, DTC))
+    files.refuses = "identity"
+    with pytest.raises(StoreIoError, match="the file system refuses"):
+        commit(store, readings(1))
+    assert store.hold()
+    files.refuses = ""
+    with pytest.raises(StoreIoError, match="opening it again"):
+        commit(store, readings(1))
+    assert not store.hold()
+    assert store.facts().stored_seq == 100
     store.close()

@@ -32,6 +32,8 @@ class Finding(enum.Enum):
     """Removed or replaced: the open file has no name any more."""
     OVERWRITTEN = enum.auto()
     """Still the same file, with what somebody else has written into it."""
+    HELD = enum.auto()
+    """It has its name, and was kept open over a failure while that was not known: open it again."""
 
 
 class Place:
@@ -47,6 +49,7 @@ class Place:
         self._tries = 0
         self._refusal: sqlite3.Error | OSError | None = None
         self._is_put_back = False
+        self._is_held = False
 
     @property
     def is_given_up(self) -> bool:
@@ -54,15 +57,18 @@ class Place:
         return self._tries >= TRIES_MAX
 
     def hold(self) -> bool:
-        """Whether to keep the file open although something failed: it has no name, and may get one yet."""
+        """Whether to keep the file open although something failed: it has no name, and may get one yet.
+
+        So it is where nobody can say whether it has one: closed without one, it would be gone.
+        """
         if self._is_put_back or self.is_given_up:
             return False
         try:
-            is_there = self._files.identity(self._path) == self._identity
+            self._is_held = self._files.identity(self._path) != self._identity
         except OSError:
-            is_there = self._refusal is None  # as far as is known
-        self._tries += not is_there
-        return not is_there
+            self._is_held = True
+        self._tries += self._is_held
+        return self._is_held
 
     def left(self) -> None:
         """Keep how the file is now; all writes to it until here were our own."""
@@ -76,6 +82,8 @@ class Place:
         """
         if self._files.identity(self._path) != self._identity:
             return Finding.GONE
+        if self._is_held:
+            return Finding.HELD  # what it was when it was left may not be known either
         return Finding.AS_LEFT if self._files.stamp(self._path) == self._stamp else Finding.OVERWRITTEN
 
     def put_back(self, db: sqlite3.Connection) -> None:

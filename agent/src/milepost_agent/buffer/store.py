@@ -126,7 +126,7 @@ class BufferStore:
             return store
 
     def hold(self) -> bool:
-        """Whether to keep it open after a StoreIoError: its file has no name, and closed it would be gone."""
+        """Whether to keep it open after a StoreIoError: closed, its file would be gone if it has no name."""
         return self._place.hold()
 
     def close(self) -> None:
@@ -434,6 +434,8 @@ class BufferStore:
             raise StoreIoError(
                 str(self._path), "was removed or replaced while in use, and is put back; find out by whom"
             )
+        if finding is Finding.HELD:
+            raise StoreIoError(str(self._path), "could not be looked at after an error; opening it again")
         if finding is Finding.OVERWRITTEN:
             salvage.start_over(self._files, self._path, self._db)
             raise StoreDamagedError(str(self._path), "was written to by another program while in use")
