@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from milepost_agent.buffer import cutting, eviction
+from milepost_agent.buffer import blocks, cutting, eviction
 from milepost_agent.buffer.store import BufferStore
 from milepost_agent.clock import ClockReading
 from milepost_agent.power.gate import Gate
+from milepost_agent.readings import Reading
 from milepost_agent.remote import overlay, remote
 from milepost_agent.remote.remote import Remote
 from milepost_agent.settings import Config
@@ -141,7 +142,7 @@ def test_a_value_that_changes_on_its_way_is_caught(monkeypatch: pytest.MonkeyPat
     assert "at the server, was stored as" in first_told()
 
 
-def test_a_commit_that_is_stored_twice_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+def commit_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     original = BufferStore.commit
 
     def commit(self: BufferStore, readings: Sequence[Any], *args: Any, **kwargs: Any) -> int:
@@ -149,9 +150,43 @@ def test_a_commit_that_is_stored_twice_is_caught(monkeypatch: pytest.MonkeyPatch
         return original(self, readings, *args, **kwargs) if len(readings) > 3 else last
 
     monkeypatch.setattr(BufferStore, "commit", commit)
+
+
+def test_a_commit_that_is_stored_twice_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    commit_twice(monkeypatch)
     found = first_told()
     assert "is stored twice, or was never read" in found
     assert "are at the server twice" in found
+
+
+FINE = {
+    "script": Script(interval_s=0.5, burst=20, weights=(1, 0, 0, 0, 0, 0)),
+    "settings": {"buffer": {"commit_interval_s": 10.0, "commit_samples_max": 1000}},
+}
+"""Enough of the series in a commit to be numbered by tier where the buffer is filling."""
+
+
+def test_a_series_that_is_numbered_by_tier_is_in_order_and_stored_twice_it_is_caught(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(BufferStore, "is_filling", lambda self: True)
+    assert not violations(1, **FINE)
+    commit_twice(monkeypatch)
+    assert "is stored twice, or was never read" in first_told(**FINE)
+
+
+def test_a_series_that_is_numbered_by_tier_and_lies_about_its_order_is_caught(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(BufferStore, "is_filling", lambda self: True)
+    original = blocks.stamp
+
+    def stamp(readings: Sequence[Reading], *args: Any, **kwargs: Any) -> Sequence[Any]:
+        mirrored = zip(readings, reversed(readings), strict=True)
+        return original([row._replace(mono_s=other.mono_s) for row, other in mirrored], *args, **kwargs)
+
+    monkeypatch.setattr(blocks, "stamp", stamp)
+    assert "is stored twice, or was never read" in first_told(**FINE)
 
 
 def test_a_wrong_repair_of_times_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from milepost_simulator.world.car import SERIES, is_scripted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
 
     from milepost_protocol.receipt import Receipt
     from milepost_protocol.samples import Sample
@@ -119,17 +120,32 @@ class Ledger:
         """All that an earlier life may have left behind has been seen."""
         self._limbo.clear()
 
-    def store(self, epoch: str, sample: Sample) -> None:
-        """A commit has returned, and this sample was in it for the first time."""
+    def store(self, epoch: str, samples: Iterable[Sample], *, is_by_tier: bool) -> None:
+        """A commit has returned, and these samples were seen there now, in the order of their seqs.
+
+        ``is_by_tier``: it numbered the series so that it can be thinned; when they were read tells the order.
+        """
+        stored = self.epoch(epoch).stored
+        fresh = [sample for sample in samples if self._is_new(epoch, sample)]
+        by_tier = [
+            sample for sample in fresh if is_by_tier and sample.signal == SERIES and is_scripted(sample)
+        ]
+        for _, moment in groupby(sorted(by_tier, key=_time_ms), key=_time_ms):
+            self._take_moment(list(moment))
+        stored.update((sample.seq, Stored(sample, None)) for sample in by_tier)
+        for sample in fresh:
+            if sample.seq not in stored:
+                stored[sample.seq] = Stored(sample, self._take_fed(sample))
+        self.counts["stored"] += len(fresh)
+
+    def _is_new(self, epoch: str, sample: Sample) -> bool:
         books = self.epoch(epoch)
         known = books.stored.get(sample.seq)
         if known is not None:
             self._compare(epoch, known.sample, sample)
-            return
-        if sample.seq <= books.last and not self._forgives():
+        elif sample.seq <= books.last and not self._forgives():
             self.violate(f"seq {sample.seq} of {epoch} is given out again, after {books.last}")
-        books.stored[sample.seq] = Stored(sample, self._take_fed(sample))
-        self.counts["stored"] += 1
+        return known is None
 
     def _compare(self, epoch: str, known: Sample, sample: Sample) -> None:
         if (known.signal, known.value) == (sample.signal, sample.value):
@@ -161,6 +177,19 @@ class Ledger:
             self.violate(f"{sample.signal} = {sample.value!r:.40} is stored twice, or was never read")
         return None
 
+    def _take_moment(self, samples: Sequence[Sample]) -> None:
+        """Take readings of the series that were read at one moment, in whatever order among themselves."""
+        wanted = Counter(sample.value for sample in samples)
+        for books in (self._limbo, self._fed):
+            queue = books.get(SERIES, deque())
+            if not wanted - Counter(fed.value for fed in queue):
+                while wanted:
+                    wanted -= Counter([queue.popleft().value])
+                return
+        if not self._forgives():
+            told = ", ".join(f"{sample.value!r}" for sample in samples)
+            self.violate(f"{SERIES} = {told} is stored twice, or was never read")
+
     def excuse(self, epoch: str) -> None:
         """What was stored of an epoch is lost by what was done to the file from outside."""
         books = self.epoch(epoch)
@@ -172,6 +201,10 @@ class Ledger:
         books = self.epoch(receipt.epoch)
         books.receipted = max(books.receipted, receipt.seq)
         books.named = max(books.named, receipt.seq, *(last for _, last in receipt.above), 0)
+
+
+def _time_ms(sample: Sample) -> int:
+    return sample.time_ms
 
 
 def _pop_up_to(queue: deque[Fed], sample: Sample) -> list[Fed]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from milepost_protocol.samples import Sample
     from milepost_simulator.world.ledger import Ledger
     from milepost_simulator.world.mount import Mount
 
@@ -30,6 +31,8 @@ LOOKED_AFTER = frozenset({"COMMIT", "PRAGMA wal_checkpoint(TRUNCATE)"})
 """An opened file is written back: from then on what a commit that failed has left in its log counts, too."""
 BUDGET = GapReason.DISK_BUDGET.value
 RANK = {name: rank for rank, name in enumerate(ORDER)}
+TIER_MARK = "/"
+"""In the name of a part of a class: its samples were numbered so that they can be thinned."""
 
 
 class Row(NamedTuple):
@@ -110,9 +113,16 @@ class Witness:
             for key, last, reason, counts in ask(SPANS, (after,))
         }
         names = {row.ordinal: epoch for epoch, row in rows.items()}
+        fresh: dict[str, list[Sample]] = {}
+        is_by_tier = False
         for key, piece in found.items():
             if piece.reason is None and self._pieces.get(key) != piece:
-                self._take_block(names.get(piece.ordinal, ""), piece, ask(PAYLOAD, (key,)).fetchone()[0])
+                epoch = names.get(piece.ordinal, "")
+                samples = self._samples(epoch, piece, ask(PAYLOAD, (key,)).fetchone()[0])
+                fresh.setdefault(epoch, []).extend(samples)
+                is_by_tier |= TIER_MARK in piece.counts
+        for epoch, samples in fresh.items():
+            self._ledger.store(epoch, samples, is_by_tier=is_by_tier)
         pieces = found if is_whole else {**self._pieces, **found}
         self._ledger.looked()
         self._compare_streams(rows)
@@ -136,14 +146,13 @@ class Witness:
         """The streams as they were seen last."""
         return list(self._rows.values())
 
-    def _take_block(self, epoch: str, piece: Piece, payload: bytes) -> None:
+    def _samples(self, epoch: str, piece: Piece, payload: bytes) -> list[Sample]:
         try:
             batch = unpack_batch(payload)
         except ProtocolError as error:
             self._ledger.violate(f"block {piece.first}..{piece.last} of {epoch} cannot be read: {error}")
-            return
-        for seq, sample in enumerate(batch.samples(), piece.first):
-            self._ledger.store(epoch, sample._replace(seq=seq))
+            return []
+        return [sample._replace(seq=seq) for seq, sample in enumerate(batch.samples(), piece.first)]
 
     def _check_tiles(self, row: Row, expected: int, pieces: Sequence[Piece]) -> None:
         """From ``expected``, or what is left before it, to the next seq each seq is in one span."""
@@ -213,7 +222,9 @@ class Witness:
 
 @functools.lru_cache(10_000)
 def _classes(counts: str) -> Mapping[str, int]:
-    classes: Mapping[str, int] = json.loads(counts)
+    classes: Counter[str] = Counter()
+    for name, count in json.loads(counts).items():
+        classes[name.partition(TIER_MARK)[0]] += count
     return classes
 
 
