@@ -5,13 +5,13 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
 from milepost_agent.buffer import checks, salvage
-from milepost_agent.buffer.files import POSIX
-from milepost_agent.errors import StoreDamagedError
+from milepost_agent.buffer.files import POSIX, PosixFiles
+from milepost_agent.errors import StoreDamagedError, StoreIoError
 from milepost_protocol.signals import SignalClass
 from support.stores import CLOCK, DTC, LIMITS, Entropy, all_batches, commit, open_store, readings
 
@@ -102,3 +102,57 @@ def test_rows_that_make_no_sense_are_salvaged_instead_of_raising_for_ever(
         assert len(salvage.corrupt_files(POSIX, path)) <= 1
         store.close()
         break
+
+
+class Unread(sqlite3.Connection):
+    """A file of which the disk refuses a page to the check."""
+
+    verdicts: ClassVar[list[str]] = []
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        if sql.startswith("PRAGMA quick_check") and self.verdicts:
+            return super().execute("SELECT ?", (self.verdicts.pop(),))
+        return super().execute(sql, parameters)
+
+
+class UnreadFiles(PosixFiles):
+    """A disk with such files."""
+
+    def connect(self, path: Path) -> sqlite3.Connection:
+        return sqlite3.connect(path, isolation_level=None, factory=Unread)
+
+
+REFUSED = [
+    "*** in database main ***\nPage 6: unable to get the page. error code=266",
+    "*** in database main ***\nTree 2 page 6 cell 0: failed to get page 7",
+]
+
+
+@pytest.mark.parametrize("verdict", REFUSED)
+def test_a_page_that_the_disk_refuses_to_the_check_is_no_damage_until_it_is_gone_for_good(
+    path: Path, verdict: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files, entropy, patience = UnreadFiles(), Entropy(), checks.Patience()
+    store = open_store(path, entropy=entropy)
+    commit(store, readings(100, DTC))
+    epoch = store.current.epoch
+    store.close()
+    for refusals in (checks.UNREAD_MAX - 1, checks.UNREAD_MAX - 1, checks.UNREAD_MAX):
+        monkeypatch.setattr(Unread, "verdicts", [verdict] * refusals)
+        for _ in range(min(refusals, checks.UNREAD_MAX - 1)):
+            with pytest.raises(StoreIoError, match="cannot be read as a whole"):
+                open_store(path, entropy=entropy, files=files, patience=patience)
+        store = open_store(path, entropy=entropy, files=files, patience=patience)
+        is_given_up = refusals == checks.UNREAD_MAX
+        assert [stream.epoch for stream in store.streams if stream.waiting] == [epoch]
+        assert (store.current.epoch != epoch) == is_given_up
+        assert store.facts().corrupt_files == is_given_up
+        store.close()
+
+
+def test_a_page_that_makes_no_sense_is_damage_at_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_store(path).close()
+    monkeypatch.setattr(Unread, "verdicts", ["Page 6: unable to get the page. error code=11"])
+    store = open_store(path, files=UnreadFiles())
+    assert store.facts().corrupt_files == 1
+    store.close()

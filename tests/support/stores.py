@@ -17,6 +17,7 @@ from milepost_protocol.samples import TimeTrust
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from milepost_agent.buffer.checks import Patience
     from milepost_agent.buffer.files import Files
     from milepost_protocol.batch import Batch
 
@@ -71,9 +72,10 @@ def open_store(
     device: str = DEVICE,
     entropy: Entropy | None = None,
     files: Files = POSIX,
+    patience: Patience | None = None,
 ) -> BufferStore:
     """The buffer at ``path``."""
-    return BufferStore.open(path, device, limits, entropy or Entropy(), disk, files=files)
+    return BufferStore.open(path, device, limits, entropy or Entropy(), disk, files=files, patience=patience)
 
 
 def readings(

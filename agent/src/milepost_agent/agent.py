@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from milepost_agent import parts, paths
 from milepost_agent.backoff import Backoff
+from milepost_agent.buffer.checks import Patience
 from milepost_agent.buffer.recorder import Recorder, Surroundings
 from milepost_agent.edge import Edge
 from milepost_agent.entry.desk import EntryDesk
@@ -80,7 +81,7 @@ class Agent:
             config.buffer.flash_bytes_per_day_max,
         )
         self.recorder = Recorder(
-            functools.partial(parts.open_store, config, platform.entropy, platform.files),
+            functools.partial(parts.open_store, config, platform.entropy, platform.files, Patience()),
             Surroundings(
                 self._counters,
                 self.clock,

@@ -28,6 +28,7 @@ from milepost_protocol.identity import check_vin
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from milepost_agent.buffer.checks import Patience
     from milepost_agent.buffer.files import Files
     from milepost_agent.buffer.policy import DiskFacts
     from milepost_agent.power.keeper import Hands
@@ -35,7 +36,9 @@ if TYPE_CHECKING:
     from milepost_agent.settings import Config
 
 
-def open_store(config: Config, entropy: Callable[[int], bytes], files: Files) -> BufferStore:
+def open_store(
+    config: Config, entropy: Callable[[int], bytes], files: Files, patience: Patience
+) -> BufferStore:
     """The configured buffer.
 
     Raises:
@@ -48,7 +51,8 @@ def open_store(config: Config, entropy: Callable[[int], bytes], files: Files) ->
         age_ms_max=round(config.buffer.age_days_max * DAY_MS),
     )
     disk = free_space(config, files)
-    return BufferStore.open(Path(config.buffer.path), config.device.id, limits, entropy, disk, files=files)
+    path = Path(config.buffer.path)
+    return BufferStore.open(path, config.device.id, limits, entropy, disk, files=files, patience=patience)
 
 
 def free_space(config: Config, files: Files) -> DiskFacts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from typing import TYPE_CHECKING, Final
 
@@ -14,7 +15,7 @@ from milepost_agent.buffer.schema import (
     span_key,
 )
 from milepost_agent.buffer.spans import Spans
-from milepost_agent.errors import StoreDamagedError
+from milepost_agent.errors import StoreDamagedError, StoreIoError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
 CHECK_BYTES_AT_OPEN: Final = 4 * 1024 * 1024
 """A file with more in use is opened at a glance, and checked as a whole when the first commit is done."""
 
+UNREAD_MAX: Final = 30
+"""After so many whole checks in a row to which the disk has refused a page, that is gone for good: damage."""
+
+_UNREAD: Final = re.compile(r"failed to get page \d+|unable to get the page\. error code=(?P<code>\d+)")
+"""What SQLite's check says of a page that it could not read; an error of the disk does not end it."""
 _STREAMS_SOUND: Final = """
     SELECT count(*) FROM stream WHERE length(epoch) = 16 AND epoch NOT GLOB '*[^0-9a-f]*'
     AND length(device) BETWEEN 1 AND 64 AND device NOT GLOB '*[^A-Za-z0-9_-]*'
@@ -35,6 +41,25 @@ _HOLES: Final = """
 _OUTER_SEQS: Final = """
     SELECT (SELECT key & ?3 FROM span WHERE key BETWEEN ?1 AND ?2 ORDER BY key LIMIT 1),
            (SELECT last FROM span WHERE key BETWEEN ?1 AND ?2 ORDER BY key DESC LIMIT 1)"""
+
+
+class Patience:
+    """With a disk that refuses a page to a check: mostly it passes, and a salvage would lose what is there.
+
+    One object for all openings of a buffer by one process.
+    """
+
+    def __init__(self) -> None:
+        self._unread = 0
+
+    def bears(self) -> bool:
+        """Count one more refusal; whether to go on trying."""
+        self._unread += 1
+        return self._unread < UNREAD_MAX
+
+    def renew(self) -> None:
+        """All was read."""
+        self._unread = 0
 
 
 def version_of(path: Path, db: sqlite3.Connection) -> int:
@@ -86,17 +111,18 @@ def check_outline(path: Path, db: sqlite3.Connection) -> None:
             raise StoreDamagedError(str(path), f"has lost a part of stream {ordinal}")
 
 
-def check_all(path: Path, db: sqlite3.Connection) -> bool:
+def check_all(path: Path, db: sqlite3.Connection, patience: Patience) -> bool:
     """Read the whole file: its structure, and whether its spans follow on one another.
 
     False where that was interrupted.
 
     Raises:
         StoreDamagedError: it is not sound; the message says why.
+        StoreIoError: the disk refuses a part of it, and ``patience`` is not at its end.
         sqlite3.Error: it is too damaged to be asked.
     """
     try:
-        _check_all(path, db)
+        _check_all(path, db, patience)
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
             raise
@@ -104,10 +130,18 @@ def check_all(path: Path, db: sqlite3.Connection) -> bool:
     return True
 
 
-def _check_all(path: Path, db: sqlite3.Connection) -> None:
+def _check_all(path: Path, db: sqlite3.Connection, patience: Patience) -> None:
     verdict = db.execute("PRAGMA quick_check(1)").fetchone()[0]
     if verdict != "ok":
+        if _is_unread(verdict) and patience.bears():
+            raise StoreIoError(str(path), f"cannot be read as a whole: {verdict}")
         raise StoreDamagedError(str(path), f"fails its check: {verdict}")
     Spans(db).read_all()
     if db.execute(_HOLES, (SEQ_BITS, SEQ_MAX)).fetchone()[0]:
         raise StoreDamagedError(str(path), "has lost rows")
+    patience.renew()
+
+
+def _is_unread(verdict: str) -> bool:
+    found = _UNREAD.search(verdict)
+    return found is not None and int(found["code"] or sqlite3.SQLITE_IOERR) & 0xFF == sqlite3.SQLITE_IOERR

@@ -43,9 +43,12 @@ class Opened(NamedTuple):
 
     db: sqlite3.Connection
     is_checked: bool
+    patience: checks.Patience
 
 
-def open_file(files: Files, path: Path, device: str, new_epoch: Callable[[], str]) -> Opened:
+def open_file(
+    files: Files, path: Path, device: str, new_epoch: Callable[[], str], patience: checks.Patience
+) -> Opened:
     """The buffer at ``path``; ``new_epoch`` is called where a file has to be made.
 
     Raises:
@@ -58,17 +61,17 @@ def open_file(files: Files, path: Path, device: str, new_epoch: Callable[[], str
         if what := foreign.foreign(files.head(path, foreign.LOOK_BYTES)):
             raise StoreForeignError(str(path), what)
         try:
-            return _connect(files, path)
+            return _connect(files, path, patience)
         except StoreDamagedError as damage:
             salvage.set_aside(files, path, str(damage))
     if not files.exists(path):
         salvage.take_over(files, path, new_epoch, device)
     if files.exists(waiting):
         salvage.put_away(files, path)
-    return _connect(files, path)
+    return _connect(files, path, patience)
 
 
-def _connect(files: Files, path: Path) -> Opened:
+def _connect(files: Files, path: Path, patience: checks.Patience) -> Opened:
     with schema.translated(path), contextlib.ExitStack() as undo:
         _write_log_again(files, path)
         db = schema.connect(files, path)
@@ -80,14 +83,14 @@ def _connect(files: Files, path: Path) -> Opened:
         is_suspect = files.exists(suspicion(path))
         is_checked = is_suspect or not checks.is_large(db)
         if is_checked:
-            checks.check_all(path, db)
+            checks.check_all(path, db, patience)
         if is_suspect:
             files.remove(suspicion(path))
         _write_back(db)
         # A log made by a process that was killed before its first sync may not have its name on the disk.
         files.sync_folder(path)
         undo.pop_all()
-        return Opened(db, is_checked)
+        return Opened(db, is_checked, patience)
 
 
 def _write_log_again(files: Files, path: Path) -> None:

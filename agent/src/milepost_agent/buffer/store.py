@@ -77,6 +77,7 @@ class BufferStore:
         self._corrupt_files = 0
         self._entropy = entropy
         self.is_checked = opened.is_checked
+        self._patience = opened.patience
         self._is_checking = False
         self._spans = Spans(db)
         self._evictor = Evictor(path, db, self._spans, limits)
@@ -93,8 +94,11 @@ class BufferStore:
         disk: policy.DiskFacts,
         *,
         files: Files = POSIX,
+        patience: checks.Patience | None = None,
     ) -> Self:
         """Open the buffer at ``path``, make it where there is none, salvage it where it is damaged.
+
+        ``patience`` is that of earlier openings, with a disk that does not let all of the file be read.
 
         Raises:
             StoreLockedError: another process has it.
@@ -115,7 +119,7 @@ class BufferStore:
                     )
                 return format_epoch(entropy(EPOCH_BYTES))
 
-            opened = opening.open_file(files, path, device, new_epoch)
+            opened = opening.open_file(files, path, device, new_epoch, patience or checks.Patience())
             undo.callback(opened.db.close)
             store = cls(path, opened, lock, limits, entropy, files=files)
             if store._device != device:
@@ -348,7 +352,7 @@ class BufferStore:
         self._is_checking = True
         try:
             with self._guard():
-                self.is_checked = checks.check_all(self._path, self._db)
+                self.is_checked = checks.check_all(self._path, self._db, self._patience)
         finally:
             self._is_checking = False
 
