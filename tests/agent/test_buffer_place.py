@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from milepost_agent.buffer import place
+from milepost_agent.buffer.attempt import Attempt
 from milepost_agent.buffer.files import POSIX, PosixFiles
 from milepost_agent.buffer.place import TRY_EACH
 from milepost_agent.buffer.salvage import corrupt_files
 from milepost_agent.errors import StoreDamagedError, StoreFullError, StoreIoError
-from support.stores import DTC, Entropy, all_batches, commit, crash_image, open_store, readings
+from support.stores import CLOCK, DISK, DTC, Entropy, all_batches, commit, crash_image, open_store, readings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from milepost_agent.buffer.files import Identity
+    from milepost_agent.buffer.files import Identity, Stamp
 
 
 def remove(path: Path) -> None:
@@ -282,3 +283,54 @@ def test_a_file_that_nobody_could_look_at_and_has_its_name_is_opened_again_befor
     assert not store.hold()
     assert store.facts().stored_seq == 100
     store.close()
+
+
+@dataclass
+class FadingFiles(PosixFiles):
+    """A disk that does its work while ``fades``, and answers nothing any more once a commit is done."""
+
+    fades: bool = False
+    is_faded: bool = False
+    is_looked_at: bool = False
+
+    def identity(self, path: Path) -> Identity | None:
+        self.is_looked_at = True
+        self._check(path)
+        return super().identity(path)
+
+    def stamp(self, path: Path) -> Stamp | None:
+        # Before a commit it is asked which file it is, after it only what was written.
+        self.is_faded |= self.fades and not self.is_looked_at
+        self.is_looked_at = False
+        self._check(path)
+        return super().stamp(path)
+
+    def _check(self, path: Path) -> None:
+        if self.is_faded:
+            raise OSError(errno.EIO, "refused", str(path))
+
+
+@pytest.mark.parametrize("happens", [None, remove])
+def test_a_commit_that_was_done_before_the_file_was_held_open_is_not_done_again(
+    tmp_path: Path, happens: Callable[[Path], None] | None
+) -> None:
+    path = tmp_path / "buffer.db"
+    files = FadingFiles()
+    store = open_store(path, files=files)
+    attempt = Attempt(readings(100, DTC), (), {})
+    files.fades = True
+    with pytest.raises(StoreIoError, match="the file system refuses"):
+        attempt.commit(store, CLOCK.read(), DISK)
+    assert store.hold()
+    if happens:
+        happens(path)
+    files.fades = files.is_faded = False
+    attempt.commit(store, CLOCK.read(), DISK)
+    assert attempt.is_done
+    with pytest.raises(StoreIoError, match="is put back" if happens else "opening it again"):
+        commit(store, readings(1))
+    assert not store.hold()
+    store.close()
+    again = open_store(path)
+    assert again.current.next_seq == 101
+    again.close()

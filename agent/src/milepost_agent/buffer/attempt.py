@@ -39,6 +39,7 @@ class Attempt:
         Raises:
             StoreError: see ``BufferStore.commit``.
         """
+        self.settle(store)  # one that was held open after an error may have it, too
         if self.is_done:
             return
         self._is_graded = store.is_filling()
@@ -47,7 +48,7 @@ class Attempt:
         self.is_done = True
 
     def settle(self, store: BufferStore) -> None:
-        """After ``store`` was opened again: find out what it holds of the commit that failed.
+        """After an error, and after ``store`` was opened again: find out what it holds of the commit.
 
         Raises:
             StoreError: it cannot be read; settle once it is open again.
