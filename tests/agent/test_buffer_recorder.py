@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import sqlite3
 import time
 from contextlib import closing
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from milepost_agent.buffer import checks
-from milepost_agent.buffer.files import POSIX
+from milepost_agent.buffer.files import POSIX, PosixFiles
 from milepost_agent.buffer.pending import Pending
 from milepost_agent.buffer.policy import DiskFacts
 from milepost_agent.buffer.recorder import URGENT_MAX, URGENT_S, Recorder, RecorderLimits, Surroundings
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
+    from milepost_agent.buffer.files import Identity
     from milepost_protocol.batch import Batch
 
 QUICK = RecorderLimits(commit_interval_s=0.02, commit_samples_max=100, memory_samples_max=300)
@@ -402,3 +404,40 @@ async def test_who_stops_before_the_first_sample_leaves_the_saved_counters_alone
     store = open_store(tmp_path / "buffer.db")
     assert store.state() == {"revolutions": 5_000_000}
     store.close()
+
+
+class Unseen(PosixFiles):
+    """A disk on which nobody can look for a file while it is ``dark``."""
+
+    dark = False
+
+    def identity(self, path: Path) -> Identity | None:
+        if self.dark:
+            raise OSError(errno.EIO, "Input/output error", str(path))
+        return super().identity(path)
+
+
+async def test_a_store_that_was_held_open_for_nothing_is_opened_again_before_the_next_commit(
+    path: Path,
+) -> None:
+    files, openings = Unseen(), 0
+
+    def opened(path: Path) -> BufferStore:
+        nonlocal openings
+        openings += 1
+        return open_store(path, files=files)
+
+    desk = Desk(path, opened, SLOW)
+    async with desk.running() as recorder:
+        recorder.add(readings(10, DTC))
+        await recorder.until_stored()
+        files.dark = True
+        recorder.add(readings(10, DTC, start=10))
+        with pytest.raises(StoreIoError):
+            await recorder.until_stored()
+        assert await recorder.ask(lambda store: store.facts().stored_seq) == 10
+        assert openings == 1
+        files.dark = False
+    assert (openings, recorder.pending) == (2, 0)
+    values = [row.value for batch in stored(path) for row in batch.samples()]
+    assert values == [f"P{n:04d} pending" for n in range(20)]

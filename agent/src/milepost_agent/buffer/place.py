@@ -70,6 +70,13 @@ class Place:
         self._tries += self._is_held
         return self._is_held
 
+    def is_found(self) -> bool:
+        """Whether the file was held open for nothing: it has its name, as can be seen now."""
+        try:
+            return self._is_held and self._files.identity(self._path) == self._identity
+        except OSError:
+            return False
+
     def left(self) -> None:
         """Keep how the file is now; all writes to it until here were our own."""
         self._stamp = self._files.stamp(self._path)

@@ -117,6 +117,8 @@ class Recorder:
         return await asyncio.get_running_loop().run_in_executor(self._thread, job)
 
     def _in_thread(self, question: Callable[[BufferStore], T]) -> T:
+        if self._store is not None and self._store.is_found():
+            self._drop_store()
         if self._store is None:
             self._store = self._open_store()
             self._catch_up(self._store)

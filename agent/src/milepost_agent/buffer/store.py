@@ -133,6 +133,10 @@ class BufferStore:
         """Whether to keep it open after a StoreIoError: closed, its file would be gone if it has no name."""
         return self._place.hold()
 
+    def is_found(self) -> bool:
+        """Whether it was held for nothing, and is to be closed and opened again."""
+        return self._place.is_found()
+
     def close(self) -> None:
         """Write the log back, note how far the streams went, and let the file go."""
         try:
