@@ -132,7 +132,7 @@ async def faults_of(
 
 async def confirmed_faults(
     connection: AsyncConnection, dealer_id: int, vehicle_ids: Collection[int], as_of: dt.date
-) -> dict[int, list[str]]:
+) -> dict[int, list[tuple[str, Urgency]]]:
     """Codes of confirmed faults by vehicle, the most urgent first; vehicles without any are left out."""
     c, health = vehicle_faults.c, vehicle_health.c
     newest = (
@@ -142,12 +142,12 @@ async def confirmed_faults(
         .subquery()
     )
     query = (
-        select(c.vehicle_id, c.code)
+        select(c.vehicle_id, c.code, c.urgency)
         .join(newest, and_(newest.c.vehicle_id == c.vehicle_id, newest.c.as_of == c.as_of))
         .where(c.dealer_id == dealer_id, c.status.in_(CONFIRMED))
         .order_by(c.vehicle_id, c.urgency, c.code)
     )
-    found: dict[int, list[str]] = {}
-    for vehicle_id, code in await connection.execute(query):
-        found.setdefault(vehicle_id, []).append(code)
+    found: dict[int, list[tuple[str, Urgency]]] = {}
+    for vehicle_id, code, urgency in await connection.execute(query):
+        found.setdefault(vehicle_id, []).append((code, Urgency(urgency)))
     return found

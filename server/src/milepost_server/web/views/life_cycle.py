@@ -36,14 +36,14 @@ DONE_WORDS = MappingProxyType(
 HANDLED = frozenset({LifeCycle.ACKNOWLEDGED, LifeCycle.BOOKED, LifeCycle.SNOOZED, LifeCycle.DONE})
 PRESSING = frozenset({DueState.OVERDUE, DueState.DUE})
 REMINDER_TIMES = MappingProxyType({1: "once", 2: "twice"})
-# (without a day of its own, with it)
+# (before the day on which it was said, before the day that it names)
 SHORT_WORDS = MappingProxyType(
     {
-        LifeCycle.ACKNOWLEDGED: ("Taken on", ""),
-        LifeCycle.BOOKED: ("Booked", "Booked for"),
-        LifeCycle.SNOOZED: ("Put off", "Not before"),
-        LifeCycle.DONE: ("Noted as done", ""),
-        LifeCycle.REMINDED: ("Came up again", ""),
+        LifeCycle.ACKNOWLEDGED: ("In hand since", ""),
+        LifeCycle.BOOKED: ("Booked on", "Booked for"),
+        LifeCycle.SNOOZED: ("Put off on", "Not before"),
+        LifeCycle.DONE: ("Noted as done on", ""),
+        LifeCycle.REMINDED: ("Came up again on", ""),
     }
 )
 SOON = "Lists and dates follow within seconds."
@@ -89,10 +89,10 @@ def stands_short(life_cycle: LifeCycle, since: dt.date | None, until: dt.date | 
     said = SHORT_WORDS.get(life_cycle)
     if said is None:
         return ""
-    what, with_until = said
+    with_since, with_until = said
     if with_until and until is not None:
         return f"{with_until} {words.short_day(until, as_of)}"
-    return what if since is None else f"{what} on {words.short_day(since, as_of)}"
+    return "" if since is None else f"{with_since} {words.short_day(since, as_of)}"
 
 
 def acted(action: ItemActionRow, as_of: dt.date) -> str:

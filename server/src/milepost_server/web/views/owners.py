@@ -6,10 +6,11 @@ import datetime as dt
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from milepost_server.store.schema import DueState
+from milepost_server.store.schema import DueState, Urgency
 from milepost_server.store.work_list import STATE_ORDER, Sort, WorkListQuery
 from milepost_server.web import words
 from milepost_server.web.views import freshness, items, life_cycle, lists
+from milepost_server.web.views.faults import URGENCY_BADGES
 from milepost_server.web.views.vehicle import vehicle_name
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ class Row:
     heard: str
     is_stale: bool
     faults: str
+    urgency: items.Badge | None  # of the worst fault
     stands: str
     handling: life_cycle.Handling | None
     others: Sequence[OtherItem]
@@ -174,7 +176,7 @@ def rows(
     *,
     odometers: Mapping[int, tuple[int, float]],
     last_words: Mapping[int, int],
-    faults: Mapping[int, Sequence[str]],
+    faults: Mapping[int, Sequence[tuple[str, Urgency]]],
     timezone: str,
     state: ListState,
     as_of: dt.date,
@@ -210,7 +212,7 @@ def _row(
     url: str,
     odometer_m: float | None,
     last_on: dt.date | None,
-    faults: Sequence[str],
+    faults: Sequence[tuple[str, Urgency]],
     others: Sequence[ItemRow],
     back: str,
 ) -> Row:
@@ -231,7 +233,8 @@ def _row(
         likely=likely,
         heard=freshness.heard(last_on, as_of) if has_car else "",
         is_stale=has_car and freshness.is_stale(last_on, as_of),
-        faults=_faults(faults),
+        faults=_faults([code for code, _ in faults]),
+        urgency=URGENCY_BADGES[faults[0][1]] if faults else None,
         stands=life_cycle.stands_short(row.life_cycle, row.life_cycle_since, row.life_cycle_until, as_of),
         handling=_handling(row, back),
         others=[
