@@ -28,7 +28,7 @@ KEPT = ("readiness_", "due_", "list_", "distance_", "cleaning_")
 
 
 def measure() -> dict[str, Any]:
-    """The figures of each seed as a list; of the gains also the mean, with its interval over owners."""
+    """A table with the figures of each seed; of the gains also the mean, with its interval over owners."""
     reports, seconds = [], []
     for seed in SEEDS:
         with tempfile.TemporaryDirectory() as folder:
@@ -37,15 +37,19 @@ def measure() -> dict[str, Any]:
             write_columns(plan, Path(folder), lambda _: None, with_wear=True)
             seconds.append(time.process_time() - begin)
             reports.append(_figures(Path(folder), seed))
+    kept = [key for key in reports[0] if key.startswith(KEPT) and not key.endswith(("_low", "_high"))]
     figures: dict[str, Any] = {
-        f"truth_{key}": [report[key] for report in reports]
-        for key in reports[0]
-        if key.startswith(KEPT) and not key.endswith(("_low", "_high"))
+        "truth_by_seed": [
+            {
+                "figure": key,
+                **{f"seed {seed}": report[key] for seed, report in zip(SEEDS, reports, strict=True)},
+            }
+            for key in kept
+        ]
     }
     for key in GAINS:
         for days in (90, 180):
             figures |= _over_seeds(key if days == 90 else f"{key}_{days}d", f"{key}_{days}d", reports)
-    figures["truth_seeds"] = list(SEEDS)
     figures["fleet_million_s"] = float(np.median(seconds)) * MILLION / OWNERS
     return figures
 
