@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from milepost_server.evaluation import bootstrap
-from milepost_server.evaluation.bootstrap import Interval
 from milepost_server.evaluation.columns import groups_of, read_columns
 from milepost_server.evaluation.errors import ColumnError, EvaluationError, ValueInRowError
 from milepost_server.evaluation.plots import Chart, Comparison, Series, draw, draw_comparison
 from milepost_server.evaluation.report import Report
 from milepost_server.evaluation.table import Table
+from milepost_server.signals import bootstrap
+from milepost_server.signals.bootstrap import Interval
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,8 +14,8 @@ from sklearn.model_selection import cross_val_score
 from milepost_server.evaluation.outcomes.logistic import plain_logistic
 from milepost_server.evaluation.outcomes.methods import card_of
 from milepost_server.evaluation.outcomes.report import card_document
-from milepost_server.evaluation.ranking import Ranking, brier, calibration_line
 from milepost_server.evaluation.report import plain
+from milepost_server.signals.ranking import Ranking, brier, calibration_line
 from milepost_server.signals.readiness.card import Card
 from milepost_server.signals.readiness.columns import Column, bins_of, quantile_edges
 from milepost_server.signals.readiness.fit import outcomes

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from milepost_server.evaluation.bootstrap import Interval
+from milepost_server.signals.bootstrap import Interval
 
 Cell = str | int | float | Interval
 NOTHING = "-"

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from milepost_server.evaluation import bootstrap
-from milepost_server.evaluation.bootstrap import Interval
 from milepost_server.evaluation.odometer.baselines import Rates
 from milepost_server.evaluation.odometer.folds import LATER, MODEL, PLAIN, Foretold
 from milepost_server.evaluation.plots import Chart, Comparison, Series, draw, draw_comparison
 from milepost_server.evaluation.report import Report
 from milepost_server.evaluation.table import Cell, Table
+from milepost_server.signals import bootstrap
+from milepost_server.signals.bootstrap import Interval
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from milepost_server.evaluation.bootstrap import LEVEL, Interval
-from milepost_server.evaluation.ranking import Ranking, brier, calibration_line, log_loss
+from milepost_server.signals.bootstrap import LEVEL, Interval
 from milepost_server.signals.flat import Floats
+from milepost_server.signals.ranking import Ranking, brier, calibration_line, log_loss
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

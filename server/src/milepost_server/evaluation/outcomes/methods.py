@@ -9,8 +9,8 @@ import numpy as np
 
 from milepost_server.evaluation.outcomes.logistic import plain_logistic
 from milepost_server.evaluation.outcomes.rows import Rows, values_of
-from milepost_server.evaluation.ranking import Ranking
 from milepost_server.signals.flat import Floats, Ints
+from milepost_server.signals.ranking import Ranking
 from milepost_server.signals.readiness.card import Card, Table, centred, fitting_scale
 from milepost_server.signals.readiness.columns import Column, bins_of
 from milepost_server.signals.readiness.fit import Outcomes, Terms, outcomes

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from milepost_server.evaluation.plots import Chart, Comparison, Series, draw, draw_comparison
-from milepost_server.evaluation.ranking import Ranking, lift_curve
 from milepost_server.evaluation.table import Cell, Table
+from milepost_server.signals.ranking import Ranking, lift_curve
 from milepost_server.signals.readiness.calibration import Reliability, reliability, wilson
 from milepost_server.signals.readiness.card import POINTS_MAX
 

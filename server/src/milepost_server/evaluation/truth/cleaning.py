@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from milepost_server.evaluation import bootstrap
 from milepost_server.evaluation.table import Table
+from milepost_server.signals import bootstrap
 from milepost_server.signals.flat import Bools, Floats, Ints
 from milepost_server.signals.odometer import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from milepost_server.evaluation.bootstrap import Interval
     from milepost_server.evaluation.truth.derive import DerivedPart
     from milepost_server.evaluation.truth.files import Part
+    from milepost_server.signals.bootstrap import Interval
 
 DRAWS = 500
 """Of each bootstrap."""

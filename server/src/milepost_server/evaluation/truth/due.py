@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from milepost_server.evaluation import bootstrap
 from milepost_server.evaluation.table import Table
 from milepost_server.evaluation.truth.tenures import owned_on, true_items, true_odometer_m
+from milepost_server.signals import bootstrap
 from milepost_server.signals.flat import Bools, Floats, Ints
 from milepost_server.signals.items.states import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from milepost_server.evaluation.bootstrap import Interval
     from milepost_server.evaluation.truth.derive import DerivedPart
     from milepost_server.evaluation.truth.files import Part
+    from milepost_server.signals.bootstrap import Interval
     from milepost_server.signals.fleet.results import ItemResult
 
 HORIZON_D_MAX = 365.0

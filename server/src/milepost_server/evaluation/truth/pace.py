@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from milepost_server.evaluation import bootstrap
 from milepost_server.evaluation.table import Table
 from milepost_server.evaluation.truth.tenures import Owned, owned_on, true_odometer_m
-from milepost_server.signals import gamma
+from milepost_server.signals import bootstrap, gamma
 from milepost_server.signals.flat import DAYS_PER_MONTH, Bools, Floats, Ints
 from milepost_server.signals.usage.ahead import Ahead
 
@@ -18,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from milepost_server.derivation.configuration import Configuration
-    from milepost_server.evaluation.bootstrap import Interval
     from milepost_server.evaluation.truth.derive import DerivedPart
     from milepost_server.evaluation.truth.files import Part
+    from milepost_server.signals.bootstrap import Interval
 
 AHEAD_D = (91.0, 182.0, 364.0)
 OLD_D = 182.0

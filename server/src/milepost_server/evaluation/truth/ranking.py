@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from milepost_server.evaluation import bootstrap
 from milepost_server.evaluation.table import Table
 from milepost_server.evaluation.truth.tenures import ended_after
+from milepost_server.signals import bootstrap
 from milepost_server.signals.flat import Bools, Floats, Ints
+from milepost_server.signals.readiness import baselines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from milepost_server.evaluation.bootstrap import Interval
     from milepost_server.evaluation.truth.asked import Asked
     from milepost_server.evaluation.truth.files import Part
+    from milepost_server.signals.bootstrap import Interval
 
 WITHIN_D = (90.0, 180.0)
 CAPACITY = 0.05
@@ -90,25 +91,14 @@ def joined(parts: Sequence[Candidates]) -> Candidates:
     )
 
 
-def _lease_end(columns: Mapping[str, Floats]) -> Floats:
-    months = columns["months_to_contract_end"]
-    runs = (columns["is_lease"] == 1) & (months >= 0)
-    return np.where(runs, -np.where(runs, months, 0.0), -np.inf)
-
-
-def _known(values: Floats) -> Floats:
-    """Unknown values behind all others."""
-    return np.where(np.isnan(values), -np.inf, values)
-
-
-BASELINES: dict[str, Callable[[Mapping[str, Floats]], Floats]] = {
-    "lease end": _lease_end,
-    "oldest first": lambda columns: _known(columns["age_months"]),
-    "youngest first": lambda columns: _known(-columns["age_months"]),
-    "longest since service": lambda columns: _known(columns["months_since_service"]),
-    "random": lambda columns: np.zeros(len(columns["age_months"])),
+BASELINES = {
+    "lease end": baselines.BASELINES["lease_end"],
+    "oldest first": baselines.BASELINES["oldest_first"],
+    "youngest first": baselines.BASELINES["youngest_first"],
+    "longest since service": baselines.BASELINES["months_since_service"],
+    "random": baselines.BASELINES["random"],
 }
-"""What dealers go by today: the larger, the sooner called."""
+"""What dealers go by today, as the report says it."""
 LEASE_END = "lease end"
 AGE_RULES = ("oldest first", "youngest first")
 

@@ -25,7 +25,7 @@ from milepost_server.signals.readiness.tuning import TuningRules
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from milepost_server.evaluation.bootstrap import Interval
+    from milepost_server.signals.bootstrap import Interval
 
 PRIOR, LEARNED, TRUTH = "readiness, prior", "readiness, learned", "the true odds"
 RULES = TuningRules(folds=4, pairs=6)

@@ -14,9 +14,9 @@ from milepost_server.evaluation.truth import cleaning, due, pace, readiness
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from milepost_server.evaluation.bootstrap import Interval
     from milepost_server.evaluation.truth.files import Facts
     from milepost_server.evaluation.truth.found import Found
+    from milepost_server.signals.bootstrap import Interval
 
 
 def make_report(found: Found, facts: Facts, seed: int) -> Report:

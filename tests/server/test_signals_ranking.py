@@ -12,9 +12,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 from statsmodels.stats.proportion import proportion_confint
 
-from milepost_server.evaluation import ranking
 from milepost_server.evaluation.outcomes.logistic import plain_logistic
-from milepost_server.evaluation.ranking import Ranking
+from milepost_server.signals import ranking
+from milepost_server.signals.ranking import Ranking
 from milepost_server.signals.readiness.calibration import isotonic, reliability, wilson
 
 SEEDS = st.integers(0, 10_000)

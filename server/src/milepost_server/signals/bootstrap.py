@@ -92,6 +92,29 @@ def of_statistic(
     return _interval(statistic(np.arange(len(cluster))), found, level)
 
 
+def of_weights(
+    statistics: Callable[[Floats], Floats],
+    cluster: Ints,
+    *,
+    seed: int,
+    draws: int = DRAWS,
+    level: float = LEVEL,
+) -> list[Interval]:
+    """The intervals of several ``statistics`` (S) of weighted rows, all from the same draws (paired).
+
+    They are given how often each row (N) was drawn, which is the same for all rows of a ``cluster`` (N).
+    """
+    _, place = np.unique(cluster, return_inverse=True)
+    clusters = int(place.max(initial=-1)) + 1
+    value = statistics(np.ones(len(cluster)))
+    rng = np.random.default_rng(seed)
+    found = np.full((draws if clusters else 0, len(value)), np.nan)
+    for draw in range(len(found)):
+        times = np.bincount(rng.integers(0, clusters, clusters), minlength=clusters)
+        found[draw] = statistics(times[place].astype(np.float64))
+    return [_interval(float(one), found[:, number], level) for number, one in enumerate(value)]
+
+
 def _over(sums: Floats) -> Floats:
     """First over second column (D); NaN where the second is 0."""
     ratio = np.full(len(sums), np.nan)
