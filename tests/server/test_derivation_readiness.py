@@ -8,12 +8,17 @@ import pytest
 
 from milepost_server.derivation.configuration import Configuration
 from milepost_server.derivation.learning import readiness_fit
+from milepost_server.signals.readiness import backtest
+from milepost_server.signals.readiness.baselines import BASELINES
 from milepost_server.signals.readiness.errors import FitError
 from milepost_server.signals.readiness.model import Scorecard
-from milepost_server.store import contracts, outcomes, owners, ownerships, readiness, readiness_models
+from milepost_server.store import contracts, outcomes, owners, ownerships, readiness, readiness_models, staff
 from milepost_server.store.engine import Store
-from milepost_server.store.schema import ContractKind, OutcomeKind
+from milepost_server.store.schema import ContractKind, OutcomeKind, Role
+from support import showroom
 from support.garage import NOW, TODAY, Garage, open_garage
+from support.html import Page
+from support.sites import Clock, Site, application
 
 DAY = dt.timedelta(days=1)
 CARS = 40
@@ -21,11 +26,15 @@ CARS = 40
 
 @pytest.fixture
 async def garage(store: Store) -> Garage:
+    return await of_lessees(store, CARS)
+
+
+async def of_lessees(store: Store, cars: int) -> Garage:
     """Cars whose lease ended months ago, each with its own owner; those of even owners were replaced then."""
     garage = await open_garage(store)
     lease = dict.fromkeys(contracts.ContractRow.__dataclass_fields__)
     del lease["id"]
-    for number in range(CARS):
+    for number in range(cars):
         car = await garage.car(registered=TODAY - 1_500 * DAY)
         end_on = TODAY - (200 + 5 * number) * DAY
         async with garage.store.write() as connection:
@@ -89,6 +98,47 @@ async def test_a_model_learns_from_what_was_known_then_and_scores_from_tomorrow(
     assert (then.is_prior, now.is_prior) == (True, False)
     assert now.model_version == row.version
     assert sum(reason["points"] for reason in now.reasons) == now.score
+
+
+async def test_the_dealer_sees_a_model_beside_what_dealers_go_by_today(garage: Garage) -> None:
+    await readiness_fit.fit(garage.store, [garage.dealer], Configuration(), now=NOW)
+    hashed = await showroom.cheap_passwords().hash(showroom.PASSWORD)
+    async with garage.store.write() as connection:
+        row = await readiness_models.in_force(connection, garage.dealer.id, TODAY + DAY)
+        await staff.add(
+            connection,
+            garage.dealer.id,
+            email=showroom.MANAGER,
+            name="Ines Kramer",
+            role=Role.MANAGER,
+            password_hash=hashed,
+            now=NOW,
+        )
+    assert row is not None
+    figures = {"auc": row.metrics["auc"], "model": row.metrics["lift_10"]}
+    figures |= {key: its["lift_10"] for key, its in row.metrics["baselines"].items()}
+    assert list(figures)[2:] == list(BASELINES)
+    assert all(low <= value <= high for value, low, high in figures.values()), figures
+    assert figures["random"] == pytest.approx([1, 1, 1])
+    assert figures["model"][1] > 1, "who is about to give a car back was found among those not learned from"
+    assert figures["auc"][1] > 0.5
+
+    site = Site(application(garage.store, Clock(NOW + DAY)), garage.store, Clock(), garage.dealer.id)
+    async with site.client(showroom.MANAGER) as client:
+        shown = Page((await client.get("/accuracy")).text.replace("\u00a0", " ")).lines
+    for name, key in [("This model", "model"), ("The lease-end list", "lease_end"), ("At random", "random")]:
+        value, low, high = figures[key]
+        assert shown[shown.index(name) + 1] == f"{value:.1f} times ({low:.1f} to {high:.1f})"
+
+
+async def test_of_a_few_owners_no_figures_are_told(store: Store) -> None:
+    garage = await of_lessees(store, backtest.OWNERS_MIN)
+    learned = await readiness_fit.fit(garage.store, [garage.dealer], Configuration(), now=NOW)
+    assert learned[0].model.events > 0
+    async with garage.store.read() as connection:
+        row = await readiness_models.in_force(connection, garage.dealer.id, TODAY + DAY)
+    assert row is not None
+    assert not {"auc", "lift_10", "baselines"} & set(row.metrics)
 
 
 async def test_without_an_outcome_there_is_nothing_to_learn(store: Store) -> None:

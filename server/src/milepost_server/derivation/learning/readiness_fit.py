@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -22,7 +23,7 @@ from milepost_server.derivation.schedules import configuration_of
 from milepost_server.derivation.steps.whole import derive
 from milepost_server.derivation.times import AsOf
 from milepost_server.signals.flat import DAYS_PER_MONTH
-from milepost_server.signals.readiness import priors
+from milepost_server.signals.readiness import backtest, priors
 from milepost_server.signals.readiness.learning import Seen, learn_dealers
 from milepost_server.signals.readiness.tuning import TuningRules
 from milepost_server.store import readiness_models
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from milepost_server.derivation.configuration import Configuration
     from milepost_server.derivation.fleet import Chunk
+    from milepost_server.signals.bootstrap import Interval
     from milepost_server.signals.flat import Floats
     from milepost_server.signals.readiness.model import Scorecard
     from milepost_server.store.dealers import DealerRow
@@ -48,6 +50,7 @@ BACK_D = 3 * 365
 AFTER_D_MIN = 31
 """A past day is looked at when at least this many days have come since."""
 SEED = 1
+_NO_OWNERS = np.zeros(0, dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,25 +82,35 @@ async def fit(
     dealer = np.concatenate(
         [np.full(len(part.months_followed), of.id) for part, of in zip(parts, known, strict=True)]
     )
-    prior, firmness = priors.shipped()
+    seen, dealer = _joined(parts), dealer.astype(np.int64)
     day = now.date()
-    pooled, alone = learn_dealers(
-        _joined(parts),
-        dealer.astype(np.int64),
+    prior, firmness = priors.shipped()
+    learn = partial(
+        learn_dealers,
         prior=prior,
         firmness=firmness,
         rules=TuningRules(seed=SEED),
         fitted_on=day.isoformat(),
     )
-    found: list[tuple[int | None, Scorecard]] = [(None, pooled), *alone.items()]
+    pooled, alone = learn(seen, dealer)
+    held = backtest.held_out(seen, dealer, learn, seed=SEED)
+    models: list[tuple[int | None, Scorecard]] = [(None, pooled), *alone.items()]
+    found = [(whose, model, _metrics(model, held, whose)) for whose, model in models]
     async with store.write() as connection:
         return [
-            Learned(whose, model, await _save(connection, whose, model, day, now)) for whose, model in found
+            Learned(whose, model, await _save(connection, whose, model, metrics, day=day, now=now))
+            for whose, model, metrics in found
         ]
 
 
 async def _save(
-    connection: AsyncConnection, whose: int | None, model: Scorecard, day: dt.date, now: dt.datetime
+    connection: AsyncConnection,
+    whose: int | None,
+    model: Scorecard,
+    metrics: dict[str, Any],
+    *,
+    day: dt.date,
+    now: dt.datetime,
 ) -> bool:
     return await readiness_models.add(
         connection,
@@ -107,13 +120,17 @@ async def _save(
         fitted=Fitted.LEARNED,
         fitted_on=day,
         in_force_on=day + dt.timedelta(days=1),
-        metrics=_metrics(model),
+        metrics=metrics,
         now=now,
     )
 
 
-def _metrics(model: Scorecard) -> dict[str, Any]:
+def _metrics(model: Scorecard, held: backtest.Held | None, whose: int | None) -> dict[str, Any]:
     found: dict[str, Any] = {"n": model.rows, "events": model.events}
+    judged = None if held is None else backtest.judge(held, whose, seed=SEED)
+    if judged is not None:
+        found["auc"], found["lift_10"] = _figure(judged.auc), _figure(judged.lift_10)
+        found["baselines"] = {key: {"lift_10": _figure(lift)} for key, lift in judged.baselines.items()}
     if model.calibration is not None:
         its = model.calibration
         found["calibration"] = [
@@ -125,12 +142,17 @@ def _metrics(model: Scorecard) -> dict[str, Any]:
     return found
 
 
+def _figure(found: Interval) -> list[float]:
+    return [found.value, found.low, found.high]
+
+
 def _joined(parts: Sequence[Seen]) -> Seen:
     names = parts[0].values if parts else {}
     return Seen(
         {name: np.concatenate([part.values[name] for part in parts]) for name in names},
         np.concatenate([part.months_to_event for part in parts] or [np.zeros(0)]),
         np.concatenate([part.months_followed for part in parts] or [np.zeros(0)]),
+        owner=np.concatenate([part.owner for part in parts if part.owner is not None] or [_NO_OWNERS]),
     )
 
 
@@ -183,6 +205,7 @@ def _rows(chunk: Chunk, columns: dict[str, Floats], after: After, as_of: AsOf) -
         {name: values[place] for name, values in columns.items()},
         (event_d - as_of.end_d) / DAYS_PER_MONTH,
         np.maximum(np.where(np.isnan(event_d), followed, followed + DAYS_PER_MONTH), 0.0) / DAYS_PER_MONTH,
+        owner=chunk.owner_id[place],
     )
 
 

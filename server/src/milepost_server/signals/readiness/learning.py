@@ -44,6 +44,7 @@ class Seen:
     months_to_event: Floats  # (N) whole months until the car was replaced; NaN where it was not seen
     months_followed: Floats  # (N) for how many months one has looked
     weight: Floats | None = None  # (N) how often a row counts
+    owner: Ints | None = None  # (N) whose row it is, of one who was looked at on several days
 
     def of(self, rows: Ints) -> Seen:
         """Those of ``rows``."""
@@ -52,6 +53,7 @@ class Seen:
             self.months_to_event[rows],
             self.months_followed[rows],
             None if self.weight is None else self.weight[rows],
+            None if self.owner is None else self.owner[rows],
         )
 
 
