@@ -6,13 +6,13 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from milepost_server.api.actions import actions_of
 from milepost_server.derivation import results, times
 from milepost_server.derivation.schedules import plan_of
 from milepost_server.store import (
     condition,
     contracts,
     installations,
-    item_actions,
     missing,
     ownerships,
     service_records,
@@ -119,7 +119,7 @@ async def vehicle_facts(
         faults=await vehicle_health.faults_of(connection, dealer_id, vehicle_id, as_of),
         health=await vehicle_health.of_vehicle(connection, dealer_id, vehicle_id, as_of),
         contracts=await contracts.of_ownership(connection, dealer_id, owned, as_of) if owned else [],
-        actions=await item_actions.of_vehicle(connection, dealer_id, vehicle_id, until=until),
+        actions=await actions_of(connection, who, vehicle_id, as_of),
         records=await service_records.of_vehicle(
             connection, dealer_id, vehicle_id, until=as_of, limit=RECORDS_SHOWN_MAX
         ),

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Depends, Path
 
+from milepost_server.api.actions import actions_of
 from milepost_server.api.answers import Answer, Items
 from milepost_server.api.bodies import SEQ_MAX, Day, ItemActionBody, OverruleBody, PathId
 from milepost_server.api.errors import InvalidError
 from milepost_server.api.services import Handler, Parts, Services, Viewer
 from milepost_server.derivation.schedules import plan_of
 from milepost_server.derivation.signal_paths import ODOMETER
-from milepost_server.derivation.times import AsOf, moment
 from milepost_server.errors import NotFoundError
 from milepost_server.people.sessions import Principal
 from milepost_server.store import dirty, item_actions, overrules, vehicles
@@ -64,11 +64,13 @@ class OverruleAnswer(Answer):
 async def list_actions(
     vehicle_id: PathId, who: Viewer, parts: Parts, as_of: Day | None = None
 ) -> Items[ItemActionAnswer]:
-    """What was done about the vehicle's items up to the end of a day, the latest first."""
-    until = moment(AsOf.of(as_of or parts.today(who), who.timezone).end_ms)
+    """What was done about the vehicle's items up to the end of a day, the latest first.
+
+    Where the vehicle has changed hands, that is since its owner of that day has it.
+    """
     async with parts.store.read() as connection:
         await _vehicle(connection, who.dealer_id, vehicle_id)
-        rows = await item_actions.of_vehicle(connection, who.dealer_id, vehicle_id, until=until)
+        rows = await actions_of(connection, who, vehicle_id, as_of or parts.today(who))
     return Items(items=[ItemActionAnswer.model_validate(row) for row in rows])
 
 

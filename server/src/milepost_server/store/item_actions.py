@@ -43,9 +43,13 @@ async def of_vehicle(
     vehicle_id: int,
     *,
     until: dt.datetime,
+    since: dt.datetime | None = None,
     item: str | None = None,
 ) -> Sequence[ItemActionRow]:
-    """The last ``ACTIONS_MAX`` actions on a vehicle's items, or on one, before a moment; the latest first."""
+    """The last ``ACTIONS_MAX`` actions on a vehicle's items, or on one; the latest first.
+
+    They are before the moment ``until``, and not before ``since``.
+    """
     query = (
         select(
             item_actions.c.id,
@@ -67,6 +71,8 @@ async def of_vehicle(
         .order_by(item_actions.c.at.desc(), item_actions.c.id.desc())
         .limit(ACTIONS_MAX)
     )
+    if since is not None:
+        query = query.where(item_actions.c.at >= since)
     if item is not None:
         query = query.where(item_actions.c.item == item)
     rows = await connection.execute(query)

@@ -1,4 +1,4 @@
-"""Reads what the day before left of each item, and what staff have done about it since ever."""
+"""Reads what the day before left of each item, and what staff have done about it."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from milepost_server.derivation.times import AsOf
+    from milepost_server.signals.flat import Floats
 
 MS_PER_S = 1_000
 
@@ -54,9 +55,19 @@ async def before(
 
 
 async def actions(
-    connection: AsyncConnection, dealer_id: int, place: dict[int, int], as_of: AsOf, keys: tuple[str, ...]
+    connection: AsyncConnection,
+    dealer_id: int,
+    place: dict[int, int],
+    as_of: AsOf,
+    keys: tuple[str, ...],
+    *,
+    since_d: Floats,
 ) -> Actions:
-    """All actions on items of the vehicles in ``place`` up to the end of the as-of date."""
+    """Actions on items of the vehicles (V) in ``place`` up to the end of the as-of date.
+
+    What was agreed with a former owner is over: actions count from ``since_d`` (V) on, when the present owner
+    got the car; all of them where that is NaN.
+    """
     code = {key: index for index, key in enumerate(keys)}
     c = item_actions.c
     query = (
@@ -64,7 +75,11 @@ async def actions(
         .where(c.dealer_id == dealer_id, c.vehicle_id.in_(place), c.at < times.moment(as_of.end_ms))
         .order_by(c.at, c.id)
     )
-    rows = [row for row in await connection.execute(query) if row.item in code]
+    rows = [
+        row
+        for row in await connection.execute(query)
+        if row.item in code and not times.day_of(row.at, as_of) < since_d[place[row.vehicle_id]]
+    ]
     moments = np.array([round(row.at.timestamp() * MS_PER_S) for row in rows], dtype=np.int64)
     return Actions(
         item=np.array([place[row.vehicle_id] * len(keys) + code[row.item] for row in rows], dtype=np.int64),

@@ -95,7 +95,9 @@ async def load(
         faults=faults,
         money=money,
         before=await load_before.before(connection, dealer_id, place, as_of, plans.keys),
-        actions=await load_before.actions(connection, dealer_id, place, as_of, plans.keys),
+        actions=await load_before.actions(
+            connection, dealer_id, place, as_of, plans.keys, since_d=owned.since_d
+        ),
     )
     return Chunk(
         vehicles=found,

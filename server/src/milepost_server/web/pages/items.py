@@ -10,16 +10,16 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
+from milepost_server.api.actions import actions_of
 from milepost_server.api.bodies import ItemActionBody, PathId
 from milepost_server.api.errors import InvalidError
 from milepost_server.api.items import act
 from milepost_server.api.services import Handler, Parts, Services, Viewer
 from milepost_server.derivation import results
 from milepost_server.derivation.schedules import plan_of
-from milepost_server.derivation.times import AsOf, moment
 from milepost_server.errors import NotFoundError
 from milepost_server.people.sessions import Principal
-from milepost_server.store import condition, item_actions, service_records
+from milepost_server.store import condition, service_records
 from milepost_server.store.schema import ItemActionKind
 from milepost_server.web.pages.owners import AsOfText, SaidText, day_or_none
 from milepost_server.web.pages.vehicle import (
@@ -136,8 +136,7 @@ async def _page(
         ids = {entry["id"] for entry in row.evidence.get("service_records", ())}
         records = await service_records.some(connection, who.dealer_id, vehicle_id, ids)
         usage = await results.usage_of(connection, who.dealer_id, vehicle_id, day)
-        until = moment(AsOf.of(day, who.timezone).end_ms)
-        done = await item_actions.of_vehicle(connection, who.dealer_id, vehicle_id, until=until, item=item)
+        done = await actions_of(connection, who, vehicle_id, day, item=item)
         owner_id = await owner_id_on(connection, who, vehicle_id, day)
     context = {
         "title": evidence.title(item),

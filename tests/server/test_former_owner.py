@@ -1,0 +1,101 @@
+"""A car that changes hands takes its condition along, and nothing that was agreed with its former owner."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+from milepost_server.store import item_actions, owners, ownerships, staff
+from milepost_server.store.schema import ItemActionKind, Role
+from support import showroom
+from support.garage import NOW, TODAY, open_garage
+
+if TYPE_CHECKING:
+    import httpx
+
+    from milepost_server.store.engine import Store
+    from support.sites import Site
+
+DAY = dt.timedelta(days=1)
+ITEM = "engine-oil"
+NOTE = "before the holidays"
+
+
+async def sell(store: Store, dealer_id: int, vehicle_id: int, on: dt.date) -> int:
+    """From that day on the car is that of a new owner, whose id is returned."""
+    async with store.write() as connection:
+        new = await owners.put(
+            connection, dealer_id, name=f"Of {on}", email=None, phone=None, external_id=None, now=NOW
+        )
+        for before in await ownerships.of_vehicle(connection, dealer_id, vehicle_id):
+            if before.end_on is None:
+                await ownerships.end(connection, dealer_id, before.id, on)
+        await ownerships.add(
+            connection, dealer_id, owner_id=new.id, vehicle_id=vehicle_id, start_on=on, end_on=None
+        )
+    return new.id
+
+
+async def snooze(store: Store, dealer_id: int, vehicle_id: int, staff_id: int, now: dt.datetime) -> None:
+    async with store.write() as connection:
+        await item_actions.add(
+            connection,
+            dealer_id,
+            vehicle_id=vehicle_id,
+            item=ITEM,
+            action=ItemActionKind.SNOOZED,
+            staff_id=staff_id,
+            for_on=None,
+            until_on=now.date() + 30 * DAY,
+            note=NOTE,
+            now=now,
+        )
+
+
+async def test_an_item_is_open_again_for_the_next_owner(store: Store) -> None:
+    garage = await open_garage(store)
+    car, dealer_id = await garage.car(), garage.dealer.id
+    await garage.drive(car, km_per_month=2_000)
+    async with store.write() as connection:
+        anna = await staff.add(
+            connection,
+            dealer_id,
+            email="a@north.example",
+            name="Anna",
+            role=Role.SERVICE,
+            password_hash="none",
+            now=NOW,
+        )
+    await garage.serve(car, ITEM, TODAY - 900 * DAY)
+    await sell(store, dealer_id, car, TODAY - 300 * DAY)
+    await snooze(store, dealer_id, car, anna, NOW)
+
+    async def stands(on: dt.date) -> str:
+        await garage.derivation(NOW + (on - TODAY)).dealer(garage.dealer, on)
+        found: str = (await garage.item(car, ITEM, on))["life_cycle"]
+        return found
+
+    assert await stands(TODAY + DAY) == "snoozed"
+    await sell(store, dealer_id, car, TODAY + 2 * DAY)
+    assert await stands(TODAY + DAY) == "snoozed", "the past stays as it was"
+    assert await stands(TODAY + 2 * DAY) == "open"
+    await snooze(store, dealer_id, car, anna, NOW + 2 * DAY)
+    assert await stands(TODAY + 3 * DAY) == "snoozed", "what is agreed with the new owner holds"
+
+
+async def test_the_pages_of_an_item_leave_out_what_was_done_in_a_former_owners_time(
+    site: Site, page: httpx.AsyncClient
+) -> None:
+    async with site.store.read() as connection:
+        known = await staff.login_of(connection, showroom.ADVISOR)
+    assert known is not None
+    await snooze(site.store, site.dealer_id, 1, known.staff_id, showroom.NOW - 2 * DAY)
+    actions, item = "/api/v1/vehicles/1/actions", f"/vehicles/1/items/{ITEM}"
+    name = showroom.NAMES[showroom.ADVISOR]
+    assert name in (await page.get(item)).text
+
+    await sell(site.store, site.dealer_id, 1, showroom.TODAY)
+    assert (await page.get(actions)).json()["items"] == []
+    assert name not in (await page.get(item)).text
+    then = await page.get(actions, params={"as_of": str(showroom.TODAY - DAY)})
+    assert [one["note"] for one in then.json()["items"]] == [NOTE], "a day of the former owner's time has it"
