@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING
 
-from milepost_server.store import item_actions, owners, ownerships, staff
+from milepost_server.store import item_actions, owners, ownerships, readiness, staff
 from milepost_server.store.schema import ItemActionKind, Role
 from support import showroom
 from support.garage import NOW, TODAY, open_garage
@@ -99,3 +99,19 @@ async def test_the_pages_of_an_item_leave_out_what_was_done_in_a_former_owners_t
     assert name not in (await page.get(item)).text
     then = await page.get(actions, params={"as_of": str(showroom.TODAY - DAY)})
     assert [one["note"] for one in then.json()["items"]] == [NOTE], "a day of the former owner's time has it"
+
+
+async def test_reasons_rest_on_no_visit_of_a_former_owner(store: Store) -> None:
+    garage = await open_garage(store)
+    car, dealer_id = await garage.car(), garage.dealer.id
+    await garage.drive(car, km_per_month=1_000)
+    bought = TODAY - 300 * DAY
+    for days in (-400, -1, 0, 200):
+        await garage.serve(car, ITEM, bought + days * DAY)
+    owner = await sell(store, dealer_id, car, bought)
+    await garage.derivation().dealer(garage.dealer, TODAY)
+    async with store.read() as connection:
+        (row,) = await readiness.of_owner(connection, dealer_id, owner, TODAY)
+    rest_on = [reason["evidence"].get("service_records") for reason in row.reasons]
+    assert [records for records in rest_on if records], "a reason rests on services"
+    assert all(records in (None, [3, 4]) for records in rest_on)

@@ -81,7 +81,9 @@ class Evidence:
         return rows
 
     def _services_of(self, place: int) -> list[int]:
-        rows: list[int] = self._chunk.service_ids[self._services.vehicle == place].tolist()
+        services, since_d = self._services, self._chunk.inputs.money.since_d[place]
+        mine = (services.vehicle == place) & (services.done_d >= since_d)  # no visit of a former owner
+        rows: list[int] = self._chunk.service_ids[mine].tolist()
         return rows
 
     def _faults_of(self, place: int) -> list[str]:
