@@ -11,6 +11,7 @@ import pytest
 
 from milepost_agent.buffer import checks, salvage
 from milepost_agent.buffer.files import POSIX, PosixFiles
+from milepost_agent.buffer.schema import PAGE_BYTES
 from milepost_agent.errors import StoreDamagedError, StoreIoError
 from milepost_protocol.signals import SignalClass
 from support.stores import CLOCK, DTC, LIMITS, Entropy, all_batches, commit, open_store, readings
@@ -156,3 +157,29 @@ def test_a_page_that_makes_no_sense_is_damage_at_once(path: Path, monkeypatch: p
     store = open_store(path, files=UnreadFiles())
     assert store.facts().corrupt_files == 1
     store.close()
+
+
+def test_an_entry_of_an_index_that_has_rotted_is_salvaged_when_it_is_met(path: Path) -> None:
+    entropy = Entropy()
+    store = open_store(path, entropy=entropy)
+    commit(store, readings(10, DTC))
+    epoch = store.current.epoch
+    store.close()
+    with closing(sqlite3.connect(path)) as db:
+        (root,) = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'span_fault'").fetchone()
+        (key,) = db.execute("SELECT key FROM span").fetchone()
+    content = bytearray(path.read_bytes())
+    place = content.rfind(key.to_bytes(8, "big"), 0, root * PAGE_BYTES)
+    assert place > (root - 1) * PAGE_BYTES
+    content[place + 7] ^= 0x40
+    path.write_bytes(content)
+    damages = 0
+    for store in opened(path, entropy):
+        try:
+            store.receive(epoch, 10)
+        except StoreDamagedError:
+            damages += 1
+            continue
+        assert (damages, store.facts().corrupt_files) == (1, 1)
+        store.close()
+        break

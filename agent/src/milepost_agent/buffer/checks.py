@@ -111,10 +111,11 @@ def check_outline(path: Path, db: sqlite3.Connection) -> None:
             raise StoreDamagedError(str(path), f"has lost a part of stream {ordinal}")
 
 
-def check_all(path: Path, db: sqlite3.Connection, patience: Patience) -> bool:
+def check_all(path: Path, db: sqlite3.Connection, patience: Patience, *, is_suspect: bool = False) -> bool:
     """Read the whole file: its structure, and whether its spans follow on one another.
 
-    False where that was interrupted.
+    ``is_suspect``: damage was met in it, so its indexes are held against its rows, too; without that an entry
+    that has rotted would be met again and again. False where it was interrupted.
 
     Raises:
         StoreDamagedError: it is not sound; the message says why.
@@ -122,7 +123,7 @@ def check_all(path: Path, db: sqlite3.Connection, patience: Patience) -> bool:
         sqlite3.Error: it is too damaged to be asked.
     """
     try:
-        _check_all(path, db, patience)
+        _check_all(path, db, patience, "integrity_check" if is_suspect else "quick_check")
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
             raise
@@ -130,8 +131,8 @@ def check_all(path: Path, db: sqlite3.Connection, patience: Patience) -> bool:
     return True
 
 
-def _check_all(path: Path, db: sqlite3.Connection, patience: Patience) -> None:
-    verdict = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+def _check_all(path: Path, db: sqlite3.Connection, patience: Patience, pragma: str) -> None:
+    verdict = db.execute(f"PRAGMA {pragma}(1)").fetchone()[0]
     if verdict != "ok":
         if _is_unread(verdict) and patience.bears():
             raise StoreIoError(str(path), f"cannot be read as a whole: {verdict}")

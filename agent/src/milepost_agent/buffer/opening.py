@@ -83,7 +83,7 @@ def _connect(files: Files, path: Path, patience: checks.Patience) -> Opened:
         is_suspect = files.exists(suspicion(path))
         is_checked = is_suspect or not checks.is_large(db)
         if is_checked:
-            checks.check_all(path, db, patience)
+            checks.check_all(path, db, patience, is_suspect=is_suspect)
         if is_suspect:
             files.remove(suspicion(path))
         _write_back(db)
