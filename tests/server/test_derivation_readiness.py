@@ -13,6 +13,7 @@ from milepost_server.signals.readiness.baselines import BASELINES
 from milepost_server.signals.readiness.errors import FitError
 from milepost_server.signals.readiness.model import Scorecard
 from milepost_server.store import contracts, outcomes, owners, ownerships, readiness, readiness_models, staff
+from milepost_server.store.dealers import DealerRow
 from milepost_server.store.engine import Store
 from milepost_server.store.schema import ContractKind, OutcomeKind, Role
 from support import showroom
@@ -29,9 +30,9 @@ async def garage(store: Store) -> Garage:
     return await of_lessees(store, CARS)
 
 
-async def of_lessees(store: Store, cars: int) -> Garage:
+async def of_lessees(store: Store, cars: int, timezone: str = "UTC") -> Garage:
     """Cars whose lease ended months ago, each with its own owner; those of even owners were replaced then."""
-    garage = await open_garage(store)
+    garage = await open_garage(store, timezone)
     lease = dict.fromkeys(contracts.ContractRow.__dataclass_fields__)
     del lease["id"]
     for number in range(cars):
@@ -98,6 +99,15 @@ async def test_a_model_learns_from_what_was_known_then_and_scores_from_tomorrow(
     assert (then.is_prior, now.is_prior) == (True, False)
     assert now.model_version == row.version
     assert sum(reason["points"] for reason in now.reasons) == now.score
+
+
+async def test_a_day_that_has_begun_in_the_east_keeps_its_model(store: Store) -> None:
+    garage = await of_lessees(store, 4, "Pacific/Auckland")
+    west = DealerRow(garage.dealer.id + 1, "West", "America/Los_Angeles", garage.dealer.currency)
+    await readiness_fit.fit(store, [garage.dealer, west], Configuration(), now=NOW)
+    async with store.read() as connection:
+        assert await readiness_models.in_force(connection, garage.dealer.id, TODAY + DAY) is None
+        assert await readiness_models.in_force(connection, garage.dealer.id, TODAY + 2 * DAY) is not None
 
 
 async def test_the_dealer_sees_a_model_beside_what_dealers_go_by_today(garage: Garage) -> None:

@@ -75,6 +75,8 @@ async def fit(
 ) -> list[Learned]:
     """Learn from all dealers together and from each, and store what was learned; in force from tomorrow.
 
+    Tomorrow is where the day began first: a day that has begun anywhere keeps the model it began with.
+
     Raises:
         FitError: nothing was seen that could be learned from.
     """
@@ -83,7 +85,7 @@ async def fit(
         [np.full(len(part.months_followed), of.id) for part, of in zip(parts, known, strict=True)]
     )
     seen, dealer = _joined(parts), dealer.astype(np.int64)
-    day = now.date()
+    day = max((AsOf.at(now, each.timezone).date for each in known), default=now.date())
     prior, firmness = priors.shipped()
     learn = partial(
         learn_dealers,
