@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import Table, update
 
 from milepost_protocol.samples import TimeTrust
 from milepost_server.derivation import results
 from milepost_server.derivation.configuration import Configuration
 from milepost_server.derivation.derive import Report
+from milepost_server.derivation.learning import knowledge
 from milepost_server.derivation.runner import DerivationRunner
 from milepost_server.derivation.signal_paths import ODOMETER_UNCERTAINTY
 from milepost_server.signals.usage.rate import PUBLISHED_RATE_M_PER_D, UsageRules
@@ -26,6 +27,7 @@ from milepost_server.store.engine import Store
 from milepost_server.store.schema import (
     DueState,
     dirty_vehicles,
+    due_calibrations,
     odometer_judgements,
     readings,
     service_due,
@@ -358,6 +360,26 @@ async def test_the_runner_begins_each_day_with_everyone_and_then_takes_what_is_n
     clock.now += dt.timedelta(days=40)
     assert (await runner.turn()).vehicles == 3
     assert {row["as_of"] for row in await garage.rows(service_due)} == {TODAY + dt.timedelta(days=40)}
+
+
+async def test_what_was_learned_is_kept_for_a_month_and_then_the_last_of_each_month(garage: Garage) -> None:
+    await garage.drive(await garage.car(), km_per_month=1_000)
+    for days in (0, 27, 28, 35, 75):
+        day = dt.timedelta(days=days)
+        await garage.derivation(NOW + day).dealer(garage.dealer, TODAY + day)
+
+    async def days_left(table: Table) -> set[int]:
+        return {(row["as_of"] - TODAY).days for row in await garage.rows(table)}
+
+    assert await days_left(usage_priors) == {0, 27, 28, 35, 75}
+    async with garage.store.write() as connection:
+        await knowledge.drop_old(connection, garage.dealer.id, TODAY + dt.timedelta(days=50))
+    for table in (usage_priors, due_calibrations):
+        assert await days_left(table) == {28, 35, 75}, "of March the last, of April the last, and the newest"
+    async with garage.store.write() as connection:
+        later = TODAY + dt.timedelta(days=31 * (knowledge.MONTHS_KEPT + 10))
+        await knowledge.drop_old(connection, garage.dealer.id + 1, later)
+    assert await days_left(usage_priors) == {28, 35, 75}, "another dealer's stay"
 
 
 async def test_the_runner_makes_priors_anew_when_the_fleet_has_grown(garage: Garage) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from milepost_server.derivation import writing
 from milepost_server.derivation.derive import Derivation, Report
-from milepost_server.derivation.learning import priors
+from milepost_server.derivation.learning import knowledge, priors
 from milepost_server.derivation.schedules import configuration_of
 from milepost_server.derivation.times import AsOf
 from milepost_server.store import dealers
@@ -76,6 +76,7 @@ class DerivationRunner:
                 async with self._store.write() as connection:
                     before = date - dt.timedelta(days=writing.DAYS_KEPT)
                     await writing.drop_old(connection, dealer.id, before)
+                    await knowledge.drop_old(connection, dealer.id, before)
         done += await derivation.dirty(DIRTY_VEHICLES_MAX)
         self.total += done
         return done

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from sqlalchemy import delete, select
 
 from milepost_server.derivation.learning import priors, wear_priors
 from milepost_server.derivation.learning.pace_sample import PaceSample, coverage_rows
@@ -23,6 +24,8 @@ from milepost_server.signals.usage.ahead import Ahead
 from milepost_server.signals.usage.model import PaceModel, untaught
 from milepost_server.signals.usage.rate import published_prior, shrink
 from milepost_server.store import calibrations, readiness_models
+from milepost_server.store.schema import due_calibrations, usage_priors
+from milepost_server.store.schema import wear_priors as wear_priors_table
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -36,8 +39,11 @@ if TYPE_CHECKING:
 
 SEASON, PACE = "battery_season", "pace"
 """Keys of the document of a calibration."""
+MONTHS_KEPT = 37
+"""Months of which something that was learned is kept: as far back as readiness models look, and one more."""
 SEASON_READINGS_MAX = 500_000
 """Readings of each measure that a season is made of: more say the same."""
+_DAYS_A_STATEMENT_MAX = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +150,24 @@ async def newest(connection: AsyncConnection, dealer_id: int, as_of: dt.date) ->
         season=[np.array(season) for season in document[SEASON]] if SEASON in document else no_season(),
         model=await model_of(connection, dealer_id, as_of),
     )
+
+
+async def drop_old(connection: AsyncConnection, dealer_id: int, before: dt.date) -> None:
+    """Drop what was learned for dates before ``before``, except the newest and the last of each month.
+
+    Readiness models learn from past days as they were known then; of months that are further back than
+    those, more than ``MONTHS_KEPT`` of them, nothing is kept.
+    """
+    for table in (usage_priors, wear_priors_table, due_calibrations):
+        c = table.c
+        query = select(c.as_of).where(c.dealer_id == dealer_id).distinct().order_by(c.as_of)
+        days = list((await connection.execute(query)).scalars())
+        last_of_month = {(day.year, day.month): day for day in days if day < before}
+        kept = {*days[-1:], *list(last_of_month.values())[-MONTHS_KEPT:]}
+        dropped = [day for day in days if day < before and day not in kept]
+        for start in range(0, len(dropped), _DAYS_A_STATEMENT_MAX):
+            some = dropped[start : start + _DAYS_A_STATEMENT_MAX]
+            await connection.execute(delete(table).where(c.dealer_id == dealer_id, c.as_of.in_(some)))
 
 
 async def model_of(connection: AsyncConnection, dealer_id: int, as_of: dt.date) -> Scorecard:
