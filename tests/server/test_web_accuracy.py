@@ -26,7 +26,11 @@ METRICS = {
     "n": 24_000,
     "events": 410,
     "lift_10": [4.2, 3.1, 5.4],
-    "baselines": {"lease_end": {"lift_10": [2.9, 2.0, 3.8]}},
+    "baselines": {
+        "random": {"lift_10": [1.0, 1.0, 1.0]},
+        "by_colour": {"lift_10": [1.1, 0.9, 1.3]},
+        "lease_end": {"lift_10": [2.9, 2.0, 3.8]},
+    },
     "calibration": [{"p": 0.12, "observed": 0.11, "n": 500}],
 }
 
@@ -107,6 +111,8 @@ async def test_who_may_see_readiness_sees_its_models(site: Site, page: httpx.Asy
     assert "This model" in shown.lines
     assert shown.lines[shown.lines.index("This model") + 1] == "4.2 times (3.1 to 5.4)"
     assert shown.lines[shown.lines.index("The lease-end list") + 1] == "2.9 times (2.0 to 3.8)"
+    methods = ("The lease-end list", "At random", "by colour")
+    assert [line for line in shown.lines if line in methods] == list(methods), "in an order of their own"
     assert "12 of 100" in shown.lines
     async with site.client(showroom.ADVISOR) as advisor:
         assert "v-7" not in (await advisor.get("/accuracy")).text

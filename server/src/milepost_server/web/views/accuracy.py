@@ -134,16 +134,23 @@ def model_views(rows: Sequence[ModelRow], current: ModelRow | None) -> list[Mode
             is_current=current is not None and row.id == current.id,
             learned_of=_learned(row.metrics),
             lift=_lift(row.metrics.get("lift_10")),
-            baselines=[
-                (BASELINE_WORDS.get(key, key.replace("_", " ")), _lift(figures.get("lift_10")))
-                for key, figures in row.metrics.get("baselines", {}).items()
-            ],
+            baselines=_baselines(row.metrics.get("baselines", {})),
             rows=[
                 ScoreRow(f"{_percent(one['p'])} of 100", f"{_percent(one['observed'])} of 100", one["n"])
                 for one in row.metrics.get("calibration", ())
             ],
         )
         for row in rows
+    ]
+
+
+def _baselines(figures: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Each with its lift, in the order of `BASELINE_WORDS`: a database may keep keys in another one."""
+    known = [key for key in BASELINE_WORDS if key in figures]
+    others = sorted(figures.keys() - BASELINE_WORDS.keys())
+    return [
+        (BASELINE_WORDS.get(key, key.replace("_", " ")), _lift(figures[key].get("lift_10")))
+        for key in (*known, *others)
     ]
 
 
