@@ -26,6 +26,7 @@ from milepost_server.store import (
 from milepost_server.store.engine import Store
 from milepost_server.store.schema import (
     DueState,
+    Urgency,
     dirty_vehicles,
     due_calibrations,
     odometer_judgements,
@@ -314,7 +315,7 @@ async def test_faults_stand_as_the_stream_says(garage: Garage) -> None:
     await garage.read(car, [(NOW - dt.timedelta(hours=9 - n), text) for n, text in enumerate(events)], DTC)
     await garage.derivation().dealer(garage.dealer, TODAY)
     async with garage.store.read() as connection:
-        for day, found in ((TODAY, {car: ["P0301"]}), (TODAY - dt.timedelta(days=1), {})):
+        for day, found in ((TODAY, {car: [("P0301", Urgency.P1)]}), (TODAY - dt.timedelta(days=1), {})):
             cars = [car, other]
             assert await vehicle_health.confirmed_faults(connection, garage.dealer.id, cars, day) == found
 
