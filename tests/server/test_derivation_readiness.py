@@ -54,7 +54,7 @@ async def of_lessees(store: Store, cars: int, timezone: str = "UTC") -> Garage:
                 owner_id=owner.id,
                 vehicle_id=car,
                 start_on=TODAY - 1_400 * DAY,
-                end_on=None,
+                end_on=end_on - 10 * DAY if number % 4 == 2 else None,
             )
             term = {"start_on": TODAY - 1_400 * DAY, "end_on": end_on, "source": "test", "currency": "EUR"}
             known = {"vehicle_id": car, "owner_id": owner.id, "kind": ContractKind.LEASE}
@@ -90,6 +90,8 @@ async def test_a_model_learns_from_what_was_known_then_and_scores_from_tomorrow(
     assert row.version == learned[1].model.version
     assert Scorecard.from_document(row.document).version == row.version
     assert row.metrics["n"] > row.metrics["events"] > 0
+    told = sum(one["observed"] * one["n"] for one in row.metrics["calibration"])
+    assert told == pytest.approx(row.metrics["events"]), "also of cars that left their owner when replaced"
 
     await garage.derivation().dealer(garage.dealer, TODAY)
     await garage.derivation(NOW + DAY).dealer(garage.dealer, tomorrow)

@@ -202,7 +202,9 @@ def _rows(chunk: Chunk, columns: dict[str, Floats], after: After, as_of: AsOf) -
     event_d = np.array([np.nan if on is None else times.start_d(on) for on in events], dtype=np.float64)
     ends = [min(after.ends.get(one, after.today), after.today) for one in ids]
     until_d = np.array([times.start_d(on) for on in ends], dtype=np.float64)
-    followed = np.fmax(until_d, event_d) - as_of.end_d
+    # Who replaced the car is known to have done so, whenever the car left: that says nothing of the others.
+    looked_d = np.where(np.isnan(event_d), until_d, np.fmax(event_d, times.start_d(after.today)))
+    followed = looked_d - as_of.end_d
     return Seen(
         {name: values[place] for name, values in columns.items()},
         (event_d - as_of.end_d) / DAYS_PER_MONTH,
