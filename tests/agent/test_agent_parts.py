@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -43,7 +42,6 @@ def test_a_small_memory_is_committed_before_it_is_full() -> None:
     assert parts.recorder_limits(given).commit_samples_max == 50
 
 
-@pytest.mark.skipif(not shutil.which("openssl"), reason="needs the command openssl")
 def test_a_certificate_that_cannot_be_used_is_named_with_its_setting(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     own, other = authority.sign("own"), authority.sign("other")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -205,7 +204,6 @@ async def test_a_token_is_shown_and_a_wrong_one_is_told(tmp_path: Path) -> None:
         await heard.until(paths.VIN, VIN)
 
 
-@pytest.mark.skipif(not shutil.which("openssl"), reason="needs the command openssl")
 async def test_with_certificates_both_sides_are_who_they_say(tmp_path: Path) -> None:
     certificate(tmp_path, "localhost")
     key, own = ((tmp_path / name).read_bytes() for name in ("key.pem", "cert.pem"))

@@ -119,8 +119,8 @@ def test_coverage_and_lists_by_hand() -> None:
     table = due.by_item(rows, ("oil",), seed=1)
     name, count, error, coverage, width = table.rows[-1]
     assert (name, count) == ("all", 3)
-    assert error.value == pytest.approx((5 + 70 + 15) / 3)  # type: ignore[union-attr]
-    assert coverage.value == pytest.approx(2 / 3)  # type: ignore[union-attr]
+    assert error.value == pytest.approx((5 + 70 + 15) / 3)
+    assert coverage.value == pytest.approx(2 / 3)
     assert width == pytest.approx((30 + 30 + 200) / 3)
     lists = due.listed(rows, seed=1)
     assert lists["due_recall"].value == pytest.approx(0.5)
