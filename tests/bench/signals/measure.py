@@ -12,7 +12,8 @@ WHAT = (
     "How well due dates are foretold, odometers cleaned and owners scored, and how fast a fleet is derived; "
     "seconds are those of one core. Dates were foretold for buses that the model had not seen, but for "
     "months in which it had seen others; `*_later_*` are of a model that was taught by the past alone, as a "
-    "dealer's is. The settings of the pace and the prices of cleaning were chosen with these buses and seeds in view."
+    "dealer's is. The settings of the pace and the prices of cleaning were chosen with these buses and "
+    "seeds in view."
 )
 
 
