@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -165,9 +166,23 @@ async def test_a_second_connection_of_one_device_throws_the_first_out(wire: Wire
         assert await arrived(wire.far, UP, 1) == [b"mine"]
 
 
+@contextlib.asynccontextmanager
+async def again(wire: Wire) -> AsyncIterator[Link]:
+    """A link as the uplink comes back: nats-server shuts out for a second who returns while it clears up."""
+    async with contextlib.AsyncExitStack() as stack:
+        async with asyncio.timeout(WAIT_S_MAX):
+            while True:
+                try:
+                    link = await stack.enter_async_context(wire.connect(wire.broker, TERMS))
+                    break
+                except LinkError:
+                    await asyncio.sleep(0.05)
+        yield link
+
+
 async def test_after_a_broken_connection_another_one_works(wire: Wire) -> None:
     for number in range(3):
-        async with wire.connect(wire.broker, TERMS) as link:
+        async with again(wire) as link:
             await link.publish(UP, b"%d" % number)
             wire.far.cut()
             await end_of(link)
