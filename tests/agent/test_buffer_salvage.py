@@ -5,13 +5,13 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
 from milepost_agent.buffer import checks, known, salvage, schema
-from milepost_agent.buffer.files import POSIX
-from milepost_agent.errors import StoreDamagedError, StoreForeignError
+from milepost_agent.buffer.files import POSIX, PosixFiles
+from milepost_agent.errors import StoreDamagedError, StoreForeignError, StoreIoError
 from milepost_protocol.samples import Gap, GapReason
 from support.stores import (
     CLOCK,
@@ -230,6 +230,56 @@ def test_a_block_that_cannot_be_read_becomes_a_gap_with_its_counts(path: Path, e
     assert len(samples) == 10
     assert gaps == [Gap(11, 17, GapReason.CORRUPT, (("fault", 7),))]
     assert store.facts().dropped == {"fault": 7}
+    store.close()
+
+
+class Refusing(sqlite3.Connection):
+    """A damaged file of which the disk refuses a part, so many times."""
+
+    query: ClassVar[str] = ""
+    refusals: ClassVar[int] = 0
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        if sql.startswith(Refusing.query) and Refusing.refusals:
+            Refusing.refusals -= 1
+            error = sqlite3.OperationalError("disk I/O error")
+            error.sqlite_errorcode = sqlite3.SQLITE_IOERR_READ
+            raise error
+        return super().execute(sql, parameters)
+
+
+class RefusingFiles(PosixFiles):
+    """A disk with such a file."""
+
+    def connect(self, path: Path) -> sqlite3.Connection:
+        if path.suffix != ".salvage":
+            return super().connect(path)
+        return sqlite3.connect(path, isolation_level=None, factory=Refusing)
+
+
+@pytest.mark.parametrize("query", ["PRAGMA", "SELECT ordinal", "SELECT key, last", "SELECT key FROM"])
+@pytest.mark.parametrize("refusals", [1, checks.UNREAD_MAX])
+def test_what_the_disk_refuses_to_a_salvage_is_lost_only_when_it_is_gone_for_good(
+    path: Path, entropy: Entropy, tmp_path: Path, query: str, refusals: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = filled(path, entropy)
+    overwrite(path, path.stat().st_size // 2 // 4096 * 4096, 2 * 4096)
+    twin = tmp_path / "twin.db"
+    twin.write_bytes(path.read_bytes())
+    store = open_store(twin, entropy=entropy)
+    readable = check_whole_account(store, old)
+    store.close()
+    monkeypatch.setattr(Refusing, "query", query)
+    monkeypatch.setattr(Refusing, "refusals", refusals)
+    files, patience = RefusingFiles(), checks.Patience()
+    for _ in range(min(refusals, checks.UNREAD_MAX - 1)):
+        with pytest.raises(StoreIoError, match="disk I/O error"):
+            open_store(path, entropy=entropy, files=files, patience=patience)
+    store = open_store(path, entropy=entropy, files=files, patience=patience)
+    assert Refusing.refusals == 0
+    assert store.facts().corrupt_files == 1
+    if refusals == 1:
+        assert check_whole_account(store, old) == readable
     store.close()
 
 

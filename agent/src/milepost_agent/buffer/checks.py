@@ -57,6 +57,15 @@ class Patience:
         self._unread += 1
         return self._unread < UNREAD_MAX
 
+    def let_go(self, error: sqlite3.Error) -> None:
+        """Take what ``error`` kept from being read for lost; a refusal of the disk only at the end of this.
+
+        Raises:
+            sqlite3.Error: ``error``: try again later.
+        """
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_IOERR and self.bears():
+            raise error
+
     def renew(self) -> None:
         """All was read."""
         self._unread = 0

@@ -65,7 +65,7 @@ def open_file(
         except StoreDamagedError as damage:
             salvage.set_aside(files, path, str(damage))
     if not files.exists(path):
-        salvage.take_over(files, path, new_epoch, device)
+        salvage.take_over(files, path, new_epoch, device, patience)
     if files.exists(waiting):
         salvage.put_away(files, path)
     return _connect(files, path, patience)

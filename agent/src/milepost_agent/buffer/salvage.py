@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from milepost_agent.buffer.checks import Patience
     from milepost_agent.buffer.files import Files
     from milepost_protocol.frame import Header
     from milepost_protocol.samples import Sample
@@ -38,6 +39,7 @@ CORRUPT_FILES_MAX: Final = 4
 
 _LOG = logging.getLogger(__name__)
 _SPAN_QUERY: Final = "SELECT key, last, counts, reason, stored_ms, boot, offset_ms, payload FROM span "
+_KEYS_FROM_BEHIND: Final = "SELECT key FROM span WHERE key > ? ORDER BY key DESC"
 
 
 class OldStream(NamedTuple):
@@ -71,11 +73,13 @@ def set_aside(files: Files, path: Path, why: str) -> None:
     files.sync_folder(path)
 
 
-def take_over(files: Files, path: Path, new_epoch: Callable[[], str], device: str) -> None:
+def take_over(
+    files: Files, path: Path, new_epoch: Callable[[], str], device: str, patience: Patience
+) -> None:
     """Make a buffer at ``path`` of a new epoch, with all that a waiting file still tells.
 
     Raises:
-        sqlite3.Error, OSError: the disk refuses.
+        sqlite3.Error, OSError: the disk refuses; what it does not let be read is lost once ``patience`` ends.
     """
     waiting = waiting_name(path)
     is_waiting = files.exists(waiting)
@@ -89,9 +93,11 @@ def take_over(files: Files, path: Path, new_epoch: Callable[[], str], device: st
             _insert_stream(new, fresh)
             return
         with contextlib.closing(files.connect(waiting)) as old:
-            with contextlib.suppress(sqlite3.Error):  # it may not even have a sound first page
+            try:
                 prepare(old)
-            _copy(old, new, fresh, new_epoch)
+            except sqlite3.Error as error:  # it may not even have a sound first page
+                patience.let_go(error)
+            _Old(old, patience).copy(new, fresh, new_epoch)
 
     create(files, path, fill)
 
@@ -145,34 +151,73 @@ def _move_log(files: Files, path: Path, to: Path) -> None:
         files.rename(path.with_name(f"{path.name}-wal"), to.with_name(f"{to.name}-wal"))
 
 
-def _copy(
-    old: sqlite3.Connection, new: sqlite3.Connection, fresh: OldStream, new_epoch: Callable[[], str]
-) -> None:
-    """Take over all streams of ``old``, and begin the ``fresh`` one behind them."""
-    streams = _streams(old)
-    spans = Spans(new)
-    tilers: dict[int, _Tiler] = {
-        stream.ordinal: _Tiler(spans, stream.ordinal, stream.receipted + 1) for stream in streams.values()
-    }
-    for span in _readable(old):
-        if span.ordinal not in streams:
-            if not (header := _header(span)):
-                continue
-            # What moved to a new epoch bears the old name with other seqs, of which the server has its own.
-            is_its_own = header.first == span.first and header.epoch not in {
-                row.epoch for row in streams.values()
-            }
-            epoch = header.epoch if is_its_own else new_epoch()
-            streams[span.ordinal] = OldStream(span.ordinal, epoch, fresh.device, 0, span.first - 1, None)
-            tilers[span.ordinal] = _Tiler(spans, span.ordinal, span.first)
-        tilers[span.ordinal].add(span)
-    for ordinal, stream in streams.items():
-        tilers[ordinal].close(stream.next_seq)
-        if tilers[ordinal].next_seq > stream.receipted + 1:
-            _insert_stream(new, stream._replace(next_seq=tilers[ordinal].next_seq, state=None))
-    newest = max(streams, default=0)
-    before = streams[newest] if newest else fresh
-    _insert_stream(new, fresh._replace(ordinal=newest + 1, device=before.device, state=before.state))
+class _Old:
+    """What can be read of the damaged file."""
+
+    def __init__(self, db: sqlite3.Connection, patience: Patience) -> None:
+        self._db = db
+        self._patience = patience
+
+    def copy(self, new: sqlite3.Connection, fresh: OldStream, new_epoch: Callable[[], str]) -> None:
+        """Take over all streams into ``new``, and begin the ``fresh`` one behind them."""
+        streams = self._streams()
+        spans = Spans(new)
+        tilers: dict[int, _Tiler] = {
+            stream.ordinal: _Tiler(spans, stream.ordinal, stream.receipted + 1) for stream in streams.values()
+        }
+        for span in self._spans():
+            if span.ordinal not in streams:
+                if not (header := _header(span)):
+                    continue
+                # What moved to a new epoch bears the old name with other seqs; the server has its own.
+                known = {row.epoch for row in streams.values()}
+                is_its_own = header.first == span.first and header.epoch not in known
+                epoch = header.epoch if is_its_own else new_epoch()
+                streams[span.ordinal] = OldStream(span.ordinal, epoch, fresh.device, 0, span.first - 1, None)
+                tilers[span.ordinal] = _Tiler(spans, span.ordinal, span.first)
+            tilers[span.ordinal].add(span)
+        for ordinal, stream in streams.items():
+            tilers[ordinal].close(stream.next_seq)
+            if tilers[ordinal].next_seq > stream.receipted + 1:
+                _insert_stream(new, stream._replace(next_seq=tilers[ordinal].next_seq, state=None))
+        newest = max(streams, default=0)
+        before = streams[newest] if newest else fresh
+        _insert_stream(new, fresh._replace(ordinal=newest + 1, device=before.device, state=before.state))
+
+    def _streams(self) -> dict[int, OldStream]:
+        query = "SELECT ordinal, epoch, device, next_seq, receipted, state FROM stream"
+        try:
+            rows = [OldStream(*row) for row in self._db.execute(query)]
+        except sqlite3.Error as error:
+            self._patience.let_go(error)
+            return {}
+        return {row.ordinal: row._replace(state=_sound_state(row.state)) for row in rows if _is_sound(row)}
+
+    def _spans(self) -> Iterator[Span]:
+        """All sound spans, ascending: from the front up to the damage, then those behind it."""
+        last_key = -1
+        try:
+            for row in self._db.execute(_SPAN_QUERY + "ORDER BY key"):
+                last_key = row[0] if isinstance(row[0], int) else last_key
+                yield from _sound_span(row)
+        except sqlite3.Error as error:
+            self._patience.let_go(error)
+            yield from self._spans_from_behind(last_key)
+
+    def _spans_from_behind(self, after_key: int) -> Iterator[Span]:
+        keys: list[int] = []
+        try:
+            for (key,) in self._db.execute(_KEYS_FROM_BEHIND, (after_key,)):
+                keys.append(key)
+        except sqlite3.Error as error:
+            self._patience.let_go(error)
+        for key in reversed(keys):
+            try:
+                row = self._db.execute(_SPAN_QUERY + "WHERE key = ?", (key,)).fetchone()
+            except sqlite3.Error as error:
+                self._patience.let_go(error)
+            else:
+                yield from _sound_span(row)
 
 
 class _Tiler:
@@ -204,15 +249,6 @@ def _insert_stream(db: sqlite3.Connection, stream: OldStream) -> None:
     db.execute("INSERT INTO stream VALUES (?, ?, ?, ?, ?, ?)", stream)
 
 
-def _streams(db: sqlite3.Connection) -> dict[int, OldStream]:
-    query = "SELECT ordinal, epoch, device, next_seq, receipted, state FROM stream"
-    try:
-        rows = [OldStream(*row) for row in db.execute(query)]
-    except sqlite3.Error:
-        return {}
-    return {row.ordinal: row._replace(state=_sound_state(row.state)) for row in rows if _is_sound(row)}
-
-
 def _is_sound(row: OldStream) -> bool:
     return (
         all(isinstance(number, int) for number in (row.ordinal, row.next_seq, row.receipted))
@@ -229,27 +265,6 @@ def _sound_state(state: Any) -> str | None:
         return state if isinstance(json.loads(state), dict) else None
     except (TypeError, ValueError):
         return None
-
-
-def _readable(db: sqlite3.Connection) -> Iterator[Span]:
-    """All sound spans, ascending: from the front up to the damage, then those behind it."""
-    last_key = -1
-    try:
-        for row in db.execute(_SPAN_QUERY + "ORDER BY key"):
-            last_key = row[0] if isinstance(row[0], int) else last_key
-            yield from _sound_span(row)
-    except sqlite3.Error:
-        yield from _readable_from_behind(db, last_key)
-
-
-def _readable_from_behind(db: sqlite3.Connection, after_key: int) -> Iterator[Span]:
-    keys: list[int] = []
-    with contextlib.suppress(sqlite3.Error):
-        for (key,) in db.execute("SELECT key FROM span WHERE key > ? ORDER BY key DESC", (after_key,)):
-            keys.append(key)
-    for key in reversed(keys):
-        with contextlib.suppress(sqlite3.Error):
-            yield from _sound_span(db.execute(_SPAN_QUERY + "WHERE key = ?", (key,)).fetchone())
 
 
 def _sound_span(row: tuple[Any, ...] | None) -> Iterator[Span]:
