@@ -140,8 +140,9 @@ def _kept() -> dict[str, int]:
     # A history that breaks a promise is told, and no reason to lose the other figures.
     subprocess.run([*command, "--json", report], check=False)
     told = {"simulated_runs": json.loads(report.read_text())}
+    broken = {"broken_promises": told["simulated_runs"]["violations"]}
     if CRASHES.exists():
         told["crash_runs"] = json.loads(CRASHES.read_text())
+        broken["failed_crash_groups"] = told["crash_runs"]["failed"]
     together = {key: sum(part[key] for part in told.values()) for key in ("lost", "doubled", "runs")}
-    broken = {"broken_promises": told["simulated_runs"]["violations"]}
     return together | broken | {name: part["runs"] for name, part in told.items()}
