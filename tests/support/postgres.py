@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import shutil
-import signal
 import subprocess
 import tempfile
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
 import psycopg
 
 from support.ports import free_port
+from support.waiting import poll
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +34,7 @@ class PostgresMissingError(Exception):
 
 
 class _Process:
-    """``command`` as a process group of its own, so that a kill reaches every backend."""
+    """``command`` in a session of its own."""
 
     def __init__(self, command: list[str], folder: Path) -> None:
         self._command = command
@@ -50,10 +51,19 @@ class _Process:
         _wait(server, self._process, log)
 
     def kill(self) -> None:
-        """SIGKILL, and wait until nothing of it is left."""
+        """SIGKILL of it and of all that it has started, and wait until nothing of them is left.
+
+        Each backend leads a session of its own, and PostgreSQL does not start while one is left.
+        """
         assert self._process, "started before"
-        os.killpg(self._process.pid, signal.SIGKILL)
+        server = psutil.Process(self._process.pid)
+        server.suspend()  # it starts no other meanwhile
+        family = [*server.children(), server]
+        for one in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                one.kill()
         self._process.wait()
+        poll(lambda: not any(map(_is_there, family)), "the end of PostgreSQL")
 
     def stop(self) -> None:
         """SIGTERM; SIGKILL where that does not help."""
@@ -64,6 +74,13 @@ class _Process:
             self._process.wait(START_S_MAX)
         except subprocess.TimeoutExpired:
             self.kill()
+
+
+def _is_there(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE  # an orphan whom nobody looks after
+    except psutil.NoSuchProcess:
+        return False
 
 
 @dataclass(frozen=True)
@@ -112,7 +129,7 @@ def binaries() -> Path:
     return Path(on_path).resolve().parent
 
 
-@contextmanager
+@contextlib.contextmanager
 def running(*, is_durable: bool) -> Iterator[Postgres]:
     """Run a new cluster in a folder of its own for the block.
 
