@@ -78,10 +78,14 @@ class Listener:
         return {reading.signal: reading.value for reading in self.readings}
 
     async def until(self, signal: str, value: object) -> None:
-        await until(lambda: self.latest().get(signal) == value, f"{signal} {value}: {self.source.status()}")
+        await until(
+            lambda: self.latest().get(signal) == value, lambda: f"{signal} {value}: {self.source.status()}"
+        )
 
     async def until_status(self, key: str, value: object) -> None:
-        await until(lambda: self.source.status()[key] == value, f"{key} {value}: {self.source.status()}")
+        await until(
+            lambda: self.source.status()[key] == value, lambda: f"{key} {value}: {self.source.status()}"
+        )
 
 
 def listener(port: int, **settings: object) -> Listener:

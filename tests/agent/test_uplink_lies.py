@@ -22,7 +22,7 @@ from milepost_protocol.receipt import Receipt, encode_receipt
 from support.receipts import Committed
 from support.sessions import QUICK
 from support.stores import CLOCK, DEVICE, DISK, DTC, Entropy, all_batches, commit, open_store, readings
-from support.waiting import WAIT_S_MAX
+from support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -83,14 +83,15 @@ async def drain(path: Path, far: Far, count: int = 0, entropy: Entropy | None = 
     )
     recorder.on_stored = uplink.wake
     recorder.add(readings(count))
+
+    async def is_drained() -> bool:
+        facts = await recorder.ask(lambda store: store.facts())
+        return not facts.waiting and recorder.stored == count
+
     tasks = [asyncio.create_task(recorder.run()), asyncio.create_task(uplink.run())]
     try:
-        async with asyncio.timeout(WAIT_S_MAX):
-            while True:
-                facts = await recorder.ask(lambda store: store.facts())
-                if not facts.waiting and recorder.stored == count:
-                    return facts
-                await asyncio.sleep(0.02)
+        await until(is_drained, "all that was added stored and receipted")
+        return await recorder.ask(lambda store: store.facts())
     finally:
         for task in tasks:
             task.cancel()

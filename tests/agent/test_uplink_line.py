@@ -27,7 +27,7 @@ from support.mosquitto import Mosquitto, mosquitto
 from support.receipts import ReceiptGiver
 from support.sessions import QUICK, session_limits
 from support.stores import CLOCK, DEVICE, DISK, DTC, ODOMETER, Entropy, open_store, readings
-from support.waiting import WAIT_S_MAX, until
+from support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -87,10 +87,13 @@ class Line:
 
     async def drained(self) -> BufferFacts:
         """Wait until everything is stored and receipted."""
-        async with asyncio.timeout(WAIT_S_MAX):
-            while (facts := await self.facts()).waiting or facts.stored_seq < self.stored:  # noqa: ASYNC110
-                await asyncio.sleep(0.02)
-        return facts
+
+        async def is_drained() -> bool:
+            facts = await self.facts()
+            return not facts.waiting and facts.stored_seq >= self.stored
+
+        await until(is_drained, "all that was added stored and receipted")
+        return await self.facts()
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

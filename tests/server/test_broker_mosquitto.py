@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 from typing import TYPE_CHECKING
 
 import aiomqtt
@@ -25,7 +26,7 @@ from support.mqtt_device import connected
 from support.ports import free_port
 from support.registry import OTHER_VIN, register
 from support.taking import Taker
-from support.waiting import until
+from support.waiting import WAIT_S_MAX, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -60,17 +61,9 @@ def generate(folder: Path, port: int, server_port: int) -> Path:
     return conf
 
 
-async def wait_for(port: int) -> None:
-    async with asyncio.timeout(20):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-            except OSError:
-                await asyncio.sleep(0.05)
-            else:
-                writer.close()
-                await writer.wait_closed()
-                return
+def is_listening(port: int) -> bool:
+    with socket.socket() as knocking:
+        return knocking.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture
@@ -86,7 +79,7 @@ async def site(tmp_path: Path, newest_sqlite_url: str) -> AsyncIterator[Site]:
     process = await asyncio.create_subprocess_exec(
         str(mosquitto.BINARY), "-c", str(conf), stderr=asyncio.subprocess.DEVNULL
     )
-    await wait_for(port)
+    await until(lambda: is_listening(port), "mosquitto listens")
     taker = Taker(store)
     site = Site(taker, port, secrets)
 
@@ -106,7 +99,7 @@ async def site(tmp_path: Path, newest_sqlite_url: str) -> AsyncIterator[Site]:
     taker.publish = transport.publish  # type: ignore[method-assign]
     site.transport = transport
     tasks = [asyncio.create_task(transport.run()), asyncio.create_task(taker.worker.run())]
-    await asyncio.wait_for(transport.connected.wait(), 20)
+    await asyncio.wait_for(transport.connected.wait(), WAIT_S_MAX)
     yield site
     for task in tasks:
         task.cancel()

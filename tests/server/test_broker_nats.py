@@ -30,7 +30,7 @@ from milepost_server.store.engine import Store, open_store
 from support.mqtt_device import connected
 from support.ports import free_port
 from support.registry import OTHER_VIN, Registered, register
-from support.waiting import until
+from support.waiting import WAIT_S_MAX, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -248,7 +248,7 @@ async def test_a_broker_that_was_killed_comes_back(broker: Broker) -> None:
     first = broker.pid
     os.kill(first, signal.SIGKILL)
     await until(lambda: not broker.service.ready.is_set(), "the end to be noticed")
-    await asyncio.wait_for(broker.service.ready.wait(), 20)
+    await asyncio.wait_for(broker.service.ready.wait(), WAIT_S_MAX)
     assert broker.pid != first
     async with broker.ingest(), connected(broker.port, "gw-1", broker.one.secret) as device:
         await device.send(b"again")
@@ -260,10 +260,10 @@ async def test_a_broker_that_is_killed_while_it_starts_is_one_more_restart(broke
     pid = broker.pid
     for _ in range(4):
         os.kill(pid, signal.SIGKILL)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(WAIT_S_MAX):
             while pid == (pid := broker.started(pid)):  # noqa: ASYNC110  (another process writes it)
                 await asyncio.sleep(0.001)
-    await asyncio.wait_for(broker.service.ready.wait(), 20)
+    await asyncio.wait_for(broker.service.ready.wait(), WAIT_S_MAX)
     async with broker.ingest(), connected(broker.port, "gw-1", broker.one.secret) as device:
         await device.send(b"again")
         await until(lambda: broker.seen, "the payload")

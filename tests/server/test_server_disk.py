@@ -103,9 +103,9 @@ async def test_a_full_disk_delays_receipts_and_nothing_else(disk: Path) -> None:
 
         remount = ["mount", "-o", f"remount,size={ROOMY}", str(disk)]
         await asyncio.to_thread(subprocess.run, remount, check=True)
-        async with asyncio.timeout(RECOVER_S_MAX):
-            while not await sends_all(server.mqtt_port, known.secret):  # noqa: ASYNC110  (another process)
-                await asyncio.sleep(0.2)
+        await until(
+            lambda: sends_all(server.mqtt_port, known.secret), "a receipt for all of it", RECOVER_S_MAX
+        )
         assert await asyncio.to_thread(server.stop) == 0
     finally:
         await asyncio.to_thread(server.kill)

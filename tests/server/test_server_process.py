@@ -96,9 +96,7 @@ async def test_from_a_batch_to_a_receipt_and_a_clean_stop(site: Site) -> None:
     assert 'milepost_broker_logins_total{answer="granted"} 1.0' in counted
 
     taker = Taker(site.store)
-    async with asyncio.timeout(30):
-        while not await taker.rows(service_due):  # noqa: ASYNC110  (the row comes from another process)
-            await asyncio.sleep(0.1)
+    await until(lambda: taker.rows(service_due), "the first due dates")
 
     broker = site.broker_pid()
     assert await asyncio.to_thread(site.server.stop) == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,16 +14,13 @@ from milepost_simulator.car.chaos import CALM, WILD, Chaos
 from milepost_simulator.car.elm327 import PROMPTLY, Elm327, Timing
 from milepost_simulator.car.port import serve_pty, serve_tcp
 from milepost_simulator.errors import PortInUseError
+from support.waiting import WAIT_S_MAX
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from milepost_simulator.clock import ManualClock
     from support.cars import StandingCar
-
-from random import Random
-
-WAIT_S = 10.0
 
 
 @pytest.fixture
@@ -39,18 +37,18 @@ async def asked(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, command: bytes, until: bytes = b">"
 ) -> bytes:
     writer.write(command)
-    return await asyncio.wait_for(reader.readuntil(until), WAIT_S)
+    return await asyncio.wait_for(reader.readuntil(until), WAIT_S_MAX)
 
 
 async def test_a_serial_reader_talks_to_the_link(elm: Elm327, calm: Chaos, tmp_path: Path) -> None:
     link = tmp_path / "cars" / "one"
     async with serve_pty(elm, calm, link) as path:
         assert path == link
-        with serial.Serial(str(link), 38400, timeout=WAIT_S) as port:
+        with serial.Serial(str(link), 38400, timeout=WAIT_S_MAX) as port:
             assert await asyncio.to_thread(typed, port, b"ATZ") == b"ATZ\r\r\rELM327 v1.5\r\r>"
             assert await asyncio.to_thread(typed, port, b"ATE0") == b"ATE0\rOK\r\r>"
             assert await asyncio.to_thread(typed, port, b"010C") == b"SEARCHING...\r41 0C 1A F8 \r\r>"
-        with serial.Serial(str(link), 38400, timeout=WAIT_S) as again:
+        with serial.Serial(str(link), 38400, timeout=WAIT_S_MAX) as again:
             assert await asyncio.to_thread(typed, again, b"010D") == b"41 0D 32 \r\r>"
     assert not link.is_symlink()
 
@@ -73,7 +71,7 @@ async def test_a_socket_reader_talks_one_at_a_time(elm: Elm327, calm: Chaos) -> 
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         assert await asked(reader, writer, b"ATE0\r") == b"ATE0\rOK\r\r>"
         second_reader, second_writer = await asyncio.open_connection("127.0.0.1", port)
-        assert await asyncio.wait_for(second_reader.read(), WAIT_S) == b""
+        assert await asyncio.wait_for(second_reader.read(), WAIT_S_MAX) == b""
         second_writer.close()
         writer.close()
         await writer.wait_closed()
@@ -84,7 +82,7 @@ async def test_a_socket_reader_talks_one_at_a_time(elm: Elm327, calm: Chaos) -> 
 
 async def _connect_when_free(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """The server notices a goodbye in its own time; until then it hangs up on the next caller."""
-    async with asyncio.timeout(WAIT_S):
+    async with asyncio.timeout(WAIT_S_MAX):
         while True:
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 import elmulator
 
+from support.waiting import WAIT_S_MAX
+
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 
     from milepost_agent.readings import Reading
 
 CHUNK_BYTES = 1024
-WAIT_S_MAX = 30.0
 
 
 @contextlib.contextmanager

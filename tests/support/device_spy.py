@@ -71,7 +71,7 @@ class DeviceSpy:
         """The newest state, once it is a birth with this revision in force."""
         await until(
             lambda: self.states and self.states[-1]["online"] and self.states[-1]["revision"] == revision,
-            f"a birth with revision {revision}; heard {self.states[-1:]}",
+            lambda: f"a birth with revision {revision}; heard {self.states[-1:]}",
         )
         return self.states[-1]
 
@@ -79,7 +79,7 @@ class DeviceSpy:
         """The newest state, once it is an end with this reason."""
         await until(
             lambda: self.states and self.states[-1].get("reason") == reason,
-            f"an end by {reason}; heard {self.states[-1:]}",
+            lambda: f"an end by {reason}; heard {self.states[-1:]}",
         )
         return self.states[-1]
 
@@ -87,7 +87,7 @@ class DeviceSpy:
         """The error with which a revision was refused."""
         await until(
             lambda: self.reports and (self.reports[-1]["refused"] or {}).get("revision", 0) == revision,
-            f"the refusal of revision {revision}; heard {self.reports[-1:]}",
+            lambda: f"the refusal of revision {revision}; heard {self.reports[-1:]}",
         )
         error: str = self.reports[-1]["refused"]["error"]
         return error

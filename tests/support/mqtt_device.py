@@ -12,14 +12,13 @@ import aiomqtt
 from milepost_protocol import topics
 from milepost_protocol.codec import encode_batch
 from milepost_protocol.receipt import Receipt, decode_receipt
+from support.waiting import WAIT_S_MAX
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator
 
     from milepost_protocol.batch import Batch
-
-WAIT_S_MAX = 20.0
 
 
 @dataclass

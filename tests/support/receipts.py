@@ -13,6 +13,7 @@ import aiomqtt
 from milepost_protocol import topics
 from milepost_protocol.codec import decode_batch
 from milepost_protocol.receipt import Receipt, encode_receipt
+from support.waiting import WAIT_S_MAX
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,7 +85,7 @@ class ReceiptGiver:
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._run())
-        await asyncio.wait_for(self._listens.wait(), 20)
+        await asyncio.wait_for(self._listens.wait(), WAIT_S_MAX)
         return self
 
     async def __aexit__(self, *_: object) -> None:
