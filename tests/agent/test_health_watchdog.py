@@ -21,7 +21,8 @@ from milepost_agent.parts import open_sources
 from milepost_agent.platform import this_machine
 from milepost_agent.pulse import Pulse
 from milepost_agent.tasks import OnFailure, Task, run_all
-from support.waiting import until
+from support.virtual_time import virtually
+from support.waiting import WAIT_S_MAX, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,17 +30,24 @@ if TYPE_CHECKING:
 
     from milepost_agent.health.sdnotify import ServiceManager
 
-PERIOD_S = 0.12
+PERIOD_S = 60.0
+"""In virtual time."""
+REAL_PERIOD_S = 0.4
+"""Where a thread hangs or the loop spins, which virtual time does not know."""
 
 
 class _Manager:
     """A service manager's socket, and what came in on it."""
 
     def __init__(self, path: Path) -> None:
-        self.environment = {"NOTIFY_SOCKET": str(path), "WATCHDOG_USEC": f"{PERIOD_S * 1e6:.0f}"}
+        self.environment = {"NOTIFY_SOCKET": str(path)}
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(str(path))
         self._socket.setblocking(False)
+
+    def of(self, period_s: float) -> ServiceManager:
+        """What the agent tells, where the watchdog is to be fed every ``period_s``."""
+        return service_manager(self.environment | {"WATCHDOG_USEC": f"{period_s * 1e6:.0f}"})
 
     def heard(self) -> list[str]:
         """What came since the last time."""
@@ -67,7 +75,7 @@ def manager(tmp_path: Path) -> Iterator[_Manager]:
 class _Loop:
     """A task that turns until it is told to hang, to rest, or to fail."""
 
-    def __init__(self, limit_s: float = PERIOD_S) -> None:
+    def __init__(self, limit_s: float) -> None:
         self.pulse = Pulse(limit_s)
         self.does: Callable[[], None] = lambda: None
         self.hangs = False
@@ -86,19 +94,27 @@ class _Loop:
                 if self.rests:
                     with self.pulse.resting():
                         await asyncio.Event().wait()
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(self.pulse.limit_s / 10)
 
 
 class _Watched:
     """A table with one loop and the watchdog over it, running."""
 
-    def __init__(self, manager: ServiceManager, ask_thread: Callable[[], object] = lambda: None) -> None:
-        self.loop = _Loop()
+    def __init__(
+        self,
+        manager: ServiceManager,
+        ask_thread: Callable[[], object] = lambda: None,
+        limit_s: float = PERIOD_S,
+    ) -> None:
+        self.loop = _Loop(limit_s)
         self.table = [Task("edge", self.loop.run, OnFailure.RESTART, self.loop.pulse)]
-        self.watchdog = Watchdog(manager, lambda: self.table, self._ask, time.monotonic, lambda: "well")
-        self.watchdog._thread = Pulse(PERIOD_S)
+        self.watchdog = Watchdog(manager, lambda: self.table, self._ask, self._now_s, lambda: "well")
+        self.watchdog._thread = Pulse(limit_s)
         self._ask_thread = ask_thread
         self._stop = asyncio.Event()
+
+    def _now_s(self) -> float:
+        return asyncio.get_running_loop().time()
 
     async def _ask(self) -> None:
         await asyncio.get_running_loop().run_in_executor(None, self._ask_thread)
@@ -113,8 +129,9 @@ class _Watched:
         await self._running
 
 
-async def _starves(manager: _Manager) -> None:
+async def _starves(manager: _Manager, period_s: float) -> None:
     """Wait until it is said that something stands still; from then on nothing may feed."""
+    manager.heard()
     said: list[str] = []
 
     def is_said() -> bool:
@@ -122,46 +139,59 @@ async def _starves(manager: _Manager) -> None:
         return any(message.startswith("STATUS=no progress") for message in said)
 
     await until(is_said, "a status of no progress")
-    await asyncio.sleep(3 * PERIOD_S)
+    await asyncio.sleep(3 * period_s)
     assert manager.feeds() == 0
 
 
+async def _is_fed(manager: _Manager, seconds: float) -> None:
+    """For ``seconds``: it is fed at each look, and nobody is said to stand still."""
+    manager.heard()
+    for _ in range(round(seconds / PERIOD_S)):
+        await asyncio.sleep(PERIOD_S)
+        heard = manager.heard()
+        assert heard.count("WATCHDOG=1") in (LOOKS_A_PERIOD, LOOKS_A_PERIOD + 1)
+        assert not [message for message in heard if "no progress" in message]
+
+
+@virtually
 async def test_fed_as_long_as_the_loops_turn(manager: _Manager) -> None:
-    async with _Watched(service_manager(manager.environment)):
+    async with _Watched(manager.of(PERIOD_S)):
         fed: list[int] = []
         await until(lambda: fed.append(manager.feeds()) or sum(fed) > 3 * LOOKS_A_PERIOD, "feeding")
 
 
+@virtually
 async def test_a_task_that_hangs_starves_it_and_is_named(
     manager: _Manager, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with _Watched(service_manager(manager.environment)) as watched:
+    async with _Watched(manager.of(PERIOD_S)) as watched:
         await until(manager.feeds, "feeding")
         watched.loop.hangs = True
-        await _starves(manager)
+        await _starves(manager, PERIOD_S)
     assert len([record for record in caplog.records if "no progress: edge" in record.message]) == 1
 
 
 async def test_a_thread_of_the_buffer_that_hangs_starves_it(manager: _Manager) -> None:
     disk = threading.Event()
     disk.set()
-    async with _Watched(service_manager(manager.environment), lambda: disk.wait(60)) as watched:
+    real = manager.of(REAL_PERIOD_S)
+    async with _Watched(real, lambda: disk.wait(WAIT_S_MAX), REAL_PERIOD_S) as watched:
         await until(manager.feeds, "feeding")
         disk.clear()
-        await _starves(manager)
+        await _starves(manager, REAL_PERIOD_S)
         disk.set()
         await until(manager.feeds, "feeding once the disk answers")
         assert watched.loop.pulse.beats
 
 
 async def test_a_loop_that_spins_starves_it(manager: _Manager) -> None:
-    async with _Watched(service_manager(manager.environment)) as watched:
+    async with _Watched(manager.of(REAL_PERIOD_S), limit_s=REAL_PERIOD_S) as watched:
         await until(manager.feeds, "feeding")
         fed: list[int] = []
 
         def spin() -> None:
             manager.heard()
-            end_s = time.monotonic() + 3 * PERIOD_S
+            end_s = time.monotonic() + 3 * REAL_PERIOD_S
             while time.monotonic() < end_s:
                 pass
             fed.append(manager.feeds())
@@ -171,31 +201,28 @@ async def test_a_loop_that_spins_starves_it(manager: _Manager) -> None:
     assert fed[0] == 0
 
 
+@virtually
 async def test_a_disk_that_refuses_is_no_reason_to_start_anew(manager: _Manager) -> None:
     def refuse() -> None:
         raise StoreFullError("buffer.db", "no space")
 
-    async with _Watched(service_manager(manager.environment), refuse):
+    async with _Watched(manager.of(PERIOD_S), refuse):
         await until(manager.feeds, "feeding")
-        await asyncio.sleep(3 * PERIOD_S)
-        assert manager.feeds() > 0
-        assert not [message for message in manager.heard() if "no progress" in message]
+        await _is_fed(manager, 3 * PERIOD_S)
 
 
 @pytest.mark.parametrize("does", ["rests", "fails"])
+@virtually
 async def test_who_rests_or_waits_to_start_again_is_not_held_against_it(manager: _Manager, does: str) -> None:
-    async with _Watched(service_manager(manager.environment)) as watched:
+    async with _Watched(manager.of(PERIOD_S)) as watched:
         await until(manager.feeds, "feeding")
         setattr(watched.loop, does, True)
-        await asyncio.sleep(4 * PERIOD_S)
-        assert manager.feeds() > 0
-        assert not [message for message in manager.heard() if "no progress" in message]
+        await _is_fed(manager, 4 * PERIOD_S)
 
 
 async def test_without_a_watchdog_nothing_runs(manager: _Manager) -> None:
-    del manager.environment["WATCHDOG_USEC"]
     watched = _Watched(service_manager(manager.environment))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WAIT_S_MAX):
         await watched.watchdog.run()
     assert not manager.heard()
 
@@ -266,7 +293,7 @@ def test_the_status_line_is_said_when_it_changes(manager: _Manager) -> None:
 def test_an_abstract_address_is_reached() -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
         listening.bind(f"\0milepost-test-{id(listening)}")
-        listening.settimeout(10)
+        listening.settimeout(WAIT_S_MAX)
         service_manager({"NOTIFY_SOCKET": f"@milepost-test-{id(listening)}"}).ready()
         assert listening.recv(100) == b"READY=1"
 

@@ -15,7 +15,8 @@ from milepost_agent.power.gate import Gate
 from milepost_agent.power.keeper import PARKED_TICK_S, KeeperLimits
 from milepost_agent.power.machine import line_reader, run_command
 from milepost_agent.power.stance import Stance
-from support.kept import LIMITS, KeptCar, in_virtual_time
+from support.kept import LIMITS, KeptCar
+from support.virtual_time import in_virtual_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine

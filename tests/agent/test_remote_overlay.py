@@ -26,8 +26,8 @@ from milepost_protocol.desired import Consent, Desired, read_desired
 from milepost_protocol.device_schema import read_state
 from milepost_protocol.samples import TimeTrust
 from support.device_spy import desired
-from support.kept import in_virtual_time
 from support.stores import CLOCK, DAY_MS, Entropy
+from support.virtual_time import in_virtual_time
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

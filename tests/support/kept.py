@@ -16,23 +16,16 @@ from milepost_agent.power.stance import Stance
 from milepost_agent.sources.elm327.session import Elm327Source
 from milepost_protocol.samples import TimeTrust
 from milepost_simulator.car.elm327 import Elm327
-from milepost_simulator.world.loop import VirtualLoop
 from support.cars import START_S, StandingCar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Callable, Sequence
 
     from milepost_agent.readings import Reading
 
 NAME = "elm327"
 LIMITS = replace(PowerLimits(), rest_look_s=5.0)
 DRIVING = {0x0C: 1726.0, 0x0D: 50.0}
-
-
-def in_virtual_time(story: Coroutine[object, object, None]) -> None:
-    """Run ``story`` to its end in a loop whose clock jumps."""
-    with asyncio.Runner(loop_factory=lambda: VirtualLoop(lambda: 0.001)) as runner:
-        runner.run(story)
 
 
 class VirtualPort:
