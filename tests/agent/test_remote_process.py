@@ -25,6 +25,8 @@ __all__ = ["mosquitto"]
 
 LOAD = "Vehicle.Milepost.Engine.Load"
 """A fine series, from which nothing is derived."""
+AGREED_MS = 12_000
+"""Long enough for a slow machine to take the profile up and send something, and not too long to wait for."""
 FASTER = {"buffer": {"commit_interval_s": 0.2}, "log": {"level": "debug"}}
 
 
@@ -206,7 +208,7 @@ async def test_a_profile_begins_with_its_consent_and_ends_with_it_online_or_not(
             await one.online()
             await until(lambda: agent.status()["samples"]["withheld"] > 20, "values that stay in the car")
             assert agent.status()["buffer"]["stored_seq"] == 0
-            wanted = desired(5, profile=profile({LOAD: {"interval_s_min": 0.1}}, for_ms=4_000))
+            wanted = desired(5, profile=profile({LOAD: {"interval_s_min": 0.1}}, for_ms=AGREED_MS))
             await one.desire(wanted)
             birth = await one.online(revision=5)
             assert LOAD in birth["signals"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -58,10 +57,9 @@ async def test_a_link_that_swallows_packets_is_found_and_the_backlog_goes_on(
     try:
         await until(lambda: len(counted(server)) > 20, "samples over the wire")
         wire.swallow()
-        began_s = time.monotonic()
+        # By its own patience (tests/agent/test_mqtt_liveness.py says how long that is), not by that of TCP.
         await until(lambda: not agent.status()["uplink"]["is_connected"], "the agent finds the dead link")
-        # The promise is 1.5 keepalives; another half is for a machine that is busy with other tests.
-        assert time.monotonic() - began_s < 2 * KEEPALIVE_S
+        assert "nothing was heard for" in agent.status()["uplink"]["error"]
         seen = agent.status()["buffer"]["stored_seq"]
         await until(lambda: agent.status()["buffer"]["stored_seq"] > seen + 50, "it stores meanwhile")
         wire.mend()
