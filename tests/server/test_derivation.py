@@ -15,14 +15,7 @@ from milepost_server.derivation.learning import knowledge
 from milepost_server.derivation.runner import DerivationRunner
 from milepost_server.derivation.signal_paths import ODOMETER_UNCERTAINTY
 from milepost_server.signals.usage.rate import PUBLISHED_RATE_M_PER_D, UsageRules
-from milepost_server.store import (
-    dirty,
-    owners,
-    ownerships,
-    service_records,
-    vehicle_health,
-    work_list,
-)
+from milepost_server.store import dirty, service_records, vehicle_health, work_list
 from milepost_server.store.engine import Store
 from milepost_server.store.schema import (
     DueState,
@@ -37,6 +30,7 @@ from milepost_server.store.schema import (
 )
 from milepost_server.store.work_list import WorkListQuery
 from support.garage import DTC, KM, NOW, ODOMETER, PAD, TODAY, Garage, open_garage
+from support.registry import hand_over
 
 
 @pytest.fixture
@@ -118,25 +112,8 @@ async def test_certain_work_is_called_for_before_what_is_only_asked(garage: Gara
     for each in (late, known):
         await garage.drive(each, km_per_month=500, months=6)
     await garage.serve(known, "brake-fluid", TODAY - dt.timedelta(days=715))
-    async with garage.store.write() as connection:
-        for car in (late, known):
-            owner = await owners.put(
-                connection,
-                garage.dealer.id,
-                name=f"Owner of {car}",
-                email=None,
-                phone=None,
-                external_id=None,
-                now=NOW,
-            )
-            await ownerships.add(
-                connection,
-                garage.dealer.id,
-                owner_id=owner.id,
-                vehicle_id=car,
-                start_on=TODAY - dt.timedelta(days=30),
-                end_on=None,
-            )
+    for car in (late, known):
+        await hand_over(garage.store, garage.dealer.id, car, TODAY - dt.timedelta(days=30))
     await garage.derivation().dealer(garage.dealer, TODAY)
     query = WorkListQuery(as_of=TODAY, item="brake-fluid")
     async with garage.store.read() as connection:

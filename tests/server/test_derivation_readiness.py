@@ -12,13 +12,14 @@ from milepost_server.signals.readiness import backtest
 from milepost_server.signals.readiness.baselines import BASELINES
 from milepost_server.signals.readiness.errors import FitError
 from milepost_server.signals.readiness.model import Scorecard
-from milepost_server.store import contracts, outcomes, owners, ownerships, readiness, readiness_models, staff
+from milepost_server.store import contracts, outcomes, readiness, readiness_models, staff
 from milepost_server.store.dealers import DealerRow
 from milepost_server.store.engine import Store
 from milepost_server.store.schema import ContractKind, OutcomeKind, Role
 from support import showroom
 from support.garage import NOW, TODAY, Garage, open_garage
 from support.html import Page
+from support.registry import hand_over
 from support.sites import Clock, Site, application
 
 DAY = dt.timedelta(days=1)
@@ -38,30 +39,15 @@ async def of_lessees(store: Store, cars: int, timezone: str = "UTC") -> Garage:
     for number in range(cars):
         car = await garage.car(registered=TODAY - 1_500 * DAY)
         end_on = TODAY - (200 + 5 * number) * DAY
+        until = end_on - 10 * DAY if number % 4 == 2 else None
+        owner_id = await hand_over(garage.store, garage.dealer.id, car, TODAY - 1_400 * DAY, until=until)
         async with garage.store.write() as connection:
-            owner = await owners.put(
-                connection,
-                garage.dealer.id,
-                name=f"Owner {number}",
-                email=None,
-                phone=None,
-                external_id=None,
-                now=NOW,
-            )
-            await ownerships.add(
-                connection,
-                garage.dealer.id,
-                owner_id=owner.id,
-                vehicle_id=car,
-                start_on=TODAY - 1_400 * DAY,
-                end_on=end_on - 10 * DAY if number % 4 == 2 else None,
-            )
             term = {"start_on": TODAY - 1_400 * DAY, "end_on": end_on, "source": "test", "currency": "EUR"}
-            known = {"vehicle_id": car, "owner_id": owner.id, "kind": ContractKind.LEASE}
+            known = {"vehicle_id": car, "owner_id": owner_id, "kind": ContractKind.LEASE}
             await contracts.add(connection, garage.dealer.id, {**lease, **known, **term}, now=NOW)
             if number % 2 == 0:
                 values = {
-                    "owner_id": owner.id,
+                    "owner_id": owner_id,
                     "vehicle_id": None if number % 4 else car,
                     "kind": OutcomeKind.LEASE,
                     "happened_on": end_on - 10 * DAY,

@@ -5,10 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING
 
-from milepost_server.store import item_actions, owners, ownerships, readiness, staff
+from milepost_server.store import item_actions, readiness, staff
 from milepost_server.store.schema import ItemActionKind, Role
 from support import showroom
 from support.garage import NOW, TODAY, open_garage
+from support.registry import hand_over
 
 if TYPE_CHECKING:
     import httpx
@@ -19,21 +20,6 @@ if TYPE_CHECKING:
 DAY = dt.timedelta(days=1)
 ITEM = "engine-oil"
 NOTE = "before the holidays"
-
-
-async def sell(store: Store, dealer_id: int, vehicle_id: int, on: dt.date) -> int:
-    """From that day on the car is that of a new owner, whose id is returned."""
-    async with store.write() as connection:
-        new = await owners.put(
-            connection, dealer_id, name=f"Of {on}", email=None, phone=None, external_id=None, now=NOW
-        )
-        for before in await ownerships.of_vehicle(connection, dealer_id, vehicle_id):
-            if before.end_on is None:
-                await ownerships.end(connection, dealer_id, before.id, on)
-        await ownerships.add(
-            connection, dealer_id, owner_id=new.id, vehicle_id=vehicle_id, start_on=on, end_on=None
-        )
-    return new.id
 
 
 async def snooze(store: Store, dealer_id: int, vehicle_id: int, staff_id: int, now: dt.datetime) -> None:
@@ -67,7 +53,7 @@ async def test_an_item_is_open_again_for_the_next_owner(store: Store) -> None:
             now=NOW,
         )
     await garage.serve(car, ITEM, TODAY - 900 * DAY)
-    await sell(store, dealer_id, car, TODAY - 300 * DAY)
+    await hand_over(store, dealer_id, car, TODAY - 300 * DAY)
     await snooze(store, dealer_id, car, anna, NOW)
 
     async def stands(on: dt.date) -> str:
@@ -76,7 +62,7 @@ async def test_an_item_is_open_again_for_the_next_owner(store: Store) -> None:
         return found
 
     assert await stands(TODAY + DAY) == "snoozed"
-    await sell(store, dealer_id, car, TODAY + 2 * DAY)
+    await hand_over(store, dealer_id, car, TODAY + 2 * DAY)
     assert await stands(TODAY + DAY) == "snoozed", "the past stays as it was"
     assert await stands(TODAY + 2 * DAY) == "open"
     await snooze(store, dealer_id, car, anna, NOW + 2 * DAY)
@@ -94,7 +80,7 @@ async def test_the_pages_of_an_item_leave_out_what_was_done_in_a_former_owners_t
     name = showroom.NAMES[showroom.ADVISOR]
     assert name in (await page.get(item)).text
 
-    await sell(site.store, site.dealer_id, 1, showroom.TODAY)
+    await hand_over(site.store, site.dealer_id, 1, showroom.TODAY)
     assert (await page.get(actions)).json()["items"] == []
     assert name not in (await page.get(item)).text
     then = await page.get(actions, params={"as_of": str(showroom.TODAY - DAY)})
@@ -108,7 +94,7 @@ async def test_reasons_rest_on_no_visit_of_a_former_owner(store: Store) -> None:
     bought = TODAY - 300 * DAY
     for days in (-400, -1, 0, 200):
         await garage.serve(car, ITEM, bought + days * DAY)
-    owner = await sell(store, dealer_id, car, bought)
+    owner = await hand_over(store, dealer_id, car, bought)
     await garage.derivation().dealer(garage.dealer, TODAY)
     async with store.read() as connection:
         (row,) = await readiness.of_owner(connection, dealer_id, owner, TODAY)

@@ -13,10 +13,10 @@ from milepost_server.ingest import arrivals
 from milepost_server.ingest.projection import Projector
 from milepost_server.ingest.replay import discard, replay
 from milepost_server.ingest.reproject import reproject_device, reproject_stale
-from milepost_server.store import devices, vehicles
-from milepost_server.store.schema import Powertrain, batches, dirty_vehicles, quarantine, readings, refusals
+from milepost_server.store import devices
+from milepost_server.store.schema import batches, dirty_vehicles, quarantine, readings, refusals
 from support.batches import DEVICE, EPOCH, batch, sample
-from support.registry import OTHER_VIN, register
+from support.registry import OTHER_VIN, add_vehicle, register
 from support.taking import RECEIVED, Taker
 
 PROJECTOR = Projector(catalogue(), future_s_max=300)
@@ -101,24 +101,13 @@ async def test_readings_move_to_the_right_vehicle(store) -> None:
     taker = Taker(store)
     await taker.take(batch(*(sample(seq) for seq in range(1, 7))))
     async with store.write() as connection:
-        other = await vehicles.put(
-            connection,
-            known.dealer_id,
-            vin=OTHER_VIN,
-            plate=None,
-            make="Volvo",
-            model="EX30",
-            model_year=2024,
-            powertrain=Powertrain.EV,
-            first_registered_on=None,
-            now=RECEIVED,
-        )
+        other = await add_vehicle(connection, known.dealer_id, OTHER_VIN)
         moved = dt.datetime.fromtimestamp(1_795_000_004, dt.UTC)
-        await devices.install(connection, known.dealer_id, DEVICE, other.id, start_at=moved)
+        await devices.install(connection, known.dealer_id, DEVICE, other, start_at=moved)
     await reproject_stale(store, PROJECTOR)
     found = [row["vehicle_id"] for row in await taker.rows(readings)]
-    assert found == [known.vehicle_id] * 3 + [other.id] * 3
-    assert {row["vehicle_id"] for row in await taker.rows(dirty_vehicles)} == {known.vehicle_id, other.id}
+    assert found == [known.vehicle_id] * 3 + [other] * 3
+    assert {row["vehicle_id"] for row in await taker.rows(dirty_vehicles)} == {known.vehicle_id, other}
 
 
 async def test_a_new_projection_equals_the_first_one(store) -> None:

@@ -11,11 +11,11 @@ from milepost_protocol.service import ServiceEntry
 from milepost_protocol.signals import catalogue
 from milepost_server.ingest.projection import Projector
 from milepost_server.ingest.reproject import reproject_device
-from milepost_server.store import devices, service_records, vehicles
-from milepost_server.store.schema import Powertrain, dirty_vehicles, readings, refusals
+from milepost_server.store import devices, service_records
+from milepost_server.store.schema import dirty_vehicles, readings, refusals
 from milepost_server.store.schema import service_records as table
 from support.batches import DEVICE, batch, sample
-from support.registry import INSTALLED, OTHER_VIN, register
+from support.registry import INSTALLED, OTHER_VIN, add_vehicle, register
 from support.taking import RECEIVED, Taker
 
 NOON_MS = int(dt.datetime(2026, 11, 18, 12, tzinfo=dt.UTC).timestamp() * 1000)
@@ -87,20 +87,9 @@ async def test_records_move_with_the_readings_when_the_device_sat_in_another_veh
     taker = Taker(store)
     await taker.take(entries(OIL))
     async with store.write() as connection:
-        other = await vehicles.put(
-            connection,
-            known.dealer_id,
-            vin=OTHER_VIN,
-            plate=None,
-            make="Volvo",
-            model="V60",
-            model_year=2021,
-            powertrain=Powertrain.COMBUSTION,
-            first_registered_on=None,
-            now=INSTALLED,
-        )
+        other = await add_vehicle(connection, known.dealer_id, OTHER_VIN)
         moved_at = INSTALLED + dt.timedelta(days=1)
-        await devices.install(connection, known.dealer_id, DEVICE, other.id, start_at=moved_at)
+        await devices.install(connection, known.dealer_id, DEVICE, other, start_at=moved_at)
         for _ in range(2):
             await reproject_device(connection, PROJECTOR, known.dealer_id, DEVICE, now=RECEIVED)
-    assert [(row[0], row[1]) for row in await records(taker)] == [(other.id, "engine-oil")]
+    assert [(row[0], row[1]) for row in await records(taker)] == [(other, "engine-oil")]
