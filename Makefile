@@ -33,7 +33,7 @@ format: $(VENV)/.test-ready ## let ruff format the tree
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(VENV)/.test-ready ## measure wire and road; figures go to build/bench/*.json
+bench: $(VENV)/.test-ready ## measure wire, memory and road; figures go to build/bench/*.json
 	@deploy/system-packages test
 	@$(BIN)/python tests/bench
 
@@ -63,6 +63,8 @@ test-deb: deb ## install it in a fresh Debian 12, start it there, upgrade, remov
 
 contracts: $(VENV)/.test-ready ## write the generated documents anew: schemas, settings, map of files
 	@$(BIN)/python -m milepost_protocol.documents docs/protocol
+	@$(BIN)/milepost-agent config show --markdown > docs/agent-settings.md
+	@$(BIN)/milepost-server config docs > docs/server-settings.md
 	@$(BIN)/python tests/house/file_map.py
 
 setup: $(VENV)/.test-ready ## everything a developer needs, without running anything

@@ -27,7 +27,7 @@ BENCHMARKS = {
 
 def main() -> None:
     """Run the benchmarks that are named, or all, and write their figures."""
-    parser = argparse.ArgumentParser(description=__doc__, epilog="example: python -m tests.bench wire")
+    parser = argparse.ArgumentParser(description=__doc__, epilog="example: python tests/bench wire")
     parser.add_argument(
         "names",
         nargs="*",

@@ -62,8 +62,10 @@ def _write_page(page: Page, sections: list[list[str]]) -> None:
 
 
 def _section(name: str, figures: dict[str, Any]) -> list[str]:
-    lines = [f"## {name}", "", str(figures.get("what", "")), "", "| figure | value |", "|---|---|"]
-    lines += [f"| `{key}` | {_figure(value)} |" for key, value in figures.items() if _is_figure(value)]
+    lines = [f"## {name}", "", str(figures.get("what", ""))]
+    rows = [f"| `{key}` | {_figure(value)} |" for key, value in figures.items() if _is_figure(value)]
+    if rows:
+        lines += ["", "| figure | value |", "|---|---|", *rows]
     for key, table in figures.items():
         if isinstance(table, list) and table and isinstance(table[0], dict):
             lines += ["", *_table(key, table)]
