@@ -95,7 +95,7 @@ class UnknownSignalError(ProtocolError):
     reason = "unknown-signal"
 
     def __init__(self, path: str) -> None:
-        super().__init__(f"the catalogue has no signal {path[:128]!r}; paths are those of docs/protocol.md")
+        super().__init__(f"the catalogue has no signal {path[:128]!r}; see docs/protocol/signals.md")
         self.path = path
 
 
