@@ -124,7 +124,7 @@ FEATURED = (
             ),
             Car("Fiat", "500", 2022, 6200, 24100, _serviced(120), tread_mm=6.2),
         ),
-        phone="+49 30 5550 0142",
+        phone="+49 30 23125 142",
         email="adaeze.okafor@mail.example",
     ),
     Owner(
@@ -147,7 +147,7 @@ FEATURED = (
                 ),
             ),
         ),
-        phone="+49 30 5550 0107",
+        phone="+49 30 23125 107",
     ),
     Owner(
         "Jun Li",
@@ -164,7 +164,7 @@ FEATURED = (
                 tenfold=True,
             ),
         ),
-        phone="+49 30 5550 0119",
+        phone="+49 30 23125 119",
     ),
     Owner(
         "Beatriz Almeida",
@@ -181,7 +181,7 @@ FEATURED = (
         ),
         email="beatriz.almeida@mail.example",
     ),
-    Owner("Tom Fischer", (Car("Opel", "Corsa", 2012, 8000, 121000, device=False),), phone="+49 30 5550 0188"),
+    Owner("Tom Fischer", (Car("Opel", "Corsa", 2012, 8000, 121000, device=False),), phone="+49 30 23125 188"),
     Owner("Wanda Ohlsen", ()),
 )
 GIVEN = ("Anna", "Bilal", "Chiara", "David", "Elif", "Felix", "Greta", "Ivan")
@@ -217,7 +217,7 @@ def _others(rng: random.Random, count: int) -> Iterator[Owner]:
             silent_days=rng.choice((0, 0, 0, 0, 3, 25)),
         )
         name = f"{GIVEN[index % len(GIVEN)]} {FAMILY[index % len(FAMILY)]}"
-        yield Owner(name, (car,), phone=f"+49 30 5550 {1000 + index}")
+        yield Owner(name, (car,), phone=f"+49 30 23125 {500 + index}")
 
 
 async def add_dealer(connection: AsyncConnection, name: str, people: Mapping[str, Role]) -> int:

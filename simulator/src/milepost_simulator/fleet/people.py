@@ -32,7 +32,7 @@ class _Country(NamedTuple):
 _UK = "+44 7700 900{:03d}"
 _US = "+1 202 555 01{:02d}"
 _FR = "+33 6 39 98 00 {:02d}"
-_AU = "+61 491 570 1{:02d}"
+_AU = "+61 2 5550 01{:02d}"
 
 _COUNTRIES = (
     _Country(
