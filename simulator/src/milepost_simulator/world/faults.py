@@ -11,6 +11,7 @@ from milepost_simulator.world.mount import Call, End
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from milepost_simulator.world.scenario import Fault
     from milepost_simulator.world.world import World
 
     Effect = Callable[[World, Mapping[str, Any]], None]
@@ -211,3 +212,15 @@ FAULTS: Final[Mapping[str, Effect]] = {
         *(clock_set, clock_1970, clock_sync),
     )
 }
+
+
+def schedule(world: World, fault: Fault) -> None:
+    """Let ``fault`` happen to ``world`` in its time."""
+    effect = FAULTS[fault.kind]
+
+    def happen() -> None:
+        world.trace(f"{fault.kind} {dict(fault.args)}")
+        world.ledger.counts[f"fault_{fault.kind}"] += 1
+        effect(world, fault.args)
+
+    world.later(fault.at_s, happen)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
-from milepost_simulator.world import sqlite_vfs
+from milepost_simulator.world import faults, sqlite_vfs
 from milepost_simulator.world.audit import audit
 from milepost_simulator.world.loop import START_S, VirtualLoop
 from milepost_simulator.world.world import World
@@ -141,7 +141,7 @@ def _loop(scenario: Scenario, trace: _Trace) -> VirtualLoop:
 
 async def _history(world: World) -> None:
     for fault in world.scenario.faults:
-        world.schedule(fault)
+        faults.schedule(world, fault)
     living = asyncio.ensure_future(world.live())
     await asyncio.sleep(world.scenario.duration_s)
     world.calm()

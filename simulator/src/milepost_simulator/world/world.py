@@ -13,7 +13,6 @@ from milepost_agent.uplink.link import Message
 from milepost_protocol import topics
 from milepost_protocol.errors import ProtocolError
 from milepost_protocol.receipt import decode_receipt
-from milepost_simulator.world import faults
 from milepost_simulator.world.broker import Broker
 from milepost_simulator.world.car import Clocks
 from milepost_simulator.world.desk import Desk
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 
     from milepost_protocol.receipt import Receipt
     from milepost_simulator.world.loop import VirtualLoop
-    from milepost_simulator.world.scenario import Fault, Scenario
+    from milepost_simulator.world.scenario import Scenario
 
 INODES_MAX: Final = 10_000
 RESTART_S: Final = 1.0
@@ -241,18 +240,7 @@ class World:
         """The server desires another configuration of the device; None: it says what nobody can read."""
         self.broker.desire(DEVICE, self.desk.write(settings))
 
-    # --- Faults, and the calm after them ------------------------------------------------------------------
-
-    def schedule(self, fault: Fault) -> None:
-        """Let a fault happen in its time."""
-        effect = faults.FAULTS[fault.kind]
-
-        def happen() -> None:
-            self.trace(f"{fault.kind} {dict(fault.args)}")
-            self.ledger.counts[f"fault_{fault.kind}"] += 1
-            effect(self, fault.args)
-
-        self.later(fault.at_s, happen)
+    # --- The calm after the faults ------------------------------------------------------------------------
 
     def clear_disk(self) -> None:
         """The disk is well again."""
