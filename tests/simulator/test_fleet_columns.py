@@ -15,7 +15,9 @@ from milepost_simulator.cli import main
 from milepost_simulator.fleet import flaws, observed, turnover
 from milepost_simulator.fleet.blocks import BLOCK_OWNERS
 from milepost_simulator.fleet.column_files import write_columns
-from milepost_simulator.fleet.columns import BUYERS_FROM, ITEM_KEYS, BlockTables, block_tables, grid_days
+from milepost_simulator.fleet.column_part import ITEM_KEYS, grid_days
+from milepost_simulator.fleet.columns import BlockTables, block_tables
+from milepost_simulator.fleet.columns_observed import BUYERS_FROM
 from milepost_simulator.fleet.fleet import Block, make_block
 from milepost_simulator.fleet.items import ITEMS, YOUNG_MONTHS
 from milepost_simulator.fleet.lot import AHEAD_DAYS, FleetPlan

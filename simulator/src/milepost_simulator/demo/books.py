@@ -7,7 +7,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from milepost_simulator.fleet import money
-from milepost_simulator.fleet.columns import CARS_PER_BLOCK_MAX, CONTRACT_KINDS, block_tables
+from milepost_simulator.fleet.column_part import CARS_PER_BLOCK_MAX, CONTRACT_KINDS
+from milepost_simulator.fleet.columns import block_tables
 from milepost_simulator.fleet.fleet import FleetVehicle
 from milepost_simulator.fleet.population import Contract
 from milepost_simulator.fleet.records import date_of, owner_id, service_records

@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from milepost_simulator.fleet.blocks import BLOCK_OWNERS
-from milepost_simulator.fleet.columns import (
+from milepost_simulator.fleet.column_part import (
     CAUSES,
     CONTRACT_KINDS,
     FAULT_STATUS,
     ITEM_KEYS,
-    BlockTables,
     Table,
-    block_tables,
     grid_days,
 )
+from milepost_simulator.fleet.columns import BlockTables, block_tables
 from milepost_simulator.fleet.faults import ALL_CODES
 from milepost_simulator.fleet.files import Written
 from milepost_simulator.fleet.flaws import Flaw
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from milepost_simulator.fleet.columns import Tables
+    from milepost_simulator.fleet.column_part import Tables
     from milepost_simulator.fleet.lot import FleetPlan
 
 FORMAT = 1
