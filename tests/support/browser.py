@@ -11,7 +11,7 @@ from playwright.async_api import async_playwright
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from playwright.async_api import Browser
+    from playwright.async_api import Browser, Locator, Page
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = (
@@ -52,3 +52,9 @@ async def running() -> AsyncIterator[Browser]:
             yield browser
         finally:
             await browser.close()
+
+
+async def follow(page: Page, way: Locator) -> None:
+    """Click on what leads to another page, and wait for all of it: a click waits for its first bytes."""
+    async with page.expect_navigation():
+        await way.click()

@@ -40,7 +40,7 @@ PAGES = (
 WIDTHS = (320, 360, 640, 1280)
 
 
-# One browser and one server for all of these tests: they only look.
+# One browser and one server for all of these tests: what one of them notes down, no other reads.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 module_fixture = pytest_asyncio.fixture(scope="module", loop_scope="module")
 
@@ -79,8 +79,8 @@ async def logged_in(context: BrowserContext, address: str, who: str = showroom.A
     await page.goto(f"{address}/login")
     await page.get_by_label("Mail address").fill(who)
     await page.get_by_label("Password").fill(showroom.PASSWORD)
-    await page.get_by_role("button", name="Log in").click()
-    await page.wait_for_url("**/owners")
+    await browser.follow(page, page.get_by_role("button", name="Log in"))
+    assert page.url == f"{address}/owners"
     return page
 
 
@@ -110,15 +110,15 @@ async def focused(page: Page) -> str:
 
 
 async def test_an_advisor_goes_from_the_list_to_the_reason(page: Page) -> None:
-    await page.get_by_role("link", name=re.compile("^Due")).click()
+    await browser.follow(page, page.get_by_role("link", name=re.compile("^Due")))
     rows = page.locator("table.list tbody tr")
     assert await rows.count() == 4
     assert "Engine oil and filter" in await rows.first.inner_text()
-    await page.get_by_role("link", name="Adaeze Okafor").click()
+    await browser.follow(page, page.get_by_role("link", name="Adaeze Okafor"))
     assert await page.get_by_role("heading", level=1).inner_text() == "Adaeze Okafor"
     words = (await page.inner_text("main")).replace("\u00a0", " ")
     assert re.search(r"Between \d+ and \d+ December, most likely \d+ December \(920 km from now\)\.", words)
-    await page.get_by_role("link", name="Evidence for Engine oil and filter").first.click()
+    await browser.follow(page, page.get_by_role("link", name="Evidence for Engine oil and filter").first)
     assert "84,133 km" in (await page.inner_text("main")).replace("\u00a0", " ")
 
 
@@ -147,12 +147,12 @@ async def test_everything_works_without_javascript(chromium: Browser, address: s
     page = await logged_in(context, address)
     await page.get_by_label("Item").select_option("brake-fluid")
     await page.get_by_label("Search").fill("max")
-    await page.get_by_role("button", name="Show").click()
+    await browser.follow(page, page.get_by_role("button", name="Show"))
     assert await page.locator("table.list tbody tr").count() == 1
-    await page.get_by_role("link", name="Maximilian").click()
+    await browser.follow(page, page.get_by_role("link", name="Maximilian"))
     assert await page.get_by_text("Print the work order").is_hidden()
-    await page.get_by_role("button", name="Log out").click()
-    await page.wait_for_url("**/login")
+    await browser.follow(page, page.get_by_role("button", name="Log out"))
+    assert page.url == f"{address}/login"
     await context.close()
 
 
@@ -251,12 +251,12 @@ async def test_an_item_is_handled_in_its_row_and_a_mistake_says_how_to_mend_it(
     await row.get_by_text("Handle").click()
     await row.get_by_label("What becomes of it").select_option("booked")
     await row.get_by_label("Note").fill("Loan car")
-    await row.get_by_role("button", name="Save").click()
+    await browser.follow(page, row.get_by_role("button", name="Save"))
     assert await page.get_by_role("link", name="Say for which day it is booked.").is_visible()
     assert await page.get_by_label("Note").input_value() == "Loan car"
     await page.get_by_label("Day").fill("2026-12-04")
-    await page.get_by_role("button", name="Save").click()
-    await page.wait_for_url("**/owners?said=booked")
+    await browser.follow(page, page.get_by_role("button", name="Save"))
+    assert page.url == f"{address}/owners?said=booked"
     assert await page.get_by_role("status").inner_text() == (
         "Noted: it is booked. Lists and dates follow within seconds."
     )
@@ -267,9 +267,9 @@ async def test_a_seller_goes_from_the_list_to_the_reasons(chromium: Browser, add
     for width in WIDTHS:
         context = await chromium.new_context(viewport={"width": width, "height": 740}, base_url=address)
         page = await logged_in(context, address, showroom.SELLER)
-        await page.get_by_role("link", name="For another car").click()
+        await browser.follow(page, page.get_by_role("link", name="For another car"))
         assert await overflow(page) <= 0, width
-        await page.locator("a.who").first.click()
+        await browser.follow(page, page.locator("a.who").first)
         assert await page.get_by_role("heading", name="Ready for another car?").first.is_visible()
         assert await overflow(page) <= 0, width
         await context.close()
