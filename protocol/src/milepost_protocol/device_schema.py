@@ -6,7 +6,8 @@ misspelt limit must not be taken for none.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from collections.abc import Callable
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
@@ -23,6 +24,7 @@ from milepost_protocol.desired import (
 from milepost_protocol.errors import DocumentError
 from milepost_protocol.identity import DEVICE_ID_PATTERN, EPOCH_PATTERN
 
+Document = TypeVar("Document")
 DeviceId = Annotated[str, Field(pattern=f"^{DEVICE_ID_PATTERN}$")]
 Version = Annotated[
     int, Field(ge=DOCUMENT_VERSION, le=DOCUMENT_VERSION, description="Version of this kind of document.")
@@ -181,11 +183,7 @@ def read_state(payload: bytes) -> WireBirth | WireFarewell:
     Raises:
         DocumentError: too long, or not what the schema says.
     """
-    _check_size(payload)
-    try:
-        return State.validate_json(payload)
-    except ValidationError as error:
-        raise _refusal(error) from None
+    return _read(payload, State.validate_json)
 
 
 def read_reported(payload: bytes) -> WireReported:
@@ -194,11 +192,7 @@ def read_reported(payload: bytes) -> WireReported:
     Raises:
         DocumentError: too long, or not what the schema says.
     """
-    _check_size(payload)
-    try:
-        return WireReported.model_validate_json(payload)
-    except ValidationError as error:
-        raise _refusal(error) from None
+    return _read(payload, WireReported.model_validate_json)
 
 
 def check_desired(payload: bytes) -> WireDesired:
@@ -208,18 +202,15 @@ def check_desired(payload: bytes) -> WireDesired:
         DocumentError: too long, or not what the schema says.
     """
     read_desired(payload)
-    try:
-        return WireDesired.model_validate_json(payload)
-    except ValidationError as error:
-        raise _refusal(error) from None
+    return _read(payload, WireDesired.model_validate_json)
 
 
-def _check_size(payload: bytes) -> None:
+def _read(payload: bytes, validate: Callable[[bytes], Document]) -> Document:
     if len(payload) > limits.DOCUMENT_BYTES_MAX:
         raise DocumentError("", f"{len(payload)} bytes; at most {limits.DOCUMENT_BYTES_MAX}")
-
-
-def _refusal(error: ValidationError) -> DocumentError:
-    first = error.errors(include_url=False, include_input=False)[0]
-    where = ".".join(str(part) for part in first["loc"])
-    return DocumentError(where[:128], first["msg"][:256])
+    try:
+        return validate(payload)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise DocumentError(where[:128], first["msg"][:256]) from None
