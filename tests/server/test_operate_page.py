@@ -1,4 +1,4 @@
-"""docs/operate.md: every body there is taken, in its order."""
+"""docs/operate.md: every body there is taken, in its order, and what it says to look at is called so."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from support.sites import Clock, Site, application
 if TYPE_CHECKING:
     from milepost_server.store.engine import Store
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "operate.md").read_text()
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = (ROOT / "docs" / "operate.md").read_text()
 BODIES = re.findall(r"^    post (\S+) '(\{.*?\})'", PAGE, re.MULTILINE | re.DOTALL)
 
 
@@ -29,3 +30,11 @@ async def test_every_body_is_taken(store: Store) -> None:
         for path, body in BODIES:
             answer = await client.post(f"/api/v1/{path}", json=json.loads(body))
             assert answer.status_code in (200, 201), (path, answer.text)
+
+
+def test_headings_that_it_names_are_shown() -> None:
+    sources = [path for path in (ROOT / "server" / "src").rglob("*") if path.suffix in (".py", ".html")]
+    shown = "\n".join(path.read_text() for path in sources).lower()
+    named = set(re.findall(r"(?<!\*)\*([A-Z][^*]+)\*(?!\*)", " ".join(PAGE.split())))
+    assert "How well it holds" in named
+    assert {name for name in named if name.lower() not in shown} == set()
