@@ -14,7 +14,7 @@ from milepost_agent.backoff import Backoff
 from milepost_agent.buffer.recorder import Recorder, RecorderLimits, Surroundings
 from milepost_agent.clock import SystemClock
 from milepost_agent.readings import Reading
-from milepost_agent.uplink import mqtt
+from milepost_agent.uplink import mqtt, uplink
 from milepost_agent.uplink.budget import Budget, BudgetLimits
 from milepost_agent.uplink.link import Broker
 from milepost_agent.uplink.session import FRESH_SEQS_MAX
@@ -307,8 +307,9 @@ async def test_over_a_slow_link_that_is_reset_again_and_again_all_arrives_once(
 
 
 async def test_receipts_on_short_connections_do_not_let_the_pause_begin_anew(
-    tmp_path: Path, mosquitto: Mosquitto
+    tmp_path: Path, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(uplink, "STEADY_S", 3600.0)  # each of them is short, on the slowest machine, too
     async with Link(mosquitto.port).serving() as link, ReceiptGiver(mosquitto.port):
         line = Line(tmp_path, link.port, reconnect_s_max=60.0)
         async with line.running():
