@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.agents import write_drive
-from support.faulty_agents import all_rows_once, counted, counting_agent, told_as_lost
+from support.faulty_agents import ROWS, counted, counting_agent, rows_so_far_once, told_as_lost
 from support.faulty_disk import Call, FaultyDisk
 from support.mosquitto import Mosquitto, mosquitto
 from support.receipts import ReceiptGiver
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["mosquitto"]
 
-ROWS = 2000
 MANY = 100
 COMMIT, CHECKPOINT = "-wal", "buffer.db"
 REFUSALS = {
@@ -48,7 +47,7 @@ def disk(tmp_path: Path) -> Iterator[FaultyDisk]:
 async def test_what_was_sampled_while_the_disk_refused_is_stored_later(
     tmp_path: Path, mosquitto: Mosquitto, disk: FaultyDisk
 ) -> None:
-    agent = counting_agent(tmp_path / "agent", mosquitto.port, rows=ROWS, within=disk.within)
+    agent = counting_agent(tmp_path / "agent", mosquitto.port, within=disk.within)
     async with ReceiptGiver(mosquitto.port) as server:
         agent.start()
         try:
@@ -59,7 +58,7 @@ async def test_what_was_sampled_while_the_disk_refused_is_stored_later(
                 await until(lambda: agent.status()["buffer"]["error"], f"the agent says so: {what}")
                 await until(lambda: agent.status()["samples"]["in_memory"], "samples that wait in memory")
                 disk.heal()
-            await all_rows_once(server, ROWS)
+            await rows_so_far_once(agent, server)
             assert agent.status()["buffer"]["error"] == ""
         finally:
             agent.kill()
@@ -68,7 +67,7 @@ async def test_what_was_sampled_while_the_disk_refused_is_stored_later(
 async def test_what_cannot_be_written_back_stays_in_the_log(
     tmp_path: Path, mosquitto: Mosquitto, disk: FaultyDisk
 ) -> None:
-    agent = counting_agent(tmp_path / "agent", mosquitto.port, rows=ROWS, within=disk.within)
+    agent = counting_agent(tmp_path / "agent", mosquitto.port, within=disk.within)
     async with ReceiptGiver(mosquitto.port) as server:
         server.is_mute = True
         agent.start()
@@ -107,6 +106,6 @@ async def test_now_and_then_a_call_fails_and_no_row_is_lost(
                 disk.fail(call, errno.EIO, skip=turn % 5, count=1, is_after=turn % 2 == 0)
                 await asyncio.sleep(0.15)
                 disk.heal()
-            await all_rows_once(server)
+            await rows_so_far_once(agent, server)
         finally:
             agent.kill()

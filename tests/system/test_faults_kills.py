@@ -17,7 +17,7 @@ import pytest
 
 from support.agents import write_drive
 from support.device_spy import DeviceSpy, desired
-from support.faulty_agents import all_rows_once, counted, counting_agent, told_as_lost
+from support.faulty_agents import counted, counting_agent, rows_so_far_once, told_as_lost
 from support.long_runs import tally, times
 from support.mosquitto import Mosquitto, mosquitto
 from support.ports import free_port
@@ -167,7 +167,7 @@ async def test_an_agent_that_is_stopped_and_continued_stores_every_row(
                 await asyncio.sleep(random.uniform(0.2, 0.8))
                 os.kill(agent.pid, signal.SIGCONT)
                 await asyncio.sleep(random.uniform(0.1, 0.4))
-            await all_rows_once(server)
+            await rows_so_far_once(agent, server)
         finally:
             agent.kill()
     tally("SIGSTOP and SIGCONT", PAUSES)

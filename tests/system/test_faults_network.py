@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.backlogs import FAULT, driven
-from support.faulty_agents import all_rows_once, counted, counting_agent
+from support.faulty_agents import counted, counting_agent, rows_so_far_once
 from support.namespaces import needs_root
 from support.receipts import ReceiptGiver
 from support.stores import DEVICE
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 pytestmark = needs_root
 KEEPALIVE_S = 5
-SILENT_ROWS = 4000
 SLOW_BITS_PER_S = 64_000
 DAYS = 7
 
@@ -50,9 +49,7 @@ async def test_a_link_that_swallows_packets_is_found_and_the_backlog_goes_on(
     tmp_path: Path, wire: Wire, broker: FarMosquitto, server: ReceiptGiver
 ) -> None:
     uplink = {"host": BASE, "keepalive_s": KEEPALIVE_S, "reconnect_s_max": 0.5}
-    agent = counting_agent(
-        tmp_path / "agent", broker.port, rows=SILENT_ROWS, within=wire.car.within, uplink=uplink
-    )
+    agent = counting_agent(tmp_path / "agent", broker.port, within=wire.car.within, uplink=uplink)
     agent.start()
     try:
         await until(lambda: len(counted(server)) > 20, "samples over the wire")
@@ -63,7 +60,7 @@ async def test_a_link_that_swallows_packets_is_found_and_the_backlog_goes_on(
         seen = agent.status()["buffer"]["stored_seq"]
         await until(lambda: agent.status()["buffer"]["stored_seq"] > seen + 50, "it stores meanwhile")
         wire.mend()
-        await all_rows_once(server, SILENT_ROWS)
+        await rows_so_far_once(agent, server)
     finally:
         agent.kill()
 
@@ -100,6 +97,6 @@ async def test_a_broker_that_is_killed_at_the_far_end_of_the_wire(
             await until(lambda least=100 * (kill + 1): len(counted(server)) > least, "samples over the wire")
             broker.kill()
             broker.start()
-        await all_rows_once(server)
+        await rows_so_far_once(agent, server)
     finally:
         agent.kill()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from support.faulty_agents import all_rows_once, counted, counting_agent
+from support.faulty_agents import counted, counting_agent, rows_so_far_once
 from support.mosquitto import Mosquitto, mosquitto
 from support.namespaces import SmallDisk, needs_root
 from support.receipts import ReceiptGiver
@@ -68,7 +68,7 @@ async def test_on_a_full_disk_it_samples_on_and_without_inodes_it_stores_on(
                 assert disk.fill_inodes() > MANY
                 seen = len(counted(server))
                 await until(lambda: len(counted(server)) > seen + MANY, "samples without a free inode")
-                await all_rows_once(server)
+                await rows_so_far_once(agent, server)
                 assert agent.status()["buffer"]["error"] == ""
             finally:
                 agent.kill()
@@ -83,7 +83,7 @@ async def test_without_inodes_at_the_start_it_waits_for_one(tmp_path: Path, mosq
             assert agent.status()["buffer"]["error"]
             disk.empty_inodes()
             async with ReceiptGiver(mosquitto.port) as server:
-                await all_rows_once(server)
+                await rows_so_far_once(agent, server)
         finally:
             agent.kill()
 
@@ -100,7 +100,7 @@ async def test_a_file_system_that_goes_read_only_and_is_mounted_again(
                 disk.break_down()
                 await refuses_but_samples(agent)
                 await until(lambda: is_repaired(disk, agent), "the agent lets go of the failed file system")
-                await all_rows_once(server)
+                await rows_so_far_once(agent, server)
             finally:
                 agent.kill()
 
@@ -118,6 +118,6 @@ async def test_a_device_that_fails_in_mid_work(tmp_path: Path, mosquitto: Mosqui
                 disk.mend_flash()
                 await until(lambda: is_repaired(disk, agent), "the agent lets go of the failed file system")
                 server.is_mute = False
-                await all_rows_once(server)
+                await rows_so_far_once(agent, server)
             finally:
                 agent.kill()
