@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import isotp
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from milepost_agent.sources.can.exchange import PENDINGS_MAX, WHOLE_S_MAX, Exchange, ExchangeTimes, Route
@@ -138,6 +138,7 @@ noise = st.one_of(
 
 
 @given(st.lists(st.tuples(units, noise, st.floats(0.0, 2.0)), max_size=60))
+@example([(ENGINE, bytes.fromhex("04410C1AF8555555"), 0.0)])
 def test_whatever_is_heard_it_ends_in_time_and_sends_nothing_but_flow_control(
     heard: list[tuple[CanId, bytes, float]],
 ) -> None:

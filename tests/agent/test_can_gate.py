@@ -55,6 +55,7 @@ def passes(gate: Gate, frame: Frame) -> bool:
 
 @given(frames)
 @example(single_frame(FUNCTIONAL, b"\x03"))
+@example(single_frame(CanId(0x18DB33F1, is_extended=True), b"\x03"))
 @example(flow_control(CanId(0x7E0), 1))
 @example(flow_control(FUNCTIONAL, 1))
 def test_what_passes_is_a_reading_request_or_flow_control_on_a_diagnostic_identifier(frame: Frame) -> None:
@@ -85,6 +86,7 @@ def test_a_gate_without_diagnostics_lets_nothing_through(frame: Frame) -> None:
 @given(st.binary(max_size=12))
 @example(bytes.fromhex("04"))
 @example(bytes.fromhex("14FFFFFF"))
+@example(bytes.fromhex("1902FF"))
 @example(bytes.fromhex("1902FF00"))
 @example(bytes.fromhex("22F190F191"))
 def test_any_request_that_passes_has_a_reading_service_and_its_length(request_bytes: bytes) -> None:

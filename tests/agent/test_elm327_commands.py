@@ -77,6 +77,7 @@ async def opened(elm: Elm327, protocol: str = "0") -> tuple[Adapter, DirectPort]
 @example("ATSH7E0")
 @example("ATWMC133F13E")
 @example("ATRTR")
+@example("010C")
 @example("01 0C")
 @example("010C\r04")
 @example("0420")

@@ -206,6 +206,7 @@ def raised(request: Request, answers: list[Message]) -> ReplyError | None:
 
 @given(st.sampled_from(requests()), TEXTS)
 @example(requests()[0], "014\r0:\r")
+@example(next(request for request in requests() if request.command == "010C"), "7E804410C1AF8\r>")
 def test_any_text_parses_and_decodes_or_raises_its_own_error(request_: Request, text: str) -> None:
     reply = parse_reply(request_.command, text)
     assert reply.garbled >= 0

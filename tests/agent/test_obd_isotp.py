@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from milepost_agent.sources.obd.isotp import reassemble
@@ -53,6 +53,7 @@ def test_a_lost_or_doubled_frame_costs_the_whole_message(payload: bytes, data: s
 
 
 @given(st.lists(st.tuples(st.sampled_from(["7E8", "7E9"]), st.binary(max_size=12)), max_size=30))
+@example([("7E8", bytes.fromhex("04410C1AF8000000")), ("7E9", bytes.fromhex("00410C"))])
 def test_any_frames_give_payloads_or_are_counted(raw: list[tuple[str, bytes]]) -> None:
     payloads, broken = reassemble(raw)
     assert len(payloads) + broken <= len(raw) + len({ecu for ecu, _ in raw})
