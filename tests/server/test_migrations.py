@@ -71,12 +71,12 @@ async def test_what_was_derived_before_signals_survives_the_upgrade(empty_store:
     async with empty_store.read() as connection:
         assert await connection.run_sync(differences) == []
         c = service_due.c
-        columns = (c.item, c.listed_since_on, c.life_cycle, c.is_shown, c.p50_on, c.limits)
+        columns = (c.title, c.listed_since_on, c.life_cycle, c.is_shown, c.p50_on, c.limits)
         query = select(*columns).where(c.dealer_id == 1).order_by(c.item)
         day, due = dt.date(2026, 3, 3), dt.date(2026, 3, 20)
         assert [tuple(row) for row in await connection.execute(query)] == [
-            ("coolant", None, "none", False, due, []),
-            ("engine-oil", day, "open", True, due, []),
+            ("Coolant", None, "none", False, due, []),
+            ("Engine oil", day, "open", True, due, []),
         ]
         assert (await connection.execute(select(dealers.c.currency))).scalars().all() == ["EUR"]
 

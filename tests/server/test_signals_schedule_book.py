@@ -234,3 +234,42 @@ def test_a_file_is_known_by_its_selectors() -> None:
     generic += f"[[item.interval]]\ntime_months = 60\n{SOURCE}\n"
     assert isinstance(parse_file(generic, "a"), Schedule)
     assert isinstance(parse_file(f'make = "Halden"\n{generic}', "b"), Layer)
+
+
+NAMED = """schema = 1
+title = "Titles for a test"
+{head}
+[[item]]
+key = "{key}"
+title = "{title}"
+[[item.interval]]
+time_months = 12
+source = "made up for this test"
+"""
+
+
+def named(head: str, key: str, title: str) -> Layer:
+    return parse_layer(NAMED.format(head=head, key=key, title=title), "named.toml")
+
+
+def test_an_item_is_called_as_it_is_for_most_cars() -> None:
+    maker, own = 'make = "Halden"', 'dealer = "Northgate"'
+    titles = book(
+        a=named(maker, "engine-oil", "Halden oil service"),
+        b=named(f"{own}\n{maker}", "timing-belt", "Belt of the Halden"),
+        c=named(f'{maker}\nmodel = "Fjell"', "timing-belt", "Timing belt"),
+        d=named(own, "wash", "Underbody wash"),
+        e=named('duty = "severe"', "tyres", "Tyres on gravel"),
+    ).titles
+    assert titles["engine-oil"] == "Engine oil and filter", "what one make calls it is not what all do"
+    assert titles["timing-belt"] == "Belt of the Halden", "nobody else has it: the topmost one"
+    assert titles["wash"] == "Underbody wash"
+    assert titles["tyres"] == "Tyres"
+    assert book(a=named(own, "engine-oil", "Oil")).titles["engine-oil"] == "Oil"
+
+
+def test_an_item_that_no_car_has_is_called_nothing() -> None:
+    without = parse_layer('schema = 1\ntitle = "No filters"\ndealer = "N"\nwithout = ["cabin-filter"]', "n")
+    some = parse_layer('schema = 1\ntitle = "No filters"\nmake = "H"\nwithout = ["cabin-filter"]', "n")
+    assert "cabin-filter" not in book(a=without).titles
+    assert "cabin-filter" in book(a=some).titles

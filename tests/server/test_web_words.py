@@ -35,6 +35,7 @@ def due(state: DueState = DueState.OK, dates: tuple[str, str, str] | None = None
     p10, p50, p90 = (day(text) for text in dates) if dates else (None, None, None)
     values: dict[str, object] = {
         "item": "front-pads",
+        "title": "Front brake pads",
         "as_of": AS_OF,
         "state": state,
         "p10_on": p10,
@@ -151,6 +152,25 @@ def test_each_state_has_its_sentence(state: DueState, dates: tuple[str, str, str
     assert plain(items.says(due(state, dates), AS_OF, None)) == said
 
 
+@pytest.mark.parametrize(
+    ("title", "within"),
+    [
+        ("Front brake pads", "front brake pads"),
+        ("Oil change by Halden", "oil change by Halden"),
+        ("12 V battery", "12 V battery"),
+        ("AdBlue", "AdBlue"),
+        ("DPF cleaning", "DPF cleaning"),
+    ],
+)
+def test_a_title_gives_up_its_capital_within_a_sentence(title: str, within: str) -> None:
+    assert items.within(title) == within
+
+
+def test_a_key_that_has_no_title_is_shown_in_words() -> None:
+    assert items.title_of("wash-49", {"wash-49": "Underbody wash"}) == "Underbody wash"
+    assert items.title_of("wash-49", {}) == "Wash 49"
+
+
 def test_what_nothing_measures_is_to_be_looked_at_and_never_promised() -> None:
     row = due(DueState.DUE, ("2026-02-01", "2026-08-12", "2028-02-20"), worn=None, rests_on=RestsOn.USUAL)
     assert items.says(row, AS_OF, None).startswith("Time for a look: nothing measures it")
@@ -185,9 +205,9 @@ def test_what_has_no_record_is_asked_and_not_claimed() -> None:
 
 
 def test_the_finding_answers_the_question_in_one_sentence() -> None:
-    overdue = due(DueState.OVERDUE, ("2026-12-20", "2027-01-03", "2027-01-20"), item="engine-oil")
+    overdue = due(DueState.OVERDUE, ("2026-12-20", "2027-01-03", "2027-01-20"), title="Engine oil and filter")
     soon = due(DueState.DUE, ("2027-02-20", "2027-02-28", "2027-03-20"))
-    later = due(DueState.OK, ("2027-07-20", "2027-08-28", "2027-09-20"), item="battery-12v")
+    later = due(DueState.OK, ("2027-07-20", "2027-08-28", "2027-09-20"), title="12 V battery")
     confirmed, pending = fault(), fault(code="P0420", status="pending")
     assert finding([overdue, soon, later], [confirmed, pending], AS_OF) == (
         "Engine oil and filter overdue; front brake pads due within 30 days; 1 confirmed fault."

@@ -27,6 +27,7 @@ class ItemAnswer(Answer):
     """One item: when it is due, what decides, and the readings and records that this rests on."""
 
     item: str
+    title: str
     as_of: dt.date
     state: DueState
     p10_on: dt.date | None

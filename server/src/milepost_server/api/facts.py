@@ -69,6 +69,11 @@ class VehicleFacts:
     vin_conflicts: Sequence[VinConflictRow]
     odometer_now_m: float | None  # projected from the last reading or record where that is old
 
+    @property
+    def titles(self) -> Mapping[str, str]:
+        """What items are called, by key: as they were derived, else by the schedules of now."""
+        return {**self.plan.titles, **{item.item: item.title for item in self.items}}
+
 
 async def vehicles_of(
     connection: AsyncConnection, who: Principal, owner_id: int, as_of: dt.date

@@ -44,6 +44,7 @@ class OwnerSignalsAnswer(Answer):
     vehicles: int
     service_vehicle_id: int | None
     service_item: str | None
+    service_title: str | None
     service_fault: str | None
     service_state: DueState
     service_urgency: Urgency | None

@@ -48,6 +48,7 @@ class WorkAnswer(Answer):
     vehicle_id: int | None
     vin: str | None
     item: str | None
+    title: str | None
     state: DueState
     p10_on: dt.date | None
     p50_on: dt.date | None

@@ -13,6 +13,8 @@ from milepost_server.signals.schedules.shipped import shipped_book
 from milepost_server.store import dealer_schedules
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from milepost_server.derivation.configuration import Configuration
@@ -54,6 +56,11 @@ async def book_of(connection: AsyncConnection, dealer_id: int) -> ScheduleBook:
     """The schedules that hold for a dealer now."""
     rows = await dealer_schedules.current(connection, dealer_id)
     return usable_with(tuple((row.name, row.text) for row in rows))[0]
+
+
+async def titles_of(connection: AsyncConnection, dealer_id: int) -> Mapping[str, str]:
+    """What the items of the dealer's schedules of now are called, by key."""
+    return (await book_of(connection, dealer_id)).titles
 
 
 async def configuration_of(connection: AsyncConnection, dealer_id: int, base: Configuration) -> Configuration:

@@ -41,6 +41,7 @@ class DueRow:
     """
 
     item: str
+    title: str
     as_of: dt.date
     state: DueState
     p10_on: dt.date | None

@@ -75,6 +75,7 @@ class WorkListRow:
     plate: str | None
     vin: str | None
     item: str | None
+    title: str | None  # of the item
     state: DueState
     p10_on: dt.date | None
     p50_on: dt.date | None
@@ -95,6 +96,7 @@ class ItemRow:
     owner_id: int
     vehicle_id: int
     item: str
+    title: str
     state: DueState
     p10_on: dt.date | None
     p50_on: dt.date | None
@@ -145,6 +147,7 @@ async def attention(
             ownerships.c.owner_id,
             service_due.c.vehicle_id,
             service_due.c.item,
+            service_due.c.title,
             service_due.c.state,
             service_due.c.p10_on,
             service_due.c.p50_on,
@@ -168,7 +171,7 @@ async def attention(
         .order_by(_rank(), _is_guess(), service_due.c.p50_on, service_due.c.vehicle_id, service_due.c.item)
     )
     rows = await connection.execute(statement)
-    return [ItemRow(*row[:3], DueState(row[3]), *row[4:7], RestsOn(row[7])) for row in rows]
+    return [ItemRow(*row[:4], DueState(row[4]), *row[5:8], RestsOn(row[8])) for row in rows]
 
 
 def _columns(top: Subquery) -> list[ColumnElement[Any]]:
@@ -177,9 +180,9 @@ def _columns(top: Subquery) -> list[ColumnElement[Any]]:
 
 def _row(values: Sequence[Any]) -> WorkListRow:
     cells = list(values)
-    cells[11] = DueState(cells[11])
-    cells[17] = None if cells[17] is None else RestsOn(cells[17])
-    cells[19] = LifeCycle(cells[19])
+    cells[12] = DueState(cells[12])
+    cells[18] = None if cells[18] is None else RestsOn(cells[18])
+    cells[20] = LifeCycle(cells[20])
     return WorkListRow(*cells)
 
 
@@ -197,6 +200,7 @@ def _selected() -> list[ColumnElement[Any]]:
         vehicles.c.plate,
         vehicles.c.vin,
         service_due.c.item,
+        service_due.c.title,
         func.coalesce(service_due.c.state, DueState.UNKNOWN.value).label("state"),
         service_due.c.p10_on,
         service_due.c.p50_on,

@@ -57,6 +57,7 @@ class Items(NamedTuple):
     needs: ItemNeeds  # (K)
     vehicle_id: Ints  # (K)
     key: list[str]  # (K)
+    title: list[str]  # (K)
     state: list[str]  # (K) as stored
 
 
@@ -206,7 +207,7 @@ async def _items(
 ) -> Items:
     c, newest = service_due.c, _newest(service_due, dealer_id, vehicle_ids, day)
     query = (
-        select(c.vehicle_id, c.item, c.state, c.rests_on, c.life_cycle, c.p50_on)
+        select(c.vehicle_id, c.item, c.title, c.state, c.rests_on, c.life_cycle, c.p50_on)
         .join(newest, and_(newest.c.vehicle_id == c.vehicle_id, newest.c.as_of == c.as_of))
         .where(c.dealer_id == dealer_id)
         .order_by(c.vehicle_id, c.item)
@@ -221,7 +222,13 @@ async def _items(
         median_d=np.array(days, dtype=np.float64),
     )
     vehicle_id = np.array([row.vehicle_id for row in rows], dtype=np.int64)
-    return Items(needs, vehicle_id, [row.item for row in rows], [row.state for row in rows])
+    return Items(
+        needs=needs,
+        vehicle_id=vehicle_id,
+        key=[row.item for row in rows],
+        title=[row.title for row in rows],
+        state=[row.state for row in rows],
+    )
 
 
 async def _faults(

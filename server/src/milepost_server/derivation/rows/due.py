@@ -34,6 +34,7 @@ def due_rows(chunk: Chunk, derived: Derived) -> Iterator[Row]:
             yield {
                 "vehicle_id": chunk.vehicles[place].id,
                 "item": result.key,
+                "title": result.items[int(result.which[row])].title,
                 **_numbers(result, row),
                 **_standing(derived.standing, int(begin) + row, result, row),
                 "rests_on": rests_on(said).value,

@@ -93,6 +93,7 @@ class _Service:
         row: Row = {
             "service_vehicle_id": None,
             "service_item": None,
+            "service_title": None,
             "service_fault": None,
             "service_state": DueState.UNKNOWN.value,
             "service_urgency": URGENCIES[worst] if worst < len(URGENCIES) else None,
@@ -101,8 +102,13 @@ class _Service:
         if first == NOBODY:
             return row
         if fault < 0:
-            named = {"service_vehicle_id": int(items.vehicle_id[first]), "service_item": items.key[first]}
-            return {**row, **named, "service_state": items.state[first]}
+            return {
+                **row,
+                "service_vehicle_id": int(items.vehicle_id[first]),
+                "service_item": items.key[first],
+                "service_title": items.title[first],
+                "service_state": items.state[first],
+            }
         vehicle = int(faults.vehicle_id[fault])
         return {**row, "service_vehicle_id": vehicle, "service_fault": faults.code[fault]}
 

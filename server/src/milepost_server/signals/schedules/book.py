@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -51,6 +52,11 @@ class Plan:
     """By item: the topmost layer that says anything of it, in words; `GENERIC` where none does."""
     said: str
     """What the plan rests on, in a sentence: a car without a model finds here that it is generic."""
+
+    @property
+    def titles(self) -> Mapping[str, str]:
+        """Title by key, in the order in which items are shown."""
+        return {item.key: item.title for item in self.items}
 
 
 @dataclass(frozen=True)
@@ -114,6 +120,22 @@ class ScheduleBook:
             if name in self.layers:
                 raise ScheduleError(name, "there is a schedule of this name already")
         return ScheduleBook(self.generic, {**self.layers, **layers})
+
+    @cached_property
+    def titles(self) -> Mapping[str, str]:
+        """What items are called, by key; where cars differ in it, the title that holds for most of them.
+
+        That is the one of the topmost file that is for every car; where none has the item, the topmost one.
+        """
+        titles = {item.key: item.title for schedule in self.generic for item in schedule.item}
+        of_some: dict[str, str] = {}
+        for layer in sorted(self.layers.values(), key=lambda layer: layer.rank):
+            named = {part.key: part.title for part in layer.item if part.title is not None}
+            if layer.is_for_all:
+                titles = {key: title for key, title in titles.items() if key not in layer.without} | named
+            else:
+                of_some |= named
+        return of_some | titles
 
     def plan(self, kind: Kind) -> Plan:
         """The plan of one kind of car.

@@ -49,10 +49,6 @@ class Schedule(Table):
         _once([item.key for item in self.item])
         return self
 
-    def titles(self) -> dict[str, str]:
-        """Title by key, in the order in which items are shown."""
-        return {item.key: item.title for item in self.item}
-
 
 class ItemPart(Table):
     """What a layer says of one item; a part that is left out is that of the layer below."""
@@ -127,6 +123,11 @@ class Layer(Table):
             *(folded(name) if name is not None else "" for name in names),
             self.duty or "",
         )
+
+    @property
+    def is_for_all(self) -> bool:
+        """Whether every car fits it."""
+        return not any(self.selector[1:])
 
     @property
     def rank(self) -> tuple[bool, ...]:

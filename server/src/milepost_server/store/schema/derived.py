@@ -85,6 +85,7 @@ service_due = Table(
     dealer_column(),
     Column("vehicle_id", BigId, nullable=False),
     Column("item", String(64), nullable=False),
+    Column("title", String(60), nullable=False),  # of the item, in the schedule that it was derived with
     Column("as_of", Date, nullable=False),
     Column("state", String(16), nullable=False),
     Column("p10_on", Date),

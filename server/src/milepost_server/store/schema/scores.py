@@ -93,6 +93,7 @@ owner_signals = Table(  # an owner's vehicles of the day taken together, and the
     # For the service list: the item, or the fault, that needs attention first.
     Column("service_vehicle_id", BigId),
     Column("service_item", String(64)),  # null where a fault comes before every item
+    Column("service_title", String(60)),  # of the item
     Column("service_fault", String(16)),
     Column("service_state", String(16), nullable=False),
     Column("service_urgency", String(2)),  # of the worst active fault

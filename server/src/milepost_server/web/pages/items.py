@@ -79,7 +79,7 @@ async def act_on_item(
         await act(parts, who, vehicle_id, item, body)
     except InvalidError as error:
         field = "on" if error.field in DAY_FIELDS else error.field
-        here = life_cycle.handling_of(vehicle_id, item, way_back(back, ""))
+        here = life_cycle.handling_of(vehicle_id, item, "", way_back(back, ""))
         typed = replace(here, chosen=action, on=on, note=note, error=str(error), field=field or "")
         today = parts.today(who)
         return await _page(
@@ -139,7 +139,7 @@ async def _page(
         done = await actions_of(connection, who, vehicle_id, day, item=item)
         owner_id = await owner_id_on(connection, who, vehicle_id, day)
     context = {
-        "title": evidence.title(item),
+        "title": evidence.title(row),
         "car": vehicle_name(vehicle.make, vehicle.model, vehicle.model_year),
         "vehicle": vehicle,
         "owner_id": owner_id,
@@ -152,12 +152,12 @@ async def _page(
         "chances": evidence.chances(row, day),
         "sources": evidence.sources(items.item_of(item, plan), row),
         "readings": evidence.reading_views(row, readings, who.timezone),
-        "records": evidence.record_views(row, records),
+        "records": evidence.record_views(row, records, plan.titles),
         "limits": evidence.limit_views(row, day),
         "positions": evidence.position_views(row),
         "stands": life_cycle.stands(row, done[0] if done else None, day),
         "done": evidence.action_views(done, who.timezone, day),
-        "handling": handling or life_cycle.handling_of(vehicle_id, item, ""),
+        "handling": replace(handling or life_cycle.handling_of(vehicle_id, item, "", ""), title=row.title),
         "choices": life_cycle.form_choices(),
         "said": life_cycle.said_words(said),
         "timezone": who.timezone,

@@ -11,6 +11,7 @@ from milepost_server.api.bodies import DAY_MAX, DAY_MIN, PathId
 from milepost_server.api.facts import vehicles_of
 from milepost_server.api.services import Parts, Viewer
 from milepost_server.derivation import times
+from milepost_server.derivation.schedules import titles_of
 from milepost_server.errors import NotFoundError
 from milepost_server.people.roles import Action, may
 from milepost_server.people.sessions import Principal
@@ -41,12 +42,15 @@ def list_state(
     page: Annotated[int, Query(ge=1, le=PAGE_MAX)] = 1,
     as_of: AsOfText = "",
 ) -> view.ListState:
-    """What the URL says; a word that does not exist is as if it were not there, so that old links work."""
+    """What the URL says; a word that does not exist is as if it were not there, so that old links work.
+
+    Which items there are, only the dealer's schedules know.
+    """
     word = sort.removeprefix("-")
     is_known = word in tuple(Sort)
     return view.ListState(
         state=DueState(state) if state in tuple(DueState) else None,
-        item=item if item in dict(items.all_titles()) else "",
+        item=item,
         search=q.strip(),
         sort=Sort(word) if is_known else Sort.URGENCY,
         descending=is_known and sort.startswith("-"),
@@ -79,9 +83,11 @@ async def owners_list(
 ) -> Response:
     """Whom to call, in what order, and why."""
     today = parts.today(who)
-    query = state.query(today)
     offset = (state.page - 1) * lists.ROWS_A_PAGE
     async with parts.store.read() as connection:
+        titles = await titles_of(connection, who.dealer_id)
+        state = state.among(titles)
+        query = state.query(today)
         counts = await work_list.counts(connection, who.dealer_id, query)
         found = await work_list.page(connection, who.dealer_id, query, offset=offset, limit=lists.ROWS_A_PAGE)
         attention = await work_list.attention(
@@ -108,10 +114,10 @@ async def owners_list(
         "state": state,
         "as_of": query.as_of,
         "is_past": state.as_of is not None and state.as_of != today,
-        "headline": view.headline(counts, state),
+        "headline": view.headline(counts, titles.get(state.item)),
         "tabs": view.tabs(state, counts),
         "heads": view.heads(state),
-        "items": [("", "All items"), *items.all_titles()],
+        "items": [("", "All items"), *items.choices(titles)],
         "rows": rows,
         "empty": view.empty_words(state, sum(counts.values()), following, query.as_of),
         "pager": view.pager(state, total),
@@ -142,12 +148,16 @@ async def owner_page(
         facts = await vehicles_of(connection, who, owner_id, day)
         ready = await readiness.of_owner(connection, who.dealer_id, owner_id, day) if sees_readiness else []
         signals = await readiness.signals_of(connection, who.dealer_id, owner_id, day)
+    titles = {one.vehicle.id: one.titles for one in facts}
     context = {
         "owner": owner,
         "as_of": day,
         "is_past": day != today,
         "vehicles": [vehicle_view(one, f"/owners/{owner_id}#vehicle-{one.vehicle.id}") for one in facts],
-        "readiness": {row.vehicle_id: readiness_view(row, day, is_past=day != today) for row in ready},
+        "readiness": {
+            row.vehicle_id: readiness_view(row, titles.get(row.vehicle_id, {}), day, is_past=day != today)
+            for row in ready
+        },
         "worth": worth_view(signals, day) if signals is not None and sees_readiness else None,
         "choices": choices_for(who, is_past=day != today),
         "said": life_cycle.said_words(said),

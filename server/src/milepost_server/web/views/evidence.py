@@ -189,10 +189,15 @@ def reading_views(row: DueRow, found: Sequence[ReadingRow], timezone: str) -> li
     ]
 
 
-def record_views(row: DueRow, found: Sequence[ServiceRecordRow]) -> list[tuple[str, str, ServiceRecordRow]]:
+def record_views(
+    row: DueRow, found: Sequence[ServiceRecordRow], titles: Mapping[str, str]
+) -> list[tuple[str, str, ServiceRecordRow]]:
     """(role, what was done, record) of the service records that an item's dates rest on, the start first."""
+    titles = {**titles, row.item: row.title}
     roles = {entry["id"]: str(entry["role"]) for entry in row.evidence.get("service_records", ())}
-    views = [(RECORD_ROLE_WORDS[roles[record.id]], items.title_of(record.item), record) for record in found]
+    views = [
+        (RECORD_ROLE_WORDS[roles[record.id]], items.title_of(record.item, titles), record) for record in found
+    ]
     return sorted(views, key=lambda view: view[0])
 
 
@@ -291,9 +296,9 @@ def value_words(reading: ReadingRow) -> str:
     return f"{reading.value:g}{words.UNITS.get(unit, unit)}"
 
 
-def title(key: str) -> str:
+def title(row: DueRow) -> str:
     """The head of the page: which number is explained."""
-    return f"{items.title_of(key)}: what the dates rest on"
+    return f"{row.title}: what the dates rest on"
 
 
 def _moment(time_ms: int) -> dt.datetime:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from milepost_server.signals.schedules.shipped import shipped
 from milepost_server.store.schema import DueState, RestsOn
 from milepost_server.web import words
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from milepost_server.signals.items.item import Item
     from milepost_server.signals.schedules.book import Plan
     from milepost_server.store.condition import DueRow
@@ -60,24 +61,20 @@ def item_of(key: str, plan: Plan) -> Item | None:
     return next((item for item in plan.items if item.key == key), None)
 
 
-def title_of(key: str) -> str:
-    """An item's title; a key that no schedule has any more is shown as it is."""
-    found = (schedule.titles()[key] for schedule in shipped().values() if key in schedule.titles())
-    return next(found, key.replace("-", " ").capitalize())
+def title_of(key: str, titles: Mapping[str, str]) -> str:
+    """What ``titles`` call the item; where they no longer do, the words of its key."""
+    return titles.get(key) or key.replace("-", " ").capitalize()
 
 
-def order_of(key: str) -> int:
-    """Where an item stands among those of its schedule: the engine oil before the cabin filter."""
-    places = (
-        list(schedule.titles()).index(key) for schedule in shipped().values() if key in schedule.titles()
-    )
-    return next(places, len(shipped()))
+def within(title: str) -> str:
+    """A title as a sentence goes on with it: ``engine oil and filter``, ``12 V battery``, ``AdBlue``."""
+    first = title.split(" ", maxsplit=1)[0]
+    return title[:1].lower() + title[1:] if first[1:].islower() else title
 
 
-def all_titles() -> list[tuple[str, str]]:
-    """(key, title) of every item of every shipped schedule, by title."""
-    merged = {key: title for schedule in shipped().values() for key, title in schedule.titles().items()}
-    return sorted(merged.items(), key=lambda pair: pair[1].lower())
+def choices(titles: Mapping[str, str]) -> list[tuple[str, str]]:
+    """(key, title) of every item, by title."""
+    return sorted(titles.items(), key=lambda pair: pair[1].lower())
 
 
 def question(state: DueState, rests_on: RestsOn | None, p50_on: dt.date | None, as_of: dt.date) -> str:

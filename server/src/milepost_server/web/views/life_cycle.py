@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from milepost_server.store.schema import DueState, ItemActionKind, LifeCycle
 from milepost_server.web import words
-from milepost_server.web.views import items
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -124,10 +123,10 @@ def wants_handling(state: DueState, life_cycle: LifeCycle) -> bool:
     return state not in (DueState.OK, DueState.UNKNOWN) or life_cycle in HANDLED
 
 
-def handling_of(vehicle_id: int, item: str, back: str) -> Handling:
-    """An empty form about an item, on the page ``back``."""
+def handling_of(vehicle_id: int, item: str, title: str, back: str) -> Handling:
+    """An empty form about an item of that title, on the page ``back``."""
     address = f"/vehicles/{vehicle_id}/items/{item}"
-    return Handling(action=address, key=f"{item}-{vehicle_id}", title=items.title_of(item), back=back)
+    return Handling(action=address, key=f"{item}-{vehicle_id}", title=title, back=back)
 
 
 def form_choices() -> list[tuple[str, str]]:

@@ -43,6 +43,10 @@ class ListState:
     page: int = 1
     as_of: dt.date | None = None
 
+    def among(self, titles: Mapping[str, str]) -> ListState:
+        """The same without an item that ``titles`` do not have."""
+        return self if self.item in titles else replace(self, item="")
+
     def url(self) -> str:
         """The address of this very list; what is usual is left out."""
         pairs = {
@@ -124,11 +128,11 @@ def heads(state: ListState) -> list[lists.Head]:
     )
 
 
-def headline(counts: Mapping[DueState, int], state: ListState) -> str:
-    """How many to call, in a sentence."""
+def headline(counts: Mapping[DueState, int], title: str | None) -> str:
+    """How many to call, in a sentence; ``title`` is that of the item that the list is about."""
     if not sum(counts.values()):
         return ""
-    which = f" for {items.title_of(state.item).lower()}" if state.item else ""
+    which = f" for {items.within(title)}" if title else ""
     overdue, due = counts[DueState.OVERDUE], counts[DueState.DUE]
     if not overdue and not due:
         return words.sentence(f"nobody is overdue or due within 30 days{which}")
@@ -227,7 +231,7 @@ def _row(
         plate=row.plate,
         odometer_m=odometer_m,
         badge=items.badge(row.state, row.rests_on, row.p50_on, as_of),
-        title=items.title_of(row.item) if row.item else "",
+        title=row.title or "",
         why=_why(row),
         when=when,
         likely=likely,
@@ -239,7 +243,7 @@ def _row(
         handling=_handling(row, back),
         others=[
             OtherItem(
-                items.title_of(item.item),
+                item.title,
                 items.badge(item.state, item.rests_on, item.p50_on, as_of),
                 items.when(item.state, (item.p10_on, item.p50_on, item.p90_on), as_of, item.rests_on),
             )
@@ -252,7 +256,7 @@ def _row(
 def _handling(row: WorkListRow, back: str) -> life_cycle.Handling | None:
     if row.vehicle_id is None or row.item is None or not life_cycle.wants_handling(row.state, row.life_cycle):
         return None
-    return life_cycle.handling_of(row.vehicle_id, row.item, back)
+    return life_cycle.handling_of(row.vehicle_id, row.item, row.title or "", back)
 
 
 def _faults(codes: Sequence[str]) -> str:

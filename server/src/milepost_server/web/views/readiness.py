@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from milepost_server.web import words
+from milepost_server.web.views import items
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -40,13 +41,18 @@ class ReadinessView:
     model: str
 
 
-def readiness_view(row: ReadinessRow, as_of: dt.date, *, is_past: bool) -> ReadinessView:
-    """The score with all of its reasons, the base last; their points add up to the score."""
+def readiness_view(
+    row: ReadinessRow, titles: Mapping[str, str], as_of: dt.date, *, is_past: bool
+) -> ReadinessView:
+    """The score with all of its reasons, the base last; their points add up to the score.
+
+    ``titles`` are those of the vehicle's items, by key.
+    """
     query = f"?as_of={as_of}" if is_past else ""
     return ReadinessView(
         score=row.score,
         says=chance_words(row.p_90d, row.p_180d),
-        reasons=[_reason(reason, row.vehicle_id, query) for reason in row.reasons],
+        reasons=[_reason(reason, row.vehicle_id, titles, query) for reason in row.reasons],
         basis=basis_words(row.is_prior),
         is_prior=row.is_prior,
         model=row.model_version,
@@ -83,16 +89,18 @@ def points_words(points: int) -> str:
     return f"+{points}" if points > 0 else f"{MINUS}{-points}" if points < 0 else "0"
 
 
-def _reason(reason: Mapping[str, Any], vehicle_id: int, query: str) -> ReasonView:
+def _reason(reason: Mapping[str, Any], vehicle_id: int, titles: Mapping[str, str], query: str) -> ReasonView:
     return ReasonView(
         points=points_words(int(reason["points"])),
         words=words.sentence(str(reason["words"])),
         change=words.sentence(str(reason["change"])) if reason.get("change") else "",
-        evidence=_evidence(reason.get("evidence") or {}, vehicle_id, query),
+        evidence=_evidence(reason.get("evidence") or {}, vehicle_id, titles, query),
     )
 
 
-def _evidence(evidence: Mapping[str, Sequence[Any]], vehicle_id: int, query: str) -> list[tuple[str, str]]:
+def _evidence(
+    evidence: Mapping[str, Sequence[Any]], vehicle_id: int, titles: Mapping[str, str], query: str
+) -> list[tuple[str, str]]:
     """Where what a reason rests on is shown in full."""
     links = []
     if evidence.get("contracts"):
@@ -103,8 +111,7 @@ def _evidence(evidence: Mapping[str, Sequence[Any]], vehicle_id: int, query: str
         links.append(("The services", f"#vehicle-{vehicle_id}-services"))
     if evidence.get("faults"):
         links.append(("The faults", f"#vehicle-{vehicle_id}-faults"))
-    links += [
-        (f"The dates of {key.replace('-', ' ')}", f"/vehicles/{vehicle_id}/items/{key}{query}")
-        for key in evidence.get("items", ())
-    ]
+    for key in evidence.get("items", ()):
+        dates = f"The dates of {items.within(items.title_of(key, titles))}"
+        links.append((dates, f"/vehicles/{vehicle_id}/items/{key}{query}"))
     return links

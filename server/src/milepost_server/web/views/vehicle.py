@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from milepost_server.api.facts import VehicleFacts
     from milepost_server.store.condition import DueRow, OdometerRow
     from milepost_server.store.item_actions import ItemActionRow
-    from milepost_server.store.service_records import ServiceRecordRow
     from milepost_server.store.vehicle_health import FaultRow
     from milepost_server.store.vehicles import VehicleRow
     from milepost_server.web.charts.gauge import Gauge
@@ -60,7 +59,7 @@ class ServiceView:
     @property
     def what(self) -> str:
         """All of it: ``Engine oil and filter, tyres and cabin air filter``."""
-        return words.listed([self.titles[0], *map(_low, self.titles[1:])])
+        return words.listed([self.titles[0], *map(items.within, self.titles[1:])])
 
     @property
     def label(self) -> str:
@@ -123,7 +122,7 @@ def vehicle_view(facts: VehicleFacts, back: str) -> VehicleView:
         faults=faults.fault_views(facts.faults, facts.timezone, as_of),
         health=health.health_views(facts.health, as_of),
         contracts=contracts.contract_sentences(facts.contracts, as_of),
-        services=_visits(facts.records)[:SERVICES_SHOWN_MAX],
+        services=_visits(facts)[:SERVICES_SHOWN_MAX],
         wrong_car=next(
             (text for device, text in conflicts if sitting and device == sitting[0].device_id), ""
         ),
@@ -161,7 +160,7 @@ def finding(shown: Sequence[DueRow], reported: Sequence[FaultRow], as_of: dt.dat
         "to be asked about": [item for item, asks in due if asks == "Ask"],
     }
     parts = [
-        f"{words.listed([_low(_title(item)) for item in some])} {state}"
+        f"{words.listed([items.within(item.title) for item in some])} {state}"
         for state, some in named.items()
         if some
     ]
@@ -175,38 +174,29 @@ def finding(shown: Sequence[DueRow], reported: Sequence[FaultRow], as_of: dt.dat
         return "Not known yet what this car needs."
     first = min(dated, key=lambda item: item.p50_on or dt.date.max)
     dates = (first.p10_on, first.p50_on, first.p90_on)
-    return f"Nothing is due. Next: {_low(_title(first))}, {items.when(first.state, dates, as_of)}."
+    return f"Nothing is due. Next: {items.within(first.title)}, {items.when(first.state, dates, as_of)}."
 
 
 def _question(item: DueRow, as_of: dt.date) -> str:
     return items.question(item.state, item.rests_on, item.p50_on, as_of)
 
 
-def _title(item: DueRow) -> str:
-    return items.title_of(item.item)
-
-
-def _low(title: str) -> str:
-    # "12 V battery" and "AdBlue" keep their capitals; an ordinary word gives its first one up mid-sentence.
-    return title[:1].lower() + title[1:] if title[1:2].islower() else title
-
-
 def _urgency(item: DueRow) -> tuple[int, bool, dt.date, str]:
-    return STATE_ORDER.index(item.state), item.rests_on not in SURE, item.p50_on or dt.date.max, _title(item)
+    return STATE_ORDER.index(item.state), item.rests_on not in SURE, item.p50_on or dt.date.max, item.title
 
 
 def _item_view(item: DueRow, facts: VehicleFacts, last: ItemActionRow | None, back: str) -> ItemView:
     wanted = life_cycle.wants_handling(item.state, item.life_cycle)
     return ItemView(
         key=item.item,
-        title=_title(item),
+        title=item.title,
         state=item.state,
         badge=items.badge(item.state, item.rests_on, item.p50_on, facts.as_of),
         says=items.says(item, facts.as_of, facts.odometer_now_m),
         why=items.why(item),
         stands=life_cycle.stands(item, last, facts.as_of),
         gauges=_gauges(item, facts),
-        handling=life_cycle.handling_of(facts.vehicle.id, item.item, back) if wanted else None,
+        handling=life_cycle.handling_of(facts.vehicle.id, item.item, item.title, back) if wanted else None,
     )
 
 
@@ -227,14 +217,15 @@ def _gauges(item: DueRow, facts: VehicleFacts) -> Sequence[Gauge]:
     return wear.gauges_of(scheduled, item.basis, item.state, since)
 
 
-def _visits(records: Sequence[ServiceRecordRow]) -> list[ServiceView]:
+def _visits(facts: VehicleFacts) -> list[ServiceView]:
+    titles, order = facts.titles, list(facts.titles)
     visits: dict[tuple[dt.date, int | None, str], list[str]] = {}
-    for record in records:
+    for record in facts.records:
         visits.setdefault((record.done_on, record.odometer_m, record.source), []).append(record.item)
     made = []
     for (on, odometer_m, source), keys in visits.items():
-        titles = [items.title_of(key) for key in sorted(keys, key=items.order_of)]
-        made.append(ServiceView(on, titles, odometer_m, source))
+        keys.sort(key=lambda key: order.index(key) if key in titles else len(order))
+        made.append(ServiceView(on, [items.title_of(key, titles) for key in keys], odometer_m, source))
     return made
 
 
@@ -258,7 +249,7 @@ def _chart(facts: VehicleFacts, shown: Sequence[DueRow]) -> chart.OdometerChart 
     due = next_by_distance(shown, facts.as_of)
     marks = [
         chart.ServiceMark(visit.on, visit.odometer_m, visit.label)
-        for visit in _visits(facts.records)
+        for visit in _visits(facts)
         if visit.odometer_m is not None
     ]
     return chart.OdometerChart(
@@ -267,7 +258,7 @@ def _chart(facts: VehicleFacts, shown: Sequence[DueRow]) -> chart.OdometerChart 
         fan=[chart.FanPoint(point.on, point.p10_m, point.p50_m, point.p90_m) for point in facts.fan],
         services=marks,
         due=due,
-        label=chart_title(shown, due, facts.as_of),
+        label=chart_title(due, facts.as_of),
     )
 
 
@@ -278,16 +269,14 @@ def next_by_distance(shown: Sequence[DueRow], as_of: dt.date) -> chart.Due | Non
     if first is None or first.p10_on is None or first.p50_on is None or first.p90_on is None:
         return None
     limit_m = first.p50_odometer_m if first.basis in ("distance", "wear") else None
-    return chart.Due(_title(first), max(first.p10_on, as_of), first.p50_on, first.p90_on, limit_m)
+    return chart.Due(first.title, max(first.p10_on, as_of), first.p50_on, first.p90_on, limit_m)
 
 
-def chart_title(shown: Sequence[DueRow], due: chart.Due | None, as_of: dt.date) -> str:
+def chart_title(due: chart.Due | None, as_of: dt.date) -> str:
     """What the picture says, as its title."""
     if due is None:
         return "No item has a date ahead of today."
-    dates = (due.p10_on, due.p50_on, due.p90_on)
-    item = next(item for item in shown if _title(item) == due.label)
-    when = items.when(item.state, dates, as_of)
+    when = items.when(DueState.UPCOMING, (due.p10_on, due.p50_on, due.p90_on), as_of)
     if due.limit_m is None:
         return f"{due.label}: {when}."
     return f"{due.label}: {when}, at about {words.about_km(due.limit_m)}."

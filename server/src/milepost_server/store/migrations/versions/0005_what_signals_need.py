@@ -29,8 +29,10 @@ TABLES = (
     "contracts",
 )
 # Rows of earlier days are not derived again: what needed attention then is open, and nobody was reminded.
+# Their items are called by their keys in words.
 FILL_DUE = """
 UPDATE service_due SET reminders = 0, limits = '[]', wear = '[]',
+    title = substr(upper(substr(item, 1, 1)) || replace(substr(item, 2), '-', ' '), 1, 60),
     listed_since_on = CASE WHEN state IN ('upcoming', 'due', 'overdue') THEN as_of END,
     due_since_on = CASE WHEN state IN ('due', 'overdue') THEN as_of END,
     is_shown = state IN ('upcoming', 'due', 'overdue'),
@@ -430,6 +432,7 @@ def _results_of_owners() -> None:
         sa.Column("vehicles", sa.Integer(), nullable=False),
         sa.Column("service_vehicle_id", BigId, nullable=True),
         sa.Column("service_item", sa.String(length=64), nullable=True),
+        sa.Column("service_title", sa.String(length=60), nullable=True),
         sa.Column("service_fault", sa.String(length=16), nullable=True),
         sa.Column("service_state", sa.String(length=16), nullable=False),
         sa.Column("service_urgency", sa.String(length=2), nullable=True),
@@ -488,6 +491,7 @@ def _columns() -> None:
         for name in DATES:
             batch_op.add_column(sa.Column(name, sa.Date(), nullable=True))
     _add_filled_to_due(
+        sa.Column("title", sa.String(length=60)),
         sa.Column("life_cycle", sa.String(length=16)),
         sa.Column("is_shown", sa.Boolean()),
         sa.Column("reminders", sa.Integer()),
@@ -526,7 +530,7 @@ def downgrade() -> None:
 
     with op.batch_alter_table("service_due", schema=None) as batch_op:
         batch_op.drop_constraint(op.f("ck_service_due_life_cycle"), type_="check")
-        for name in (*DATES, "position", "life_cycle", "is_shown", "reminders", "limits", "wear"):
+        for name in (*DATES, "title", "position", "life_cycle", "is_shown", "reminders", "limits", "wear"):
             batch_op.drop_column(name)
     op.drop_column("dealers", "currency")
 
