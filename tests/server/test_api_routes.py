@@ -9,7 +9,7 @@ import pytest
 
 from milepost_server.store import (
     contracts,
-    dealer_schedules,
+    dealer_files,
     devices,
     owners,
     ownerships,
@@ -22,7 +22,7 @@ from milepost_server.store import (
 )
 from milepost_server.store.contracts import ContractRow
 from milepost_server.store.quarantine import HeldPayload
-from milepost_server.store.schema import ContractKind, Fitted, Powertrain, Role
+from milepost_server.store.schema import ContractKind, DealerFileKind, Fitted, Powertrain, Role
 from support import showroom
 from support.api_errors import is_error
 from support.routes import Route, all_routes
@@ -64,11 +64,11 @@ FORMS = {
     "POST /vehicles/{vehicle_id}/readings/{stream_id}/{seq}": {"verdict": "keep"},
 }
 # Their names are the dealer's own: what another dealer calls so is neither seen nor changed.
-NAMED_BY_THE_DEALER = ("/api/v1/schedules/{schedule_name}",)
+NAMED_BY_THE_DEALER = ("/api/v1/schedules/{file_name}",)
 
 
 def numbers(route: Route, value: object = 1) -> dict[str, object]:
-    words = {"item": "engine-oil", "schedule_name": "ours", "model_version": "v"}
+    words = {"item": "engine-oil", "file_name": "ours", "model_version": "v"}
     return {name: words.get(name, value) for name in route.parameters}
 
 
@@ -176,8 +176,14 @@ def odometer_of(dealer_id: int, vehicle_id: int, stream_id: int) -> dict[str, ob
 
 async def add_rules(connection: AsyncConnection, dealer_id: int) -> None:
     """A schedule and a readiness model, in force one day, of the dealer's own."""
-    await dealer_schedules.put(
-        connection, dealer_id, name="plan", text=SCHEDULE, staff_id=None, now=showroom.NOW
+    await dealer_files.put(
+        connection,
+        dealer_id,
+        kind=DealerFileKind.SCHEDULE,
+        name="plan",
+        text=SCHEDULE,
+        staff_id=None,
+        now=showroom.NOW,
     )
     await readiness_models.add(
         connection,
@@ -257,7 +263,7 @@ async def other_dealer(site: Site) -> dict[str, object]:
         "device_id": "south-1",
         "quarantine_id": max(row.id for row in found),
         "contract_id": contract.id,
-        "schedule_name": "plan",
+        "file_name": "plan",
         "model_version": "south-1",
         "stream_id": stream.id,
         "seq": 1,

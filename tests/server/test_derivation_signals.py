@@ -11,7 +11,7 @@ from milepost_protocol.samples import TimeTrust
 from milepost_server.derivation.configuration import Configuration
 from milepost_server.store import (
     contracts,
-    dealer_schedules,
+    dealer_files,
     dirty,
     item_actions,
     outcomes,
@@ -26,6 +26,7 @@ from milepost_server.store.engine import Store
 from milepost_server.store.overrules import Place
 from milepost_server.store.schema import (
     ContractKind,
+    DealerFileKind,
     DueState,
     ItemActionKind,
     OutcomeKind,
@@ -189,8 +190,14 @@ async def test_a_dealers_own_schedule_holds_for_its_cars(garage: Garage) -> None
         source = "What our workshop has seen."
     """
     async with garage.store.write() as connection:
-        await dealer_schedules.put(
-            connection, garage.dealer.id, name="ours", text=plan, staff_id=None, now=NOW
+        await dealer_files.put(
+            connection,
+            garage.dealer.id,
+            kind=DealerFileKind.SCHEDULE,
+            name="ours",
+            text=plan,
+            staff_id=None,
+            now=NOW,
         )
     item = await oil(garage, car)
     assert "2 years, since the service on" in item["limit_text"]
@@ -200,8 +207,14 @@ async def test_a_dealers_own_schedule_holds_for_its_cars(garage: Garage) -> None
 async def test_a_schedule_that_can_no_longer_be_used_stops_nobodys_list(garage: Garage) -> None:
     car = await overdue_car(garage)
     async with garage.store.write() as connection:
-        await dealer_schedules.put(
-            connection, garage.dealer.id, name="old", text="schema = 0", staff_id=None, now=NOW
+        await dealer_files.put(
+            connection,
+            garage.dealer.id,
+            kind=DealerFileKind.SCHEDULE,
+            name="old",
+            text="schema = 0",
+            staff_id=None,
+            now=NOW,
         )
     item = await oil(garage, car)
     assert item["config_version"] == Configuration().version, "the shipped schedules hold"

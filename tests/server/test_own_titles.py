@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import Engine, event
 
-from milepost_server.store import dealer_schedules, service_records
+from milepost_server.store import dealer_files, service_records
 from milepost_server.store.readiness import ReadinessRow
+from milepost_server.store.schema import DealerFileKind
 from milepost_server.web.views.lists import ROWS_A_PAGE
 from milepost_server.web.views.readiness import readiness_view
 from support import showroom
@@ -48,8 +49,14 @@ LATE = "/owners/1"
 
 async def set_own(site: Site, text: str | None) -> None:
     async with site.store.write() as connection:
-        await dealer_schedules.put(
-            connection, site.dealer_id, name="ours", text=text, staff_id=None, now=showroom.NOW
+        await dealer_files.put(
+            connection,
+            site.dealer_id,
+            kind=DealerFileKind.SCHEDULE,
+            name="ours",
+            text=text,
+            staff_id=None,
+            now=showroom.NOW,
         )
 
 

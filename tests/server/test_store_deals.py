@@ -10,14 +10,14 @@ import pytest
 from milepost_server.store import (
     calibrations,
     contracts,
-    dealer_schedules,
+    dealer_files,
     item_actions,
     outcomes,
     overrules,
     readiness_models,
 )
 from milepost_server.store.overrules import Place
-from milepost_server.store.schema import ContractKind, Fitted, ItemActionKind, OutcomeKind
+from milepost_server.store.schema import ContractKind, DealerFileKind, Fitted, ItemActionKind, OutcomeKind
 from support import showroom
 
 if TYPE_CHECKING:
@@ -106,16 +106,19 @@ async def test_decisions_name_who_took_them(store: Store, dealer_id: int) -> Non
         assert not await overrules.of_vehicle(connection, dealer_id, 1)
 
 
-async def test_the_newest_schedule_of_a_name_holds(store: Store, dealer_id: int) -> None:
-    async def put(name: str, text: str | None) -> None:
-        await dealer_schedules.put(connection, dealer_id, name=name, text=text, staff_id=None, now=NOW)
+async def test_the_newest_file_of_a_kind_and_name_holds(store: Store, dealer_id: int) -> None:
+    async def put(name: str, text: str | None, kind: DealerFileKind = DealerFileKind.SCHEDULE) -> None:
+        await dealer_files.put(connection, dealer_id, kind=kind, name=name, text=text, staff_id=None, now=NOW)
 
     async with store.write() as connection:
         for name, text in (("b", "1"), ("a", "2"), ("b", "3"), ("c", "4"), ("c", None)):
             await put(name, text)
-        found = await dealer_schedules.current(connection, dealer_id)
+        await put("b", "5", DealerFileKind.PLANS)
+        found = await dealer_files.current(connection, dealer_id, DealerFileKind.SCHEDULE)
+        plans = await dealer_files.current(connection, dealer_id, DealerFileKind.PLANS)
     assert [(row.name, row.text) for row in found] == [("a", "2"), ("b", "3")]
-    assert found[0].version == dealer_schedules.version_of("2") != found[1].version
+    assert [(row.name, row.text) for row in plans] == [("b", "5")]
+    assert found[0].version == dealer_files.version_of("2") != found[1].version
 
 
 async def test_the_dealers_own_model_goes_before_the_one_of_all(store: Store, dealer_id: int) -> None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from milepost_server.store import dealer_schedules, devices, ownerships, readings, service_records, streams
+from milepost_server.store import dealer_files, devices, ownerships, readings, service_records, streams
+from milepost_server.store.schema import DealerFileKind
 from support import showroom
 from support.html import Page
 
@@ -196,8 +197,14 @@ async def test_gauges_and_sources_are_those_of_the_dealers_own_schedule(
         source = "What our workshop has seen."
     """
     async with site.store.write() as connection:
-        await dealer_schedules.put(
-            connection, site.dealer_id, name="ours", text=own, staff_id=None, now=showroom.NOW
+        await dealer_files.put(
+            connection,
+            site.dealer_id,
+            kind=DealerFileKind.SCHEDULE,
+            name="ours",
+            text=own,
+            staff_id=None,
+            now=showroom.NOW,
         )
     await showroom.derive(site.store, site.dealer_id)
     assert "14,077 of 20,000 km" in (await read(page, GOLF)).text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from milepost_server.commands import (
+    dealer_files,
     device_config,
     evaluate,
     install,
@@ -12,7 +13,6 @@ from milepost_server.commands import (
     quarantine,
     readiness,
     registry,
-    schedules,
 )
 
 
@@ -33,7 +33,7 @@ for part in (
     operate.reproject,
     operate.derive,
     readiness.readiness,
-    schedules.schedule,
+    dealer_files.schedule,
     operate.broker,
     operate.config,
     evaluate.evaluate,

@@ -26,7 +26,7 @@ ODOMETER_M_MAX = 4_294_967_295
 ID_MAX = 2**63 - 1
 SEQ_MAX = 2**63 - 1
 MONEY_MAX = 10**12  # minor units: ten billions of the currency
-SCHEDULE_CHARS_MAX = 200_000
+FILE_CHARS_MAX = 200_000
 NOTE_CHARS_MAX = 500
 # Wide enough for every car and its future, and far from where calendars and time zones overflow.
 DAY_MIN = dt.date(1950, 1, 1)
@@ -217,7 +217,7 @@ class OverruleBody(Body):
     note: Annotated[str, Field(max_length=NOTE_CHARS_MAX)] = ""
 
 
-class ScheduleBody(Body):
-    """A schedule of service items, as TOML."""
+class FileBody(Body):
+    """A file of the dealer's own, as TOML."""
 
-    text: Annotated[str, Field(min_length=1, max_length=SCHEDULE_CHARS_MAX)]
+    text: Annotated[str, Field(min_length=1, max_length=FILE_CHARS_MAX)]

@@ -10,10 +10,10 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from milepost_server.derivation import writing
+from milepost_server.derivation.dealer_files import configuration_of
 from milepost_server.derivation.dealer_run import DealerRun, Report
 from milepost_server.derivation.learning import knowledge
 from milepost_server.derivation.loading.vehicles import CHUNK_VEHICLES_MAX
-from milepost_server.derivation.schedules import configuration_of
 from milepost_server.derivation.times import AsOf
 from milepost_server.signals.faults.texts import FaultTexts
 from milepost_server.store import dealers, dirty

@@ -7,9 +7,9 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 from milepost_server.derivation import writing
+from milepost_server.derivation.dealer_files import configuration_of
 from milepost_server.derivation.derive import Derivation, Report
 from milepost_server.derivation.learning import knowledge, priors
-from milepost_server.derivation.schedules import configuration_of
 from milepost_server.derivation.times import AsOf
 from milepost_server.store import dealers
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -10,14 +9,14 @@ from milepost_server.signals.errors import ScheduleError
 from milepost_server.signals.schedules.book import Kind, Plan, ScheduleBook
 from milepost_server.signals.schedules.parsing import parse_layer
 from milepost_server.signals.schedules.shipped import shipped_book
-from milepost_server.store import dealer_schedules
+from milepost_server.store import dealer_files
+from milepost_server.store.schema import DealerFileKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-    from milepost_server.derivation.configuration import Configuration
     from milepost_server.derivation.fleet import Vehicle
     from milepost_server.store.vehicles import VehicleRow
 
@@ -54,18 +53,13 @@ def usable_with(own: tuple[tuple[str, str], ...]) -> tuple[ScheduleBook, dict[st
 
 async def book_of(connection: AsyncConnection, dealer_id: int) -> ScheduleBook:
     """The schedules that hold for a dealer now."""
-    rows = await dealer_schedules.current(connection, dealer_id)
+    rows = await dealer_files.current(connection, dealer_id, DealerFileKind.SCHEDULE)
     return usable_with(tuple((row.name, row.text) for row in rows))[0]
 
 
 async def titles_of(connection: AsyncConnection, dealer_id: int) -> Mapping[str, str]:
     """What the items of the dealer's schedules of now are called, by key."""
     return (await book_of(connection, dealer_id)).titles
-
-
-async def configuration_of(connection: AsyncConnection, dealer_id: int, base: Configuration) -> Configuration:
-    """``base`` with the schedules of a dealer, which goes into its version."""
-    return replace(base, book=await book_of(connection, dealer_id))
 
 
 def kind_of(vehicle: Vehicle | VehicleRow) -> Kind:

@@ -15,11 +15,11 @@ import numpy as np
 from sqlalchemy import select
 
 from milepost_server.derivation import times
+from milepost_server.derivation.dealer_files import configuration_of
 from milepost_server.derivation.fleet import NOBODY
 from milepost_server.derivation.learning import knowledge
 from milepost_server.derivation.loading import vehicles as loading
 from milepost_server.derivation.loading.vehicles import CHUNK_VEHICLES_MAX
-from milepost_server.derivation.schedules import configuration_of
 from milepost_server.derivation.steps.whole import derive
 from milepost_server.derivation.times import AsOf
 from milepost_server.signals.flat import DAYS_PER_MONTH

@@ -17,7 +17,7 @@ from milepost_server.store.schema.arrivals import (
 )
 from milepost_server.store.schema.columns import metadata
 from milepost_server.store.schema.customers import contracts, outcomes
-from milepost_server.store.schema.decisions import dealer_schedules, item_actions, reading_overrules
+from milepost_server.store.schema.decisions import dealer_files, item_actions, reading_overrules
 from milepost_server.store.schema.derived import (
     dirty_vehicles,
     due_calibrations,
@@ -44,6 +44,7 @@ from milepost_server.store.schema.words import (
     BatteryMeasure,
     BatteryWord,
     ContractKind,
+    DealerFileKind,
     DueState,
     Fitted,
     ItemActionKind,
@@ -66,6 +67,7 @@ __all__ = [
     "BatteryMeasure",
     "BatteryWord",
     "ContractKind",
+    "DealerFileKind",
     "DueState",
     "Fitted",
     "ItemActionKind",
@@ -79,7 +81,7 @@ __all__ = [
     "Urgency",
     "batches",
     "contracts",
-    "dealer_schedules",
+    "dealer_files",
     "dealers",
     "device_configs",
     "device_states",

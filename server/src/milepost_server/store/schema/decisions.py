@@ -1,4 +1,4 @@
-"""Tables of what staff decide: readings overruled, what was done about an item, schedules of their own."""
+"""Tables of what staff decide: readings overruled, what was done about an item, files of their own."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sqlalchemy import (
 )
 
 from milepost_server.store.schema.columns import dealer_column, metadata, one_of, same_dealer
-from milepost_server.store.schema.words import ItemActionKind
+from milepost_server.store.schema.words import DealerFileKind, ItemActionKind
 from milepost_server.store.types import BigId, UtcDateTime
 
 reading_overrules = Table(  # a person knows better than cleaning; taken back, the row is gone
@@ -55,16 +55,18 @@ item_actions = Table(  # append-only: where an item stands follows from all of i
     Index(None, "dealer_id", "vehicle_id", "item", "at"),
 )
 
-dealer_schedules = Table(  # append-only: the newest row of a name holds
-    "dealer_schedules",
+dealer_files = Table(  # append-only: the newest row of a kind and name holds
+    "dealer_files",
     metadata,
     Column("id", BigId, primary_key=True),
     dealer_column(),
+    Column("kind", String(16), nullable=False),
     Column("name", String(64), nullable=False),
-    Column("text", Text),  # TOML, as uploaded; null: taken back, the shipped schedules hold again
+    Column("text", Text),  # TOML, as uploaded; null: taken back
     Column("version", String(16), nullable=False),  # a digest of the text
     Column("staff_id", BigId),  # null: from the command line
     Column("at", UtcDateTime, nullable=False),
+    one_of("kind", DealerFileKind),
     same_dealer("staff_id", "staff"),
-    Index(None, "dealer_id", "name", "id"),
+    Index(None, "dealer_id", "kind", "name", "id"),
 )

@@ -69,6 +69,13 @@ class OutcomeKind(enum.StrEnum):
     SERVICE = "service"
 
 
+class DealerFileKind(enum.StrEnum):
+    """What a file that a dealer gives is about."""
+
+    SCHEDULE = "schedule"
+    PLANS = "plans"
+
+
 class ItemActionKind(enum.StrEnum):
     """What staff did about an item."""
 

@@ -24,7 +24,7 @@ TABLES = (
     "wear_priors",
     "reading_overrules",
     "item_actions",
-    "dealer_schedules",
+    "dealer_files",
     "outcomes",
     "contracts",
 )
@@ -164,24 +164,28 @@ def _customers_and_decisions() -> None:
             unique=False,
         )
     op.create_table(
-        "dealer_schedules",
+        "dealer_files",
         sa.Column("id", BigId, nullable=False),
         sa.Column("dealer_id", BigId, nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("name", sa.String(length=64), nullable=False),
         sa.Column("text", sa.Text(), nullable=True),
         sa.Column("version", sa.String(length=16), nullable=False),
         sa.Column("staff_id", BigId, nullable=True),
         sa.Column("at", UtcDateTime(), nullable=False),
+        sa.CheckConstraint("kind IN ('schedule', 'plans')", name=op.f("ck_dealer_files_kind")),
         sa.ForeignKeyConstraint(
             ["dealer_id", "staff_id"],
             ["staff.dealer_id", "staff.id"],
-            name=op.f("fk_dealer_schedules_dealer_id_staff"),
+            name=op.f("fk_dealer_files_dealer_id_staff"),
         ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_dealer_schedules")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_dealer_files")),
     )
-    with op.batch_alter_table("dealer_schedules", schema=None) as batch_op:
+    with op.batch_alter_table("dealer_files", schema=None) as batch_op:
         batch_op.create_index(
-            batch_op.f("ix_dealer_schedules_dealer_id_name_id"), ["dealer_id", "name", "id"], unique=False
+            batch_op.f("ix_dealer_files_dealer_id_kind_name_id"),
+            ["dealer_id", "kind", "name", "id"],
+            unique=False,
         )
     op.create_table(
         "item_actions",

@@ -1,4 +1,4 @@
-"""Queries on the service schedules that a dealer puts before those that come with the product."""
+"""Queries on the files that a dealer gives: service schedules of its own, subscription plans."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import and_, func, insert, select
 
-from milepost_server.store.schema import dealer_schedules, staff
+from milepost_server.store.schema import dealer_files, staff
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
+    from milepost_server.store.schema import DealerFileKind
+
 VERSION_DIGITS = 8
 
 
 @dataclass(frozen=True, slots=True)
-class DealerScheduleRow:
-    """A schedule that holds: its TOML text, and who set it (None: the command line)."""
+class DealerFileRow:
+    """A file that holds: its TOML text, and who set it (None: the command line)."""
 
     name: str
     text: str
@@ -35,10 +37,17 @@ def version_of(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:VERSION_DIGITS]
 
 
-async def current(connection: AsyncConnection, dealer_id: int) -> Sequence[DealerScheduleRow]:
-    """The dealer's own schedules that hold now, by name."""
-    c = dealer_schedules.c
-    newest = select(func.max(c.id).label("id")).where(c.dealer_id == dealer_id).group_by(c.name).subquery()
+async def current(
+    connection: AsyncConnection, dealer_id: int, kind: DealerFileKind
+) -> Sequence[DealerFileRow]:
+    """The dealer's files of that kind that hold now, by name."""
+    c = dealer_files.c
+    newest = (
+        select(func.max(c.id).label("id"))
+        .where(c.dealer_id == dealer_id, c.kind == kind.value)
+        .group_by(c.name)
+        .subquery()
+    )
     query = (
         select(c.name, c.text, c.version, staff.c.name, c.at)
         .join(newest, newest.c.id == c.id)
@@ -46,22 +55,24 @@ async def current(connection: AsyncConnection, dealer_id: int) -> Sequence[Deale
         .where(c.dealer_id == dealer_id, c.text.is_not(None))
         .order_by(c.name)
     )
-    return [DealerScheduleRow(*row) for row in await connection.execute(query)]
+    return [DealerFileRow(*row) for row in await connection.execute(query)]
 
 
 async def put(
     connection: AsyncConnection,
     dealer_id: int,
     *,
+    kind: DealerFileKind,
     name: str,
     text: str | None,
     staff_id: int | None,
     now: dt.datetime,
 ) -> None:
-    """Set the schedule of that name, or with ``text`` None take it back; earlier ones stay in the table."""
+    """Set the file of that kind and name, or with ``text`` None take it back; earlier ones are kept."""
     await connection.execute(
-        insert(dealer_schedules).values(
+        insert(dealer_files).values(
             dealer_id=dealer_id,
+            kind=kind.value,
             name=name,
             text=text,
             version=version_of(text or ""),
