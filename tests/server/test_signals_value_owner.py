@@ -1,4 +1,4 @@
-"""Repair burden, value over a lifetime, subscription plans."""
+"""Repair burden, value over a lifetime."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from milepost_server.signals import gamma
 from milepost_server.signals.errors import DataFileError
 from milepost_server.signals.faults.codes import encode
 from milepost_server.signals.faults.fleet import (
@@ -20,8 +19,6 @@ from milepost_server.signals.faults.fleet import (
 )
 from milepost_server.signals.faults.systems import shipped_systems
 from milepost_server.signals.schedules.shipped import shipped_book
-from milepost_server.signals.usage.ahead import Ahead
-from milepost_server.signals.usage.rate import Usage, UsageRules
 from milepost_server.signals.value.lifetime import (
     EntryKind,
     Ledger,
@@ -40,7 +37,6 @@ from milepost_server.signals.value.repairs import (
     repair_burden,
     shipped_prices,
 )
-from milepost_server.signals.value.subscription import NO_PLAN, Plans, parse_plans, plan_fit
 
 AS_OF = 20_000.0
 YEAR = 365.25
@@ -233,84 +229,3 @@ def test_a_lifetime_is_finite_whatever_the_ledger(rows: list[tuple[int, EntryKin
     for column in (found.expected, found.expected_p10, found.expected_p90, found.total):
         assert np.isfinite(column).all()
     assert (found.expected_p10 <= found.expected_p90).all()
-
-
-PLANS = """schema = 1
-[[plan]]
-name = "S"
-km_per_year = 10000
-price_per_year = 5000
-price_per_extra_km = 0.20
-[[plan]]
-name = "L"
-km_per_year = 20000
-price_per_year = 6000
-price_per_extra_km = 0.15
-"""
-
-
-def ahead(*km_per_year: float) -> Ahead:
-    vehicles = len(km_per_year)
-    rate = np.array(km_per_year) * KM / YEAR
-    return Ahead(
-        Usage(rate, np.full(vehicles, 0.03), np.full(vehicles, 0.12), np.full(vehicles, 4.0)), UsageRules()
-    )
-
-
-def plans() -> Plans:
-    return parse_plans(PLANS, "plans.toml")
-
-
-def test_plans_cost_their_price_and_the_extra_kilometres() -> None:
-    cost = plans().cost(np.array([8_000 * KM, 25_000 * KM]))
-    assert cost / 100 == pytest.approx(np.array([[5_000, 6_000], [5_000 + 3_000, 6_000 + 750]]))
-
-
-def test_the_plan_that_costs_least_is_best_and_says_what_it_saves() -> None:
-    found = plan_fit(plans(), np.array([1, 0, NO_PLAN, 0]), ahead(7_000, 20_000, 15_000, 15_000))
-    assert [plans().names[best] for best in found.best] == [
-        "S",
-        "L",
-        found_name(found.best[2]),
-        found_name(found.best[3]),
-    ]
-    assert found.best_odds[0] > 0.9
-    assert found.over_m_p50[0] < 0 < found.over_m_p50[1]
-    assert found.over_odds[0] < 0.01 < 0.95 < found.over_odds[1]
-    assert found.saving[0] == pytest.approx(100_000, rel=0.1)
-    assert found.saving[1] > 50_000
-    assert np.isnan([found.over_m_p50[2], found.over_odds[2], found.saving[2]]).all()
-    assert found.best_odds[3] < 0.9
-    assert (found.year_m_p10 < found.year_m_p50).all()
-
-
-def found_name(place: int) -> str:
-    return plans().names[place]
-
-
-def test_the_expected_cost_is_the_mean_over_many_years() -> None:
-    rng = np.random.default_rng(2)
-    pace = ahead(15_000)
-    zero = np.zeros(1, dtype=np.int64)
-    years = np.array([float(pace.metres_in(zero, np.array([YEAR]), z)[0]) for z in rng.normal(size=4_000)])
-    oracle = plans().cost(years).mean(axis=0)
-    found = plan_fit(plans(), np.array([NO_PLAN]), pace)
-    assert found.cost[0].tolist() == pytest.approx(oracle.tolist(), rel=0.01)
-    assert found.best_cost[0] == found.cost[0].min()
-    assert found.year_m_p90[0] == pytest.approx(
-        np.quantile(years, gamma.normal_below(np.array(gamma.Z90))), rel=0.03
-    )
-
-
-@pytest.mark.parametrize(
-    ("text", "why"),
-    [
-        ("[", "is no TOML"),
-        ("schema = 1\n", "plan"),
-        (PLANS.replace('"L"', '"S"'), "two plans have the same name"),
-        (PLANS.replace("6000", "-6000"), "price_per_year"),
-    ],
-)
-def test_bad_plans_say_where(text: str, why: str) -> None:
-    with pytest.raises(DataFileError, match=why):
-        parse_plans(text, "plans.toml")

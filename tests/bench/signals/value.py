@@ -32,9 +32,10 @@ from milepost_server.signals.usage.rate import Usage, UsageRules
 from milepost_server.signals.value.assessment import AssessmentRules, Facts, Known, assess
 from milepost_server.signals.value.columns import Owned, columns
 from milepost_server.signals.value.contracts import ContractKind, Contracts
+from milepost_server.signals.value.plans import Plans
 from milepost_server.signals.value.repairs import Needs, shipped_prices
 from milepost_server.signals.value.residual import Cars, shipped_curves
-from milepost_server.signals.value.subscription import NO_PLAN, Plans, plan_fit
+from milepost_server.signals.value.subscription import plan_fit, present
 
 VEHICLES = 1_000_000
 CHUNK = 50_000
@@ -165,4 +166,4 @@ class _Fleet:
         found = assess(known, self.ahead, AS_OF, facts=facts, rules=AssessmentRules())
         columns(found, Owned(AS_OF - self.age_d / 2, AS_OF - self.age_d), AS_OF)
         plans = Plans(("S", "L"), np.array([1e7, 2e7]), np.array([5e5, 6e5]), np.array([0.02, 0.015]))
-        plan_fit(plans, np.full(CHUNK, NO_PLAN, dtype=np.int64), self.ahead)
+        plan_fit(plans, present(self.contracts, CHUNK, AS_OF), self.ahead)

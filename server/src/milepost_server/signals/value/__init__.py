@@ -2,8 +2,8 @@
 
 `contracts` says which contract runs and when it ends, `lease` what its excess kilometres will cost, `payoff`
 what is owed, `residual` what the car is worth, `equity` the difference. `repairs` is what is due soon,
-`lifetime` what an owner has been and will be worth, `subscription` which plan fits. `assessment` looks at
-cars as a whole, `columns` hands that to readiness.
+`lifetime` what an owner has been and will be worth, `plans` a dealer's subscriptions, `subscription` which of
+them fits. `assessment` looks at cars as a whole, `columns` hands that to readiness.
 
 Money is in minor units of one currency, as floats; NaN is what is not known.
 """
