@@ -46,7 +46,7 @@ BODIES = {
 
 
 # Nothing that one could send to these is a mistake.
-TAKES_NOTHING = ("/openapi.json", "/sessions", "/sessions/current", "/status", "/schedules")
+TAKES_NOTHING = ("/openapi.json", "/sessions", "/sessions/current", "/status", "/schedules", "/plans")
 # What is right to send to routes that name a row, where it has to be something.
 RIGHT: dict[str, dict[str, object]] = {
     "POST /api/v1/vehicles/{vehicle_id}/items/{item}/actions": {"action": "acknowledged"},
@@ -64,7 +64,7 @@ FORMS = {
     "POST /vehicles/{vehicle_id}/readings/{stream_id}/{seq}": {"verdict": "keep"},
 }
 # Their names are the dealer's own: what another dealer calls so is neither seen nor changed.
-NAMED_BY_THE_DEALER = ("/api/v1/schedules/{file_name}",)
+NAMED_BY_THE_DEALER = ("/api/v1/schedules/{file_name}", "/api/v1/plans/{file_name}")
 
 
 def numbers(route: Route, value: object = 1) -> dict[str, object]:
@@ -150,6 +150,15 @@ time_months = 24
 source = "What the South believes in."
 """
 
+PLANS = """
+schema = 1
+[[plan]]
+name = "South"
+km_per_year = 10_000
+price_per_year = 4_000
+price_per_extra_km = 0.2
+"""
+
 
 def lease_of(vehicle_id: int) -> dict[str, object]:
     empty = dict.fromkeys(field.name for field in fields(ContractRow) if field.name != "id")
@@ -175,7 +184,16 @@ def odometer_of(dealer_id: int, vehicle_id: int, stream_id: int) -> dict[str, ob
 
 
 async def add_rules(connection: AsyncConnection, dealer_id: int) -> None:
-    """A schedule and a readiness model, in force one day, of the dealer's own."""
+    """A schedule, subscription plans and a readiness model, in force one day, of the dealer's own."""
+    await dealer_files.put(
+        connection,
+        dealer_id,
+        kind=DealerFileKind.PLANS,
+        name="plan",
+        text=PLANS,
+        staff_id=None,
+        now=showroom.NOW,
+    )
     await dealer_files.put(
         connection,
         dealer_id,

@@ -139,6 +139,7 @@ def test_a_reason_for_readiness_links_to_the_item_by_its_title() -> None:
         p_90d=0.1,
         p_180d=0.2,
         reasons=[reason],
+        subscription={},
         model_version="1",
         is_prior=True,
         config_version="1",

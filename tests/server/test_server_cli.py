@@ -240,6 +240,31 @@ source = "What our workshop has seen."
     assert "no schedule 'ours'" in site.run("schedule", "show", "ours", code=1)
 
 
+def test_a_plan_list_is_set_shown_and_taken_back(site: Installation, tmp_path: Path) -> None:
+    file = tmp_path / "ours.toml"
+    text = """schema = 1
+[[plan]]
+name = "Town"
+km_per_year = 10000
+price_per_year = 4800
+price_per_extra_km = 0.2
+"""
+    file.write_text(text)
+    assert "plan list ours of dealer 1" in site.run("plan", "set", str(file))
+    assert site.run("plan", "show").startswith("ours\t")
+    assert site.run("plan", "show", "ours") == text
+    assert site.run("schedule", "show") == ""
+    file.write_text(text.replace("4800", "'dear'"))
+    assert "ours, plan Town, price_per_year: " in site.run("plan", "set", str(file), code=1)
+    file.write_bytes(b"schema = 1 # \xff")
+    assert "is no text in UTF-8" in site.run("plan", "set", str(file), code=1)
+    assert "take small letters" in site.run("plan", "set", "--name", "Our Plans", str(file), code=2)
+    assert site.run("plan", "show", "ours") == text, "what held before holds on"
+    assert "is taken back" in site.run("plan", "reset", "ours")
+    assert site.run("plan", "show") == ""
+    assert "no plan list 'ours'" in site.run("plan", "reset", "ours", code=1)
+
+
 def test_without_outcomes_no_model_is_learned(site: Installation) -> None:
     assert site.run("readiness", "models") == ""
     assert site.run("readiness", "fit", code=1).startswith("milepost-server: ")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+import uvicorn
 
 from milepost_protocol.signals import catalogue
 from milepost_server.ingest.projection import Projector
@@ -18,6 +19,8 @@ from milepost_server.store import migrations
 from milepost_server.store.engine import Store, open_store
 from milepost_server.web.app import create_app
 from support import showroom
+from support.ports import free_port
+from support.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -75,6 +78,21 @@ def application(store: Store, clock: Clock, *, secure: bool = False, development
         development=development,
         passwords=showroom.cheap_passwords(),
     )
+
+
+@asynccontextmanager
+async def served(store: Store) -> AsyncIterator[str]:
+    """The application over ``store`` on a free port, for a browser; gives its address."""
+    port = free_port()
+    app = application(store, Clock(), development=True)
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning"))
+    serving = asyncio.create_task(server.serve())
+    try:
+        await until(lambda: server.started, "the pages are served")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        await serving
 
 
 @pytest.fixture(scope="session")

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
-import uvicorn
 
 from milepost_server.store.engine import open_store
 from support import browser, showroom
-from support.ports import free_port
-from support.sites import Clock, application, showroom_file
-from support.waiting import until
+from support.sites import served, showroom_file
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -53,16 +49,10 @@ async def address(
     copy = tmp_path_factory.mktemp("pages") / "milepost.db"
     shutil.copy(showroom_file[0], copy)
     store = open_store(f"sqlite:///{copy}")
-    port = free_port()
-    app = application(store, Clock(), development=True)
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning"))
-    serving = asyncio.create_task(server.serve())
     try:
-        await until(lambda: server.started, "the pages are served")
-        yield f"http://127.0.0.1:{port}"
+        async with served(store) as address:
+            yield address
     finally:
-        server.should_exit = True
-        await serving
         await store.close()
 
 

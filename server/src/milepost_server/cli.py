@@ -34,6 +34,7 @@ for part in (
     operate.derive,
     readiness.readiness,
     dealer_files.schedule,
+    dealer_files.plan,
     operate.broker,
     operate.config,
     evaluate.evaluate,

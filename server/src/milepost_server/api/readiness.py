@@ -31,6 +31,7 @@ class VehicleReadinessAnswer(Answer):
     p_90d: float
     p_180d: float
     reasons: list[dict[str, Any]]
+    subscription: dict[str, Any]
     model_version: str
     is_prior: bool
     config_version: str
@@ -53,7 +54,6 @@ class OwnerSignalsAnswer(Answer):
     p_90d: float | None
     p_180d: float | None
     value: dict[str, Any]
-    subscription: list[dict[str, Any]]
 
 
 class OwnerReadinessAnswer(BaseModel):

@@ -13,6 +13,7 @@ from milepost_server.api import (
     health,
     items,
     owners,
+    plans,
     quarantine,
     readiness,
     schedules,
@@ -30,8 +31,8 @@ def api_router() -> APIRouter:
     router = APIRouter(prefix=PREFIX)
     router.include_router(sessions.open_router)
     closed = APIRouter(dependencies=[Depends(principal)])
-    parts = (sessions, owners, vehicles, devices, conditions, health, items, schedules, deals, readiness)
-    for part in (*parts, status, quarantine):
+    parts = (sessions, owners, vehicles, devices, conditions, health, items, schedules, plans, deals)
+    for part in (*parts, readiness, status, quarantine):
         closed.include_router(part.router)
     closed.add_api_route("/openapi.json", _openapi, include_in_schema=False)
     router.include_router(closed)

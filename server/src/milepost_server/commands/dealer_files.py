@@ -1,4 +1,4 @@
-"""``schedule``: what a dealer gives as files. One group of commands for each kind of them."""
+"""``schedule`` and ``plan``: what a dealer gives as files. One group of commands for each kind of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 
 from milepost_server.commands.common import command, data_dir_option, now, opened, the_dealer
 from milepost_server.derivation import dealer_files
-from milepost_server.derivation.dealer_files import NAME_CHARS_MAX, NAME_PATTERN, SCHEDULES
+from milepost_server.derivation.dealer_files import NAME_CHARS_MAX, NAME_PATTERN, PLANS, SCHEDULES
 from milepost_server.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -115,4 +115,11 @@ schedule = group_of(
     "A dealer's own service schedules, which go before those that come with the product.",
     example="own",
     reset_means="the ones that come with the product hold again",
+)
+plan = group_of(
+    PLANS,
+    "plan",
+    "A dealer's subscription plans: each owner's page says which of them would fit.",
+    example="plans",
+    reset_means="its plans are offered to nobody any more",
 )

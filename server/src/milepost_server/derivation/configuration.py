@@ -22,10 +22,13 @@ from milepost_server.signals.usage.rate import UsageRules
 from milepost_server.signals.usage.regimes import RegimeRules
 from milepost_server.signals.value.assessment import AssessmentRules
 from milepost_server.signals.value.lifetime import LifetimeRules
+from milepost_server.signals.value.plans import PriceList
 
 METHOD = "3"
 """Counts up when the same rules and schedules give other results."""
 
+OF_DEALERS = ("book", "plans")
+"""What dealers' own files say."""
 DATA_FILES = (
     "faults/systems.toml",
     "health/pack.toml",
@@ -37,7 +40,7 @@ DATA_FILES = (
 
 @dataclass(frozen=True)
 class Configuration:
-    """Rules and schedules; equal configurations have equal versions, and give equal results."""
+    """Rules, schedules and plans; equal configurations have equal versions, and give equal results."""
 
     odometer: OdometerRules = field(default_factory=OdometerRules)
     usage: UsageRules = field(default_factory=UsageRules)
@@ -53,16 +56,18 @@ class Configuration:
     assessment: AssessmentRules = field(default_factory=AssessmentRules)
     lifetime: LifetimeRules = field(default_factory=LifetimeRules)
     book: ScheduleBook = field(default_factory=shipped_book)
+    plans: PriceList = field(default_factory=PriceList)
 
     @cached_property
     def version(self) -> str:
-        """For example ``3.3f9a0c12.73dc52a3``: method, rules, schedules."""
-        rules = repr([getattr(self, each.name) for each in fields(self) if each.name != "book"])
+        """For example ``3.3f9a0c12.73dc52a3``: method, rules, schedules; and a dealer's plans, if any."""
+        rules = repr([getattr(self, each.name) for each in fields(self) if each.name not in OF_DEALERS])
         if self.book is shipped_book():
             schedules = shipped_version()
         else:
             schedules = _digest(repr((self.book.generic, sorted(self.book.layers.items()))))
-        return f"{METHOD}.{_digest(rules + _data_version())}.{schedules}"
+        plans = f".{_digest(repr(self.plans))}" if self.plans.terms else ""
+        return f"{METHOD}.{_digest(rules + _data_version())}.{schedules}{plans}"
 
 
 @cache

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from milepost_server.derivation import schedules
+from milepost_server.derivation import plans, schedules
 from milepost_server.errors import NotFoundError
 from milepost_server.store import dealer_files
 from milepost_server.store.schema import DealerFileKind
@@ -41,6 +41,8 @@ class FileKind:
 SCHEDULES = FileKind(
     DealerFileKind.SCHEDULE, "schedule", schedules.book_with, lambda own: schedules.usable_with(own)[1]
 )
+
+PLANS = FileKind(DealerFileKind.PLANS, "plan list", plans.plans_with, lambda own: plans.usable_with(own)[1])
 
 
 async def current(
@@ -80,7 +82,11 @@ async def put(
 
 async def configuration_of(connection: AsyncConnection, dealer_id: int, base: Configuration) -> Configuration:
     """``base`` with what a dealer's files say, which goes into its version."""
-    return replace(base, book=await schedules.book_of(connection, dealer_id))
+    return replace(
+        base,
+        book=await schedules.book_of(connection, dealer_id),
+        plans=await plans.plans_of(connection, dealer_id),
+    )
 
 
 def _own(rows: Sequence[DealerFileRow]) -> Own:

@@ -145,6 +145,8 @@ class DealerRun:
             list(rows_due.due_rows(chunk, derived)),
             list(rows_health.fault_rows(chunk, derived, self.as_of, self.texts)),
             list(rows_health.health_rows(chunk, derived, self.as_of, self.config)),
-            list(rows_readiness.readiness_rows(chunk, derived, learned.model, self.as_of.end_d)),
+            list(
+                rows_readiness.readiness_rows(chunk, derived, learned.model, self.as_of.end_d, self.currency)
+            ),
             list(rows.judgement_rows(chunk, derived)),
         )

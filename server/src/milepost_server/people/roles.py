@@ -17,6 +17,7 @@ class Action(enum.StrEnum):
     RECORD_SERVICE = "record a service"
     HANDLE_ITEMS = "say what becomes of an item that is due, or whether a reading counts"
     SET_SCHEDULES = "set service schedules"
+    SET_PLANS = "set subscription plans"
     SEE_READINESS = "see who is ready to replace a car"
     RECORD_DEALS = "record contracts and outcomes"
     HANDLE_QUARANTINE = "handle the quarantine"
@@ -33,7 +34,9 @@ ROLE_MAY = MappingProxyType(
                 Action.HANDLE_QUARANTINE,
             }
         ),
-        Role.SALES: frozenset({Action.SEE_OWNERS, Action.SEE_READINESS, Action.RECORD_DEALS}),
+        Role.SALES: frozenset(
+            {Action.SEE_OWNERS, Action.SET_PLANS, Action.SEE_READINESS, Action.RECORD_DEALS}
+        ),
         Role.MARKETING: frozenset({Action.SEE_OWNERS, Action.SEE_READINESS}),
         Role.MANAGER: frozenset(Action),
     }

@@ -28,6 +28,7 @@ class ReadinessRow:
     p_90d: float
     p_180d: float
     reasons: list[dict[str, Any]]
+    subscription: dict[str, Any]
     model_version: str
     is_prior: bool
     config_version: str
@@ -52,7 +53,6 @@ class OwnerSignalsRow:
     p_90d: float | None
     p_180d: float | None
     value: dict[str, Any]
-    subscription: list[dict[str, Any]]
     config_version: str
     derived_at: dt.datetime
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from milepost_server.derivation.fleet import NOBODY
+from milepost_server.derivation.rows.subscription import fits
 from milepost_server.derivation.rows.usage import Row, odometer_evidence
 from milepost_server.signals.faults.codes import decode
 from milepost_server.signals.flat import owners_of
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from milepost_server.signals.readiness.model import Scorecard
 
 
-def readiness_rows(chunk: Chunk, derived: Derived, model: Scorecard, as_of_d: float) -> Iterator[Row]:
+def readiness_rows(
+    chunk: Chunk, derived: Derived, model: Scorecard, as_of_d: float, currency: str
+) -> Iterator[Row]:
     """Rows of ``readiness``, without dealer, date and version, of the vehicles that somebody owns."""
     found, evidence = derived.readiness, Evidence(chunk, derived, as_of_d)
     reasons = told(model, found.columns, found.scores)
@@ -34,6 +37,7 @@ def readiness_rows(chunk: Chunk, derived: Derived, model: Scorecard, as_of_d: fl
             "p_90d": float(found.scores.p_90d[place]),
             "p_180d": float(found.scores.p_180d[place]),
             "reasons": [_reason(each, evidence, place) for each in reasons[place]],
+            "subscription": fits(chunk, derived.subscription, place, currency),
             "model_version": model.version,
             "is_prior": model.fitted == "prior",
         }

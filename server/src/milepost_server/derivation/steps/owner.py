@@ -55,7 +55,6 @@ def owner_rows(
             "p_180d": or_none(rolled.p_180d[place]),
             "sales_key": float(keys[place]),
             "value": _value(worth, place, currency, until_on),
-            "subscription": [],
         }
 
 

@@ -12,6 +12,7 @@ from milepost_server.derivation.steps.health import Health, health, no_season
 from milepost_server.derivation.steps.money import money
 from milepost_server.derivation.steps.readiness import Readiness, readiness
 from milepost_server.derivation.steps.standing import Standing, standing
+from milepost_server.derivation.steps.subscription import Subscription, subscription
 from milepost_server.signals.axis import OdometerAxis
 from milepost_server.signals.flat import DAYS_PER_MONTH
 from milepost_server.signals.fleet.inputs import Fleet, ItemRules, UsualOf
@@ -58,6 +59,7 @@ class Derived:
     health: Health
     money: Assessment
     readiness: Readiness
+    subscription: Subscription | None  # None: no plans hold on that day
 
 
 def derive(inputs: Inputs, learned: Learned, as_of_d: float, config: Configuration) -> Derived:
@@ -86,6 +88,7 @@ def finish(
         health=sick,
         money=worth,
         readiness=readiness(inputs, fleet.axis, worth, learned.model, as_of_d),
+        subscription=subscription(inputs, fleet.ahead, as_of_d, config),
     )
 
 

@@ -9,6 +9,13 @@ Shapes of the JSON columns:
     "evidence": {"contracts": [3], "readings": [{"stream", "seq"}], "service_records": [17], "items": [],
     "faults": []}}]``. ``key`` is a column of `signals.readiness.features`, two of them joined by ``+`` for a
     pair, or ``base``; ``value`` is null where it is not known; lists of the evidence that are empty may lack.
+``readiness.subscription``
+    how the dealer's plans fit the coming year, ``{"currency", "year_m": [p10, p50, p90], "now": {"contract",
+    "expected_per_month"}, "plans": [{"plan", "allowance_m", "over_m": [p10, p50, p90], "within_odds",
+    "cheapest_odds", "expected_per_month", "per_month": [p10, p50, p90], "against_now_per_month"}]}``, the
+    cheapest first; money in minor units with all kilometres paid, ``over_m`` negative where kilometres are
+    left. ``now`` is the running lease or subscription, null without one; what it costs is null where that
+    is not known. ``{}`` where no plan holds, or nothing is known of the vehicle's own use.
 ``readiness_models.document``
     what `signals.readiness.model.Scorecard.to_document` makes.
 ``readiness_models.metrics``
@@ -19,9 +26,6 @@ Shapes of the JSON columns:
 ``owner_signals.value``
     ``{"currency", "ledger": {"sale": 3150000, "service": 214000}, "expected": [p10, p50, p90],
     "until_on": "2031-11-20"}``, money in minor units; ``{}`` where nothing is known.
-``owner_signals.subscription``
-    ``[{"plan", "allowance_m", "expected_m", "over_m", "price_per_month", "against_now_per_month"}]``, the
-    cheapest first; empty where no plans are known.
 """
 
 from __future__ import annotations
@@ -55,6 +59,7 @@ readiness = Table(  # of each vehicle that an owner has on the day
     Column("p_90d", Double, nullable=False),  # calibrated probability that it is replaced by then
     Column("p_180d", Double, nullable=False),
     Column("reasons", Json, nullable=False),
+    Column("subscription", Json, nullable=False),
     Column("model_version", String(64), nullable=False),
     Column("is_prior", Boolean, nullable=False),  # points from published figures, not learned
     Column("config_version", String(64), nullable=False),
@@ -105,7 +110,6 @@ owner_signals = Table(  # an owner's vehicles of the day taken together, and the
     Column("p_180d", Double),
     Column("sales_key", Double, nullable=False),  # the list is in rising order of it
     Column("value", Json, nullable=False),
-    Column("subscription", Json, nullable=False),
     Column("config_version", String(64), nullable=False),
     Column("derived_at", UtcDateTime, nullable=False),
     PrimaryKeyConstraint("owner_id", "as_of"),

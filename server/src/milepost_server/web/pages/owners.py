@@ -22,6 +22,7 @@ from milepost_server.web.rendering import render
 from milepost_server.web.views import items, life_cycle, lists
 from milepost_server.web.views import owners as view
 from milepost_server.web.views.readiness import readiness_view
+from milepost_server.web.views.subscription import subscription_view
 from milepost_server.web.views.vehicle import vehicle_view
 from milepost_server.web.views.worth import worth_view
 
@@ -157,6 +158,9 @@ async def owner_page(
         "readiness": {
             row.vehicle_id: readiness_view(row, titles.get(row.vehicle_id, {}), day, is_past=day != today)
             for row in ready
+        },
+        "subscriptions": {
+            row.vehicle_id: subscription_view(row.subscription, row.vehicle_id) for row in ready
         },
         "worth": worth_view(signals, day) if signals is not None and sees_readiness else None,
         "choices": choices_for(who, is_past=day != today),

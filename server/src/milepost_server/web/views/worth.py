@@ -1,4 +1,4 @@
-"""What an owner is worth to the dealer over time, and which subscription would fit, in words."""
+"""What an owner is worth to the dealer over time, in words."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from milepost_server.web import words
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from milepost_server.store.readiness import OwnerSignalsRow
 
@@ -21,15 +21,14 @@ LEDGER_WORDS = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class WorthView:
-    """The ledger so far with what is expected, and the plan that fits; sentences are empty where unknown."""
+    """The ledger so far, and what is expected; sentences are empty where that is not known."""
 
     so_far: str
     expected: str
-    plans: Sequence[tuple[str, str]]  # plan, how it fits
 
     @property
     def says_something(self) -> bool:
-        return bool(self.so_far or self.expected or self.plans)
+        return bool(self.so_far or self.expected)
 
 
 def worth_view(signals: OwnerSignalsRow, as_of: dt.date) -> WorthView:
@@ -44,7 +43,6 @@ def worth_view(signals: OwnerSignalsRow, as_of: dt.date) -> WorthView:
     return WorthView(
         so_far=words.sentence(f"so far: {words.listed(ledger)}") if ledger else "",
         expected=_expected(value, unit, as_of),
-        plans=[(plan["plan"], _fits(plan, unit)) for plan in signals.subscription],
     )
 
 
@@ -57,10 +55,3 @@ def _expected(value: Mapping[str, Any], unit: str, as_of: dt.date) -> str:
     return words.sentence(
         f"expected{until}: most likely {middle}, in 80 of 100 cases between {low} and {high}"
     )
-
-
-def _fits(plan: Mapping[str, Any], unit: str) -> str:
-    said = f"{words.money(plan['price_per_month'], unit)} a month, all kilometres paid"
-    if plan.get("over_m") and plan["over_m"] > 0:
-        said += f"; about {words.about_km(plan['over_m'])} a year beyond its allowance"
-    return words.sentence(said)

@@ -405,6 +405,7 @@ def _results_of_owners() -> None:
         sa.Column("p_90d", sa.Double(), nullable=False),
         sa.Column("p_180d", sa.Double(), nullable=False),
         sa.Column("reasons", Json, nullable=False),
+        sa.Column("subscription", Json, nullable=False),
         sa.Column("model_version", sa.String(length=64), nullable=False),
         sa.Column("is_prior", sa.Boolean(), nullable=False),
         sa.Column("config_version", sa.String(length=64), nullable=False),
@@ -447,7 +448,6 @@ def _results_of_owners() -> None:
         sa.Column("p_180d", sa.Double(), nullable=True),
         sa.Column("sales_key", sa.Double(), nullable=False),
         sa.Column("value", Json, nullable=False),
-        sa.Column("subscription", Json, nullable=False),
         sa.Column("config_version", sa.String(length=64), nullable=False),
         sa.Column("derived_at", UtcDateTime(), nullable=False),
         sa.CheckConstraint(
