@@ -32,6 +32,7 @@ DRAIN_ROUNDS = 3
 LINK_BYTES_PER_S = 8_000
 """64 kbit/s."""
 WORLD_RUNS = 10_000
+WORLD = FOLDER / "world.json"
 CRASHES = FOLDER / "crash.report"
 ROWS = FOLDER / "agent-rows.report"
 RIVALS = ROOT / "build" / "rivals"
@@ -42,6 +43,7 @@ def measure() -> dict[str, Any]:
     _compile()
     rows = _rows()
     ours, *rivals = rows
+    _simulate()
     figures = {
         "what": __doc__,
         **_kept(),
@@ -69,7 +71,9 @@ def _rows() -> list[dict[str, Any]]:
 
 
 def measure_ours() -> dict[str, Any]:
-    """The figures of the last whole run, with our row and our starts anew: for a change of the agent.
+    """The figures of the last whole run, with our row and our starts anew, and what was lost since.
+
+    For a change of the agent: run ``make soak`` and ``make crash`` before it.
 
     Raises:
         FileNotFoundError: there was no whole run yet.
@@ -78,7 +82,8 @@ def measure_ours() -> dict[str, Any]:
     _compile()
     ours = _row(Milepost())
     table = [ours, *(row for row in last["table"] if row["contender"] != ours["contender"])]
-    return last | {key: ours[key] for key in Steady._fields} | starting.measure() | {"table": table}
+    anew = {key: ours[key] for key in Steady._fields} | starting.measure() | _kept()
+    return last | anew | {"table": table}
 
 
 _SHOWN = (*Steady._fields, *Outage._fields)
@@ -133,13 +138,15 @@ def _drains() -> dict[str, float]:
     }
 
 
+def _simulate() -> None:
+    # A history that breaks a promise is told, and no reason to lose the other figures.
+    command = [Path(sys.executable).with_name("milepost-sim"), "world", "--runs", str(WORLD_RUNS)]
+    subprocess.run([*command, "--json", WORLD], check=False)
+
+
 def _kept() -> dict[str, int]:
     """What was lost and doubled in simulated histories, and in the crash tests if ``make crash`` was run."""
-    report = FOLDER / "world.report"
-    command = [Path(sys.executable).with_name("milepost-sim"), "world", "--runs", str(WORLD_RUNS)]
-    # A history that breaks a promise is told, and no reason to lose the other figures.
-    subprocess.run([*command, "--json", report], check=False)
-    told = {"simulated_runs": json.loads(report.read_text())}
+    told = {"simulated_runs": json.loads(WORLD.read_text())}
     broken = {"broken_promises": told["simulated_runs"]["violations"]}
     if CRASHES.exists():
         told["crash_runs"] = json.loads(CRASHES.read_text())
