@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+# As the server does for itself: test modules may import NumPy before it.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # Shared machines are slow now and then: an example that takes long has found nothing.
 settings.register_profile(
