@@ -270,8 +270,8 @@ class _Newton:
 
 
 def _heaviest(weight: Floats) -> Ints:
-    """The fewest rows that hold all of ``weight`` but ``_LEFT_OUT``, in their order."""
-    order = np.argsort(weight, kind="stable")
-    light = np.cumsum(weight[order]) <= _LEFT_OUT * weight.sum()
-    rows: Ints = np.sort(order[~light]).astype(np.int64)
-    return rows
+    """The rows that hold all of ``weight`` but ``_LEFT_OUT`` or a little less, in their order."""
+    rising = np.sort(weight)
+    light = np.cumsum(rising) <= _LEFT_OUT * weight.sum()
+    least = rising[min(int(np.count_nonzero(light)), len(rising) - 1)]
+    return np.flatnonzero(weight >= least).astype(np.int64)

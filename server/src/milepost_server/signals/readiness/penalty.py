@@ -9,6 +9,7 @@ with shape constraints").
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -17,6 +18,8 @@ from milepost_server.signals.readiness.columns import Column
 
 AGAINST_DIRECTION = 1e5
 """The precision of a step against a column's direction being none."""
+TABLES_CACHED_MAX = 256
+"""Tables whose matrices are kept: a search for pairs fits the same ones again and again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +49,20 @@ def precision(columns: tuple[Column, ...], penalties: Penalties) -> Floats:
     ridge, fused = (
         (penalties.pair_ridge, penalties.pair_fused) if pair else (penalties.ridge, penalties.fused)
     )
-    matrix = ridge * np.eye(int(np.prod([column.size for column in columns])))
+    differences = _differences(columns)
+    matrix: Floats = fused * differences + ridge * np.eye(len(differences))
+    return matrix
+
+
+@lru_cache(maxsize=TABLES_CACHED_MAX)
+def _differences(columns: tuple[Column, ...]) -> Floats:
+    """The matrix (K, K) whose form sums the squares of all differences between neighbouring cells."""
+    size = int(np.prod([column.size for column in columns]))
+    matrix = np.zeros((size, size))
     for axis, column in enumerate(columns):
         steps = _steps(column)
-        matrix += _along(columns, axis, fused * steps.T @ steps)
+        matrix += _along(columns, axis, steps.T @ steps)
+    matrix.setflags(write=False)
     return matrix
 
 
@@ -73,14 +86,21 @@ def _along(columns: tuple[Column, ...], axis: int, matrix: Floats) -> Floats:
     return spread
 
 
+@lru_cache(maxsize=TABLES_CACHED_MAX)
 def directed_steps(columns: tuple[Column, ...]) -> Floats:
-    """Rows whose product with a flattened table must not be negative, by the columns' directions."""
+    """Rows whose product with a flattened table must not be negative, by the columns' directions.
+
+    Read only: a fit asks for the same ones hundreds of times, and all get one array.
+    """
     rows = [
         _along(columns, axis, column.direction * _steps(column))
         for axis, column in enumerate(columns)
         if column.direction
     ]
-    return np.concatenate(rows) if rows else np.zeros((0, int(np.prod([c.size for c in columns]))))
+    none = np.zeros((0, int(np.prod([column.size for column in columns]))))
+    steps = np.concatenate([none, *rows])
+    steps.setflags(write=False)
+    return steps
 
 
 def straightened(columns: tuple[Column, ...], table: Floats) -> Floats:
