@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
+from itertools import pairwise
 
 import pytest
 
@@ -11,6 +13,7 @@ from milepost_server.derivation.learning import readiness_fit
 from milepost_server.signals.readiness import backtest
 from milepost_server.signals.readiness.baselines import BASELINES
 from milepost_server.signals.readiness.errors import FitError
+from milepost_server.signals.readiness.learning import EVENTS_TO_TUNE
 from milepost_server.signals.readiness.model import Scorecard
 from milepost_server.store import contracts, outcomes, readiness, readiness_models, staff
 from milepost_server.store.dealers import DealerRow
@@ -127,6 +130,40 @@ async def test_the_dealer_sees_a_model_beside_what_dealers_go_by_today(garage: G
     for name, key in [("This model", "model"), ("The lease-end list", "lease_end"), ("At random", "random")]:
         value, low, high = figures[key]
         assert shown[shown.index(name) + 1] == f"{value:.1f} times ({low:.1f} to {high:.1f})"
+    assert row.metrics["events"] < EVENTS_TO_TUNE
+    assert row.metrics["calibration_held_out"] is False
+    assert any(
+        line.startswith("These owners are the very ones that the model learned from") for line in shown
+    )
+
+
+async def test_it_is_told_how_far_learning_has_come_and_the_event_loop_is_left_free(garage: Garage) -> None:
+    said: list[str] = []
+    turns = 0
+
+    async def serve() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    other = asyncio.create_task(serve())
+
+    def say(words: str) -> None:
+        said.append(f"{words} ({turns})")
+
+    await readiness_fit.fit(garage.store, [garage.dealer], Configuration(), now=NOW, say=say)
+    other.cancel()
+    heard = [words.rpartition(" (") for words in said]
+    assert [words[-6:] for words, _, _ in heard if "judge" in words] == [
+        "1 of 4",
+        "2 of 4",
+        "3 of 4",
+        "4 of 4",
+    ]
+    assert heard[0][0] == f"looking at the past of dealer {garage.dealer.id}: 1 of 1"
+    at = [int(count.rstrip(")")) for words, _, count in heard if "judge" in words]
+    assert all(first < then for first, then in pairwise(at)), "others had their turn between any two folds"
 
 
 async def test_of_a_few_owners_no_figures_are_told(store: Store) -> None:

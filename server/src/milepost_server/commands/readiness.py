@@ -9,9 +9,14 @@ import click
 from milepost_server.commands.common import command, data_dir_option, now, opened, the_dealer
 from milepost_server.derivation.configuration import Configuration
 from milepost_server.derivation.learning import readiness_fit
+from milepost_server.signals.readiness.learning import EVENTS_TO_TUNE, is_tuned
 from milepost_server.store import dealers, readiness_models
 
 MODELS_SHOWN_MAX = 500
+FEW = (
+    f"fewer than {EVENTS_TO_TUNE} cars were replaced or kept, so how well its probabilities hold could only "
+    "be counted on the owners that it learned from: expect worse"
+)
 
 
 @click.group()
@@ -27,14 +32,20 @@ async def readiness_fit_command(data_dir: Path) -> None:
     async with opened(data_dir) as (_, store):
         async with store.read() as connection:
             known = await dealers.every(connection)
-        learned = await readiness_fit.fit(store, known, Configuration(), now=now())
+        learned = await readiness_fit.fit(store, known, Configuration(), now=now(), say=_say)
     for one in learned:
         whose = "all dealers" if one.dealer_id is None else f"dealer {one.dealer_id}"
         said = "" if one.is_new else ", as before"
+        few = "" if is_tuned(one.model.events, one.model.rows) else f"; {FEW}"
         click.echo(
-            f"{whose}: {one.model.version} from {one.model.rows} owners, {one.model.events} of whom "
-            f"replaced a car{said}"
+            f"{whose}: {one.model.version} from {one.model.rows} owners and months, in {one.model.events} of "
+            f"which a car was replaced{said}{few}"
         )
+
+
+def _say(words: str) -> None:
+    """Progress, on standard error."""
+    click.echo(words, err=True)
 
 
 @readiness.command("models", epilog="Example: milepost-server readiness models")

@@ -6,6 +6,7 @@ from outcomes that came after. An owner whose car was sold without an outcome is
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 from dataclasses import dataclass
 from functools import partial
@@ -24,21 +25,22 @@ from milepost_server.derivation.steps.whole import derive
 from milepost_server.derivation.times import AsOf
 from milepost_server.signals.flat import DAYS_PER_MONTH
 from milepost_server.signals.readiness import backtest, priors
-from milepost_server.signals.readiness.learning import Seen, learn_dealers
+from milepost_server.signals.readiness.learning import Seen, is_tuned, learn_dealers
 from milepost_server.signals.readiness.tuning import TuningRules
 from milepost_server.store import readiness_models
 from milepost_server.store.outcomes import REPLACEMENTS
 from milepost_server.store.schema import Fitted, outcomes, ownerships
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from milepost_server.derivation.configuration import Configuration
     from milepost_server.derivation.fleet import Chunk
+    from milepost_server.derivation.learning.knowledge import Knowledge
     from milepost_server.signals.bootstrap import Interval
-    from milepost_server.signals.flat import Floats
+    from milepost_server.signals.flat import Floats, Ints
     from milepost_server.signals.readiness.model import Scorecard
     from milepost_server.store.dealers import DealerRow
     from milepost_server.store.engine import Store
@@ -71,16 +73,25 @@ class After(NamedTuple):
 
 
 async def fit(
-    store: Store, known: Sequence[DealerRow], config: Configuration, *, now: dt.datetime
+    store: Store,
+    known: Sequence[DealerRow],
+    config: Configuration,
+    *,
+    now: dt.datetime,
+    say: Callable[[str], None] = lambda _: None,
 ) -> list[Learned]:
     """Learn from all dealers together and from each, and store what was learned; in force from tomorrow.
 
     Tomorrow is where the day began first: a day that has begun anywhere keeps the model it began with.
+    ``say`` hears of progress, also from another thread.
 
     Raises:
         FitError: nothing was seen that could be learned from.
     """
-    parts = [await _seen(store, dealer, config, now) for dealer in known]
+    parts = []
+    for number, each in enumerate(known):
+        say(f"looking at the past of dealer {each.id}: {number + 1} of {len(known)}")
+        parts.append(await _seen(store, each, config, now))
     dealer = np.concatenate(
         [np.full(len(part.months_followed), of.id) for part, of in zip(parts, known, strict=True)]
     )
@@ -94,15 +105,26 @@ async def fit(
         rules=TuningRules(seed=SEED),
         fitted_on=day.isoformat(),
     )
-    pooled, alone = learn(seen, dealer)
-    held = backtest.held_out(seen, dealer, learn, seed=SEED)
-    models: list[tuple[int | None, Scorecard]] = [(None, pooled), *alone.items()]
-    found = [(whose, model, _metrics(model, held, whose)) for whose, model in models]
+    found = await asyncio.to_thread(_judged, seen, dealer, learn, say)
     async with store.write() as connection:
         return [
             Learned(whose, model, await _save(connection, whose, model, metrics, day=day, now=now))
             for whose, model, metrics in found
         ]
+
+
+def _judged(
+    seen: Seen,
+    dealer: Ints,
+    learn: Callable[[Seen, Ints], tuple[Scorecard, dict[int, Scorecard]]],
+    say: Callable[[str], None],
+) -> list[tuple[int | None, Scorecard, dict[str, Any]]]:
+    """The model of all dealers together (None) and of each, with its figures."""
+    say(f"learning from {len(dealer):,} owners and months")
+    pooled, alone = learn(seen, dealer)
+    held = backtest.held_out(seen, dealer, learn, seed=SEED, say=say)
+    models: list[tuple[int | None, Scorecard]] = [(None, pooled), *alone.items()]
+    return [(whose, model, _metrics(model, held, whose)) for whose, model in models]
 
 
 async def _save(
@@ -135,6 +157,7 @@ def _metrics(model: Scorecard, held: backtest.Held | None, whose: int | None) ->
         found["baselines"] = {key: {"lift_10": _figure(lift)} for key, lift in judged.baselines.items()}
     if model.calibration is not None:
         its = model.calibration
+        found["calibration_held_out"] = is_tuned(model.events, model.rows)
         found["calibration"] = [
             {"p": float(p), "observed": float(seen), "low": float(low), "high": float(high), "n": int(rows)}
             for p, seen, low, high, rows in zip(
@@ -182,10 +205,15 @@ async def _seen(store: Store, dealer: DealerRow, base: Configuration, now: dt.da
                     await _ends(connection, dealer.id, chunk, as_of.date),
                     today,
                 )
-            derived = derive(chunk.inputs, learned.of(chunk.vehicles), as_of.end_d, config)
-            parts.append(_rows(chunk, derived.readiness.columns, after, as_of))
+            parts.append(await asyncio.to_thread(_derived, chunk, learned, after, as_of, config))
             after_id = ids[-1]
     return _joined(parts) if parts else _nothing()
+
+
+def _derived(chunk: Chunk, known: Knowledge, after: After, as_of: AsOf, config: Configuration) -> Seen:
+    """The owned vehicles of a chunk as they were on the day, with what came after it."""
+    derived = derive(chunk.inputs, known.of(chunk.vehicles), as_of.end_d, config)
+    return _rows(chunk, derived.readiness.columns, after, as_of)
 
 
 def _nothing() -> Seen:

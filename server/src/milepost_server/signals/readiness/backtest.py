@@ -72,10 +72,11 @@ def held_out(
     learn: Callable[[Seen, Ints], tuple[Scorecard, dict[int, Scorecard]]],
     *,
     seed: int,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Held | None:
     """Score what was ``seen`` (N) by dealers (N) by models that ``learn`` makes of the owners of other folds.
 
-    None where too few owners replaced a car, or kept it, to hold some of them out.
+    None where too few owners replaced a car, or kept it, to hold some of them out. ``say`` hears of progress.
     """
     near = at_risk(seen.months_to_event, seen.months_followed, 0, NEAR_MONTHS)
     owner = np.arange(len(dealer)) if seen.owner is None else seen.owner
@@ -85,6 +86,7 @@ def held_out(
     fold = _folds(owner, near.events, seed)
     pooled, own = np.empty((2, len(dealer)))
     for each in range(FOLDS):
+        say(f"learning anew without some of the owners, to judge the models by them: {each + 1} of {FOLDS}")
         rows, others = np.flatnonzero(fold == each), np.flatnonzero(fold != each)
         model, alone = learn(seen.of(others), dealer[others])
         pooled[rows] = own[rows] = model.score(seen.of(rows).values).p_90d

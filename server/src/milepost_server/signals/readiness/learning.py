@@ -36,6 +36,14 @@ EVENTS_TO_TUNE = 100
 """With fewer events nothing is held out: the prior's own firmness is used, and no pairs are looked for."""
 
 
+def is_tuned(events: int, rows: int) -> bool:
+    """Whether a model of so many ``events`` among so many ``rows`` is tuned on rows that are held out.
+
+    If not, its calibration is of the very rows that it learned from, and looks better than it is.
+    """
+    return min(events, rows - events) >= EVENTS_TO_TUNE
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What became of N owners after they were scored."""
@@ -122,7 +130,7 @@ def learn_dealers(
 def _near(data: Outcomes, prior: Card, firmness: Penalties, rules: TuningRules) -> tuple[Tables, Floats]:
     """The tables of the first months, and log-odds (N); of rows that were not seen, where it is tuned."""
     believed = _tables(prior)
-    if min(np.sum(data.events > 0), np.sum(data.events < data.trials)) < EVENTS_TO_TUNE:
+    if not is_tuned(int(np.sum(data.events > 0)), len(data)):
         found = fit(data, believed.terms, firmness, believed)
         return found, found.log_odds(data.bins)
     pairs = tuple(term for term in believed.terms if len(term) > 1)

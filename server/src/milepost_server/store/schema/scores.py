@@ -20,9 +20,10 @@ Shapes of the JSON columns:
     what `signals.readiness.model.Scorecard.to_document` makes.
 ``readiness_models.metrics``
     ``{"n", "events", "auc": [value, low, high], "lift_10": [...], "brier": [...], "baselines": {"lease_end":
-    {"lift_10": [...]}, ...}, "calibration": [{"p", "observed", "n"}]}``; keys that do not apply are
-    missing. AUC and lifts are of owners that the model had not seen, replaced within 90 days or not, all of
-    the same rows.
+    {"lift_10": [...]}, ...}, "calibration": [{"p", "observed", "n"}],
+    "calibration_held_out": true}``; keys that do not apply are missing. AUC and lifts are of owners that the
+    model had not seen, replaced within 90 days or not, all of the same rows; the calibration too if it is
+    held out, and of those that the model learned from if not.
 ``owner_signals.value``
     ``{"currency", "ledger": {"sale": 3150000, "service": 214000}, "expected": [p10, p50, p90],
     "until_on": "2031-11-20"}``, money in minor units; ``{}`` where nothing is known.

@@ -80,6 +80,7 @@ class ModelView:
     lift: str
     baselines: Sequence[tuple[str, str]]
     rows: Sequence[ScoreRow]
+    is_held_out: bool  # whether ``rows`` are owners that the model had not learned from
 
 
 def dates_view(row: CalibrationRow | None) -> DatesView:
@@ -139,6 +140,7 @@ def model_views(rows: Sequence[ModelRow], current: ModelRow | None) -> list[Mode
                 ScoreRow(f"{_percent(one['p'])} of 100", f"{_percent(one['observed'])} of 100", one["n"])
                 for one in row.metrics.get("calibration", ())
             ],
+            is_held_out=row.metrics.get("calibration_held_out", True),
         )
         for row in rows
     ]
