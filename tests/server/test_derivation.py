@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 
 import pytest
 from sqlalchemy import Table, update
@@ -12,6 +13,8 @@ from milepost_server.derivation import results
 from milepost_server.derivation.configuration import Configuration
 from milepost_server.derivation.derive import Report
 from milepost_server.derivation.learning import knowledge
+from milepost_server.derivation.learning.knowledge import Knowledge
+from milepost_server.derivation.learning.priors import Priors
 from milepost_server.derivation.runner import DerivationRunner
 from milepost_server.derivation.signal_paths import ODOMETER_UNCERTAINTY
 from milepost_server.signals.usage.rate import PUBLISHED_RATE_M_PER_D, UsageRules
@@ -92,6 +95,30 @@ async def test_each_item_says_what_it_is_counted_from(garage: Garage) -> None:
     nothing = await garage.item(unknown, "brake-fluid")
     assert nothing["state"] == DueState.UNKNOWN
     assert nothing["limit_text"] == ("2 years, but neither a service nor the first registration is on record")
+
+
+async def test_a_service_that_lies_too_far_back_is_asked_about_and_what_was_learned_is_kept(
+    garage: Garage,
+) -> None:
+    car = await garage.car()
+    await garage.drive(car, km_per_month=1_000)
+    await garage.serve(car, "engine-oil", TODAY - dt.timedelta(days=500))
+    for after_d, state in ((math.inf, DueState.OVERDUE), (120.0, DueState.UNKNOWN)):
+        known = Knowledge(Priors.published(), lapses_after_d=after_d)
+        async with garage.store.write() as connection:
+            await knowledge.save(connection, garage.dealer.id, TODAY, known, Configuration(), now=NOW)
+        async with garage.store.read() as connection:
+            kept = await knowledge.newest(connection, garage.dealer.id, TODAY)
+        assert kept.lapses_after_d == after_d
+        await garage.derivation().vehicles(garage.dealer, TODAY, [car])
+        oil = await garage.item(car, "engine-oil")
+        assert oil["state"] == state
+    assert oil["rests_on"] == "nothing"
+    assert oil["limit_short"] == "long overdue by the records, so probably done elsewhere: ask when"
+    assert oil["limit_text"] == (
+        "15,000 km or 12 months, whichever comes first. The last service on record is of 18 October 2024: "
+        "so long ago that it has probably been done elsewhere since. Ask the owner when"
+    )
 
 
 async def test_a_silent_car_has_gone_on_most_likely(garage: Garage) -> None:

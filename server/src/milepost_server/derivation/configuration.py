@@ -11,6 +11,7 @@ from milepost_server.signals.faults.clearing import ClearingRules
 from milepost_server.signals.faults.fleet import FaultRules
 from milepost_server.signals.health.battery import BatteryRules
 from milepost_server.signals.health.pack import PackRules
+from milepost_server.signals.items.lapse import LapseRules
 from milepost_server.signals.items.life_cycle import LifeCycleRules
 from milepost_server.signals.items.states import DueRules
 from milepost_server.signals.items.wear import WearRules
@@ -47,6 +48,7 @@ class Configuration:
     regimes: RegimeRules = field(default_factory=RegimeRules)
     wear: WearRules = field(default_factory=WearRules)
     wear_prior: WearPriorRules = field(default_factory=WearPriorRules)
+    lapse: LapseRules = field(default_factory=LapseRules)
     due: DueRules = field(default_factory=DueRules)
     life_cycle: LifeCycleRules = field(default_factory=LifeCycleRules)
     faults: FaultRules = field(default_factory=FaultRules)

@@ -16,6 +16,7 @@ from milepost_server.derivation.steps.driving import drive
 from milepost_server.derivation.steps.health import battery_readings, no_season
 from milepost_server.derivation.steps.whole import Learned, fleet_of
 from milepost_server.signals.fleet.inputs import ItemRules
+from milepost_server.signals.fleet.late_sample import LateSample
 from milepost_server.signals.fleet.wear_sample import WearSample
 from milepost_server.signals.health.battery import BatteryReadings, season_of
 from milepost_server.signals.readiness import priors as readiness_priors
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from milepost_server.derivation.fleet import Chunk, Vehicle
     from milepost_server.signals.flat import Floats
 
-SEASON, PACE = "battery_season", "pace"
+SEASON, PACE, LAPSE = "battery_season", "pace", "lapses_after_d"
 """Keys of the document of a calibration."""
 MONTHS_KEPT = 37
 """Months of which something that was learned is kept: as far back as readiness models look, and one more."""
@@ -55,10 +56,12 @@ class Knowledge:
     wear: WearPriors = field(default_factory=WearPriors)
     season: Sequence[Floats] = field(default_factory=no_season)
     model: Scorecard = field(default_factory=lambda: readiness_priors.shipped()[0])
+    lapses_after_d: float = np.inf
 
     def of(self, vehicles: Sequence[Vehicle]) -> Learned:
         """The same for the vehicles of a chunk."""
-        return Learned(self.priors.of(vehicles), self.pace, self.wear.of(vehicles), self.season, self.model)
+        usage, wear = self.priors.of(vehicles), self.wear.of(vehicles)
+        return Learned(usage, self.pace, wear, self.season, self.model, self.lapses_after_d)
 
 
 class FleetSample:
@@ -70,6 +73,7 @@ class FleetSample:
         self._usage = UsageSample()
         self._pace = PaceSample(vehicles)
         self._wear = WearSample(config.wear_prior)
+        self._late = LateSample(config.lapse)
         self._batteries: list[list[BatteryReadings]] = [[] for _ in no_season()]
 
     def add(self, chunk: Chunk) -> None:
@@ -82,6 +86,7 @@ class FleetSample:
         usage = shrink(driven.observed, published_prior(inputs.vehicles), config.usage)
         fleet = fleet_of(inputs, driven, Ahead(usage, config.usage))
         self._wear.add(fleet, self._as_of_d, ItemRules(config.wear, config.due), model)
+        self._late.add(fleet, self._as_of_d)
         for kept, readings in zip(self._batteries, battery_readings(inputs), strict=True):
             if sum(len(each.value) for each in kept) < SEASON_READINGS_MAX:
                 kept.append(readings)
@@ -99,6 +104,7 @@ class FleetSample:
                 for kept, measure in zip(self._batteries, measures, strict=True)
             ],
             model=model or readiness_priors.shipped()[0],
+            lapses_after_d=self._late.lapses_after_d(),
         )
 
 
@@ -132,6 +138,7 @@ async def save(
         document={
             SEASON: [[float(month) for month in season] for season in known.season],
             PACE: known.pace.to_document(),
+            LAPSE: known.lapses_after_d if np.isfinite(known.lapses_after_d) else None,
         },
         coverage=coverage_rows(known.pace),
         config_version=config.version,
@@ -149,6 +156,7 @@ async def newest(connection: AsyncConnection, dealer_id: int, as_of: dt.date) ->
         wear=await wear_priors.newest(connection, dealer_id, as_of),
         season=[np.array(season) for season in document[SEASON]] if SEASON in document else no_season(),
         model=await model_of(connection, dealer_id, as_of),
+        lapses_after_d=np.inf if document.get(LAPSE) is None else float(document[LAPSE]),
     )
 
 

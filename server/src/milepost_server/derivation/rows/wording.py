@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from milepost_server.signals.items.item import Band, Item, Wear
 
 ASK = "no service on record: ask when it was last done"
+LAPSED = "long overdue by the records, so probably done elsewhere: ask when"
 COUNTED_DOWN = "the car's own countdown to this service"
 
 WORN_SAID_MAX = 9.99
@@ -59,6 +60,11 @@ class Said(NamedTuple):
         wear = self.result.wear
         return wear is not None and bool(wear.limit.measured[self.row])
 
+    @property
+    def is_lapsed(self) -> bool:
+        """Whether what is on record lies too far back to say anything."""
+        return bool(self.result.limits.forgotten[self.row]) and self.begin.done_on is not None
+
 
 def rests_on(said: Said) -> RestsOn:
     """What the dates of one vehicle's item rest on."""
@@ -80,7 +86,9 @@ def limit_short(said: Said) -> str:
     if said.first is FirstLimit.WEAR and said.item.wear is not None:
         return _wear_short(said.item.wear, said)
     amount = None if said.band is None else _amount(said.band, said.first)
-    return ASK if amount is None else f"{amount}{_begin(said.begin)}"
+    if amount is None:
+        return LAPSED if said.is_lapsed else ASK
+    return f"{amount}{_begin(said.begin)}"
 
 
 def _amount(band: Band, first: FirstLimit) -> str | None:
@@ -155,6 +163,11 @@ def _since(begin: Begin) -> str:
 
 
 def _forgotten(begin: Begin) -> str:
+    if begin.done_on is not None:
+        return (
+            f"The last service on record is of {_day(begin.done_on)}: so long ago that it has probably been "
+            "done elsewhere since. Ask the owner when"
+        )
     assert begin.registered_on is not None, "only counted from a registration"
     return (
         f"No service on record since first registration on {_day(begin.registered_on)}: "

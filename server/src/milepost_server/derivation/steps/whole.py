@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,7 @@ class Learned:
     wear: UsualOf | None = None
     season: Sequence[Floats] = field(default_factory=no_season)  # of 12 V batteries, one a measure
     model: Scorecard = field(default_factory=lambda: priors.shipped()[0])
+    lapses_after_d: float = math.inf  # so late, what is on record has probably been done elsewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ def finish(
     usage = shrink(driven.observed, learned.usage, config.usage, driven.scatter)
     pace = _pace(driven, usage, learned, as_of_d, config)
     fleet = fleet_of(inputs, driven, Ahead(usage, config.usage, pace))
-    rules = ItemRules(config.wear, config.due, usual=learned.wear)
+    rules = ItemRules(config.wear, config.due, usual=learned.wear, lapses_after_d=learned.lapses_after_d)
     before = None if inputs.before is None else inputs.before.items
     items = list(item_results(fleet, as_of_d, rules, before))
     sick = health(inputs, fleet, learned.season, as_of_d, config)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -58,4 +59,5 @@ class ItemRules:
     wear: WearRules = field(default_factory=WearRules)
     due: DueRules = field(default_factory=DueRules)
     widening: Widening | None = None
+    lapses_after_d: float = math.inf  # so late, what is on record has probably been done elsewhere: `lapse`
     usual: UsualOf | None = None

@@ -44,7 +44,7 @@ class ItemLimits:
 
     limits: Limits
     band: Ints  # (Q) which interval of the item applies, -1 none
-    forgotten: Bools  # (Q) long past the first limit since first registration, and no service on record
+    forgotten: Bools  # (Q) so long past the first limit that it must have been done, and nobody knows when
 
 
 def add_months(day: Floats, months: Floats) -> Floats:
@@ -95,11 +95,13 @@ def item_limits(
     *,
     counters: Sequence[tuple[FirstLimit, WearLimit]] = (),
     countdown: CountdownLimit | None = None,
+    lapsed: Bools | None = None,
 ) -> ItemLimits:
     """The limits of one item on Q vehicles.
 
     ``wear`` (Q) where it is a thing whose wear has a limit; ``counters`` (Q each) where it has one in engine
-    hours or revolutions; ``countdown`` (Q) where cars may count down to it.
+    hours or revolutions; ``countdown`` (Q) where cars may count down to it; ``lapsed`` (Q) where the
+    last record lies so far back that the service has probably been done elsewhere since.
     """
     size = len(starts.vehicle)
     # Without any odometer, the distance since the start is projected from the start itself.
@@ -115,6 +117,8 @@ def item_limits(
     wear_at_m = np.full(size, np.nan) if wear is None else np.where(silent, np.nan, wear.at_m)
     lives_m = np.where(measured, np.nan, wear_at_m - starts.odometer_m)
     forgotten = ~starts.sure & _is_forgotten(starts, intervals, lives_m, as_of_d)
+    if lapsed is not None:
+        forgotten |= lapsed
     hidden = np.where(forgotten, np.nan, 0.0)
 
     each = [
