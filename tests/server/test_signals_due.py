@@ -82,7 +82,17 @@ def pads() -> Item:
 def worn_at(km: float, variance: float = 0.05, *, measured: bool = True) -> WearLimit:
     one = np.ones(1)
     row = np.array([0])
-    return WearLimit(one * km * KM, one * variance, one * 0.5, one, np.array([measured]), row, row, row - 1)
+    return WearLimit(
+        one * km * KM,
+        one * variance,
+        one * 0.5,
+        one,
+        np.array([measured]),
+        row,
+        row,
+        row - 1,
+        one * 54_000 * KM,
+    )
 
 
 def state(result: Due) -> State:

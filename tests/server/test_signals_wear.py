@@ -148,10 +148,29 @@ def test_more_noise_means_less_trust_in_a_slope_and_a_wider_interval() -> None:
     assert exact.variance[0] < vague.variance[0]
 
 
+def test_driving_on_without_a_reading_brings_the_limit_nearer_and_does_not_tell_where_it_lies() -> None:
+    limit = wear_limit(part((10_000, 0.2), (20_000, 0.5)), start(), PADS, RULES)
+    way_km = float(limit.at_m[0]) / KM - 20_000
+    spread_km = np.sqrt(float(limit.variance[0])) * way_km
+    for gone_km in (0.0, 0.3 * way_km, 0.5 * way_km):
+        variance = float(limit.variance_from(start(20_000 + gone_km))[0])
+        assert np.sqrt(variance) * (way_km - gone_km) == pytest.approx(spread_km)
+    assert limit.variance_from(start(10_000))[0] == limit.variance[0], (
+        "nothing was read before that is not known"
+    )
+    assert limit.variance_from(start(20_000 + 0.999 * way_km))[0] == VARIANCE_MAX
+    assert limit.variance_from(start(20_001 + way_km))[0] == limit.variance[0], "it has come already"
+
+    unread = wear_limit(part(), start(0.0), PADS, RULES)
+    assert unread.variance_from(start(0.7 * LIFE_KM))[0] > 2 * unread.variance[0], (
+        "a guess grows no better by use"
+    )
+
+
 def positions(*at_km: float, measured: str) -> list[WearLimit]:
     one, row = np.ones(1), np.array([0])
     return [
-        WearLimit(one * km * KM, one * 0.1, one * 0.5, one, np.array([flag == "m"]), row, row, row - 1)
+        WearLimit(one * km * KM, one * 0.1, one * 0.5, one, np.array([flag == "m"]), row, row, row - 1, one)
         for km, flag in zip(at_km, measured, strict=True)
     ]
 

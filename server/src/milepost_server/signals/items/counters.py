@@ -100,4 +100,5 @@ def counter_limit(
         first_row=np.where(measured, first, -1),
         last_row=np.where(measured, last, -1),
         renewal_row=none,
+        from_m=last_m + known,
     )

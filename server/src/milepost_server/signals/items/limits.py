@@ -127,9 +127,11 @@ def item_limits(
     ]
     if wear is not None:
         at_m = wear_at_m + np.where(measured, 0.0, hidden)
-        each.append(Limit(FirstLimit.WEAR, measured, at_m=at_m, variance=wear.variance))
+        each.append(Limit(FirstLimit.WEAR, measured, at_m=at_m, variance=wear.variance_from(anchor_m)))
     for kind, counter in counters:
-        each.append(Limit(kind, starts.sure, at_m=counter.at_m + hidden, variance=counter.variance))
+        each.append(
+            Limit(kind, starts.sure, at_m=counter.at_m + hidden, variance=counter.variance_from(anchor_m))
+        )
     if countdown is not None:
         sure = np.ones(size, dtype=np.bool_)
         each.append(Limit(FirstLimit.COUNTDOWN, sure, at_m=np.where(anchorless, np.nan, countdown.at_m)))

@@ -86,13 +86,26 @@ class WearLimit:
     """Where each of S parts reaches its limit."""
 
     at_m: Floats  # (S) odometer at the mean rate; behind the last reading where the part is past its limit
-    variance: Floats  # (S) relative, of what wears a metre from the last reading to the limit
+    variance: Floats  # (S) relative, of what wears a metre from ``from_m`` to the limit
     worn: Floats  # (S) at the last reading; NaN where none
     rate_per_m: Floats  # (S) mean
     measured: Bools  # (S)
     first_row: Ints  # (S) rows of the readings that it rests on, -1 where none
     last_row: Ints
     renewal_row: Ints
+    from_m: (
+        Floats  # (S) odometer at the last reading, or where nothing was read at the start; NaN where neither
+    )
+
+    def variance_from(self, odometer_m: Floats) -> Floats:
+        """The relative variance (S) of what wears a metre from ``odometer_m`` (S) to the limit.
+
+        Who has driven on since the last reading is nearer to the limit, and knows no better where it lies.
+        """
+        way_m, left_m = self.at_m - self.from_m, self.at_m - odometer_m
+        on = (left_m > 0) & (left_m < way_m)
+        times = np.divide(way_m, left_m, out=np.ones(len(way_m)), where=on)
+        return np.minimum(self.variance * times**2, np.maximum(self.variance, VARIANCE_MAX))
 
 
 def wear_limit(
@@ -139,6 +152,7 @@ def wear_limit(
         first_row=line.first_row,
         last_row=line.last_row,
         renewal_row=line.renewal_row,
+        from_m=np.where(measured, last_m, start_m),
     )
 
 
