@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from milepost_server.cli import main
 from milepost_server.derivation.configuration import Configuration
 from milepost_server.evaluation.errors import EvaluationError
-from milepost_server.evaluation.truth import cleaning, due, pace
+from milepost_server.evaluation.truth import cleaning, due, lists, pace
 from milepost_server.evaluation.truth.command import as_of_days
 from milepost_server.evaluation.truth.derive import DerivedPart, Deriver
 from milepost_server.evaluation.truth.files import OBSERVED, TRUTH, Part, read_facts, read_parts
@@ -112,7 +112,9 @@ def test_coverage_and_lists_by_hand() -> None:
         p_soon=np.array([0.9, 0.8, 0.0, 0.0]),
         state=np.array([State.DUE, State.DUE, State.OK, State.UNKNOWN]),
         true_d=np.array([25.0, 90.0, np.inf, 5.0]),
-        recorded=np.ones(4, dtype=bool),
+        recorded=np.array([True, False, True, True]),
+        since_d=np.array([100.0, 300.0, 200.0, nan]),
+        calendar_d=np.array([200.0, 20.0, np.inf, np.inf]),
         wear_left_m=np.full(4, nan),
         true_left_m=np.full(4, np.inf),
     )
@@ -122,10 +124,28 @@ def test_coverage_and_lists_by_hand() -> None:
     assert error.value == pytest.approx((5 + 70 + 15) / 3)
     assert coverage.value == pytest.approx(2 / 3)
     assert width == pytest.approx((30 + 30 + 200) / 3)
-    lists = due.listed(rows, seed=1)
-    assert lists["due_recall"].value == pytest.approx(0.5)
-    assert lists["due_precision"].value == pytest.approx(0.5)
-    assert lists["list_precision"].value == 1.0
+    known, *others = due.known_by_horizon(rows, seed=1)[0].rows
+    assert (known[1], known[3].value, known[5:]) == (1, 1.0, (0.0, 0.0))
+    assert [row[1] for row in others] == [0, 0, 0], "nothing is judged that the truth ends before"
+
+    table, figures = lists.listed(rows, seed=1)
+    assert [row[1] for row in table.rows] == [2, 1, 1, 1, 2, 2]
+    assert {key: each.value for key, each in figures.items()} == {
+        "due_recall": 0.5,
+        "due_precision": 0.5,
+        "due_precision_known": 1.0,
+        "due_precision_elsewhere": 0.0,
+        "due_precision_calendar": 0.0,
+        "due_precision_longest": 0.0,
+        "due_precision_random": 0.5,
+        "due_recall_calendar": 0.0,
+    }
+    _, figures = lists.best_vehicles(rows, seed=1)
+    assert {key: each.value for key, each in figures.items()} == {
+        "list_precision": 1.0,
+        "list_precision_calendar": 0.0,
+        "list_precision_random": 0.5,
+    }
 
 
 def test_the_command_prints_tables_and_writes_files(tmp_path: Path) -> None:

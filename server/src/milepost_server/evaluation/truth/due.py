@@ -1,4 +1,4 @@
-"""Due dates against the truth: errors and coverage by item and horizon, the lists, wear."""
+"""Due dates against the truth: errors and coverage by item and horizon, states, wear."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from milepost_server.evaluation.table import Table
 from milepost_server.evaluation.truth.tenures import owned_on, true_items, true_odometer_m
 from milepost_server.signals import bootstrap
 from milepost_server.signals.flat import Bools, Floats, Ints
+from milepost_server.signals.items.limits import add_months, intervals_of
 from milepost_server.signals.items.states import State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from milepost_server.evaluation.truth.derive import DerivedPart
     from milepost_server.evaluation.truth.files import Part
@@ -26,8 +27,6 @@ HORIZON_D_MAX = 365.0
 """Dates further ahead are not judged: the truth of a fleet ends a year after its as-of day."""
 HORIZONS_D = ((0.0, 30.0), (30.0, 90.0), (90.0, 180.0), (180.0, HORIZON_D_MAX))
 SOON_D = 30.0
-CAPACITY = 0.02
-"""Of the vehicles, the share that a list has room for."""
 DRAWS = 500
 """Of each bootstrap: rows are many, and intervals narrow."""
 LIMITS = {"front-pads": 0.9, "rear-pads": 0.9}
@@ -49,6 +48,8 @@ class DueRows:
     state: Ints  # (N)
     true_d: Floats  # (N) inf where it lies beyond the truth's days
     recorded: Bools  # (N) whether the dealer knows the last renewal
+    since_d: Floats  # (N) days since the last renewal that the dealer knows, or first registration; or NaN
+    calendar_d: Floats  # (N) days until the schedule's months since then are over; inf where it has none
     wear_left_m: Floats  # (N) said distance to the wear limit; NaN where not measured
     true_left_m: Floats  # (N)
 
@@ -95,9 +96,19 @@ def _compare_item(part: Part, derived: DerivedPart, item: ItemResult, as_of: int
         state=item.due.state[row],
         true_d=truth.due_d[row] - day,
         recorded=item.starts.time_d[row] == truth.start_d[row],
+        since_d=day - item.starts.time_d[row],
+        calendar_d=_calendar_d(item, day)[row],
         wear_left_m=np.where(measured[row], at_m[row] - anchor_m, np.nan),
         true_left_m=truth.at_m[row] - true_now_m,
     )
+
+
+def _calendar_d(item: ItemResult, day: float) -> Floats:
+    """The days (Q) until the months of the schedule are over, whatever else is known."""
+    starts = item.starts
+    months = intervals_of(item.items, item.which, starts.age_months).months
+    over_d = add_months(starts.time_d, months) - day
+    return np.where(np.isnan(over_d), np.inf, over_d)
 
 
 def _judged(rows: DueRows) -> DueRows:
@@ -146,6 +157,25 @@ def by_horizon(rows: DueRows, seed: int) -> tuple[Table, list[Interval]]:
     return table, [row[3] for row in found]
 
 
+def known_by_horizon(rows: DueRows, seed: int) -> tuple[Table, list[Interval]]:
+    """The same of dates that are an interval, all of it within the truth's days, from a known renewal on.
+
+    So nothing is covered because it is written down (a time limit is a day) or because the truth ends before
+    it could be late, and nothing is missed because the item was renewed elsewhere.
+    """
+    real = (rows.p90_d - rows.p10_d >= 1) & (rows.p90_d < HORIZON_D_MAX)
+    judged = _judged(rows.where(rows.recorded & real))
+    found = []
+    for low, high in HORIZONS_D:
+        of = judged.where((judged.p50_d >= low) & (judged.p50_d < high))
+        beside = [(of.true_d < of.p10_d - 1), (of.true_d > of.p90_d + 1)]
+        shares = [float(each.mean()) if len(of) else float("nan") for each in beside]
+        found.append((f"{low:.0f} to {high:.0f} d", *_figures(of, seed), *shares))
+    header = ("ahead", *_HEADER, "before P10", "after P90")
+    title = "Due dates that are an interval and count from a known renewal, by how far ahead"
+    return Table(title, header, found), [row[3] for row in found]
+
+
 def by_record(rows: DueRows, seed: int) -> Table:
     """Apart: items whose last renewal the dealer knows, and those renewed elsewhere or not on record."""
     judged = _judged(rows)
@@ -171,34 +201,6 @@ def states(rows: DueRows) -> Table:
         ]
         found.append((state.name.lower(), *counts))
     return Table("States against the truth, items", ("said", *words), found)
-
-
-def listed(rows: DueRows, seed: int) -> dict[str, Interval]:
-    """Recall and precision of the items that are called due, and precision of a list of limited room."""
-    soon = (rows.true_d < SOON_D).astype(np.float64)
-    said = (rows.state >= State.DUE).astype(np.float64)
-    ratio: Callable[[Floats, Floats], Interval] = lambda a, b: bootstrap.ratio_of_sums(  # noqa: E731
-        a, b, rows.owner, seed=seed
-    )
-    return {
-        "due_recall": ratio(soon * said, soon),
-        "due_precision": ratio(soon * said, said),
-        "list_precision": _list_precision(rows, seed),
-    }
-
-
-def _list_precision(rows: DueRows, seed: int) -> Interval:
-    """Of the vehicles with the likeliest items, as many as a list has room for: how many have one due."""
-    key = rows.vehicle * (int(rows.as_of.max(initial=0)) + 1) + rows.as_of
-    _, first, place = np.unique(key, return_index=True, return_inverse=True)
-    best, truly = np.zeros(len(first)), np.zeros(len(first))
-    np.maximum.at(best, place, rows.p_soon)
-    np.maximum.at(truly, place, (rows.true_d < SOON_D).astype(np.float64))
-    room = max(1, round(CAPACITY * len(first)))
-    # Ties are broken at random, by seed.
-    order = np.lexsort((np.random.default_rng(seed).random(len(first)), -best))
-    top = order[:room] if len(first) else order
-    return bootstrap.mean(truly[top], rows.owner[first][top], seed=seed, draws=DRAWS)
 
 
 def wear(rows: DueRows, names: Sequence[str], seed: int) -> Table:

@@ -9,7 +9,7 @@ import numpy as np
 from milepost_server.evaluation.plots import Chart, Series, draw
 from milepost_server.evaluation.report import Report
 from milepost_server.evaluation.table import Table
-from milepost_server.evaluation.truth import cleaning, due, pace, readiness
+from milepost_server.evaluation.truth import cleaning, due, lists, pace, readiness
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,18 +33,21 @@ def make_report(found: Found, facts: Facts, seed: int) -> Report:
 def _add_due(report: Report, rows: due.DueRows, facts: Facts) -> None:
     names, seed = facts.words["items"], report.seed
     by_horizon, coverages = due.by_horizon(rows, seed)
+    known_by_horizon, known_coverages = due.known_by_horizon(rows, seed)
     report.tables += [
         due.by_item(rows, names, seed),
         by_horizon,
+        known_by_horizon,
         due.by_record(rows, seed),
         due.states(rows),
         due.wear(rows, names, seed),
     ]
-    lists = due.listed(rows, seed)
-    report.tables.append(_intervals("What is called due within 30 days", lists))
-    _add_figures(report, lists)
-    horizons = zip(due.HORIZONS_D, coverages, strict=True)
-    _add_figures(report, {f"due_coverage80_{low:.0f}_{high:.0f}d": found for (low, high), found in horizons})
+    for table, figures in (lists.listed(rows, seed), lists.best_vehicles(rows, seed)):
+        report.tables.append(table)
+        _add_figures(report, figures)
+    for name, each in (("due_coverage80", coverages), ("due_known_coverage80", known_coverages)):
+        horizons = zip(due.HORIZONS_D, each, strict=True)
+        _add_figures(report, {f"{name}_{low:.0f}_{high:.0f}d": found for (low, high), found in horizons})
     report.pictures["coverage"] = _coverage_picture(coverages, len(rows))
 
 
