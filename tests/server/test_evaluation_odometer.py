@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -91,6 +93,56 @@ def test_what_is_wrong_is_said_in_one_line(file: Path, arguments: list[object], 
 
 def test_a_distance_of_nothing_is_refused(file: Path) -> None:
     assert "more than 0" in run(file, *MAP, "--distance", 0, code=2)
+
+
+def test_day_first_dates_and_marks_between_thousands_are_read_as_they_are_said_to_be(
+    file: Path, tmp_path: Path
+) -> None:
+    lines = [line.split(";") for line in file.read_text().splitlines()]
+    other = tmp_path / "other.csv"
+    with other.open("w", encoding="utf-8-sig", newline="") as written:
+        writer = csv.writer(written, delimiter=";", quoting=csv.QUOTE_ALL)
+        writer.writerow(lines[0])
+        for car, model, on, km in lines[1:]:
+            year, month, day = on.split("-")
+            writer.writerow(
+                [car, model, f"{day}.{month}.{year}", f"{float(km):,.0f}".replace(",", ".") + ",0"]
+            )
+    said = ["--date-format", "%d.%m.%Y", "--numbers", "1.234,5"]
+    columns = ColumnMap("car", "km", date="on", group="model")
+    fleet = read_fleet(file, columns, "km")
+    again = read_fleet(other, replace(columns, date_format=said[1], numbers="1.234,5"), "km")
+    np.testing.assert_array_equal(again.history.time_d, fleet.history.time_d)
+    np.testing.assert_array_equal(again.history.odometer_m, fleet.history.odometer_m)
+    assert "--date-format names another, such as %d.%m.%Y" in run(other, *MAP, code=1)
+    assert "not a number written like 1234.5" in run(other, *MAP, *said[:2], code=1)
+    assert "Next 3000 km" in run(other, *MAP, *said, "--distance", 3_000, "--folds", 2)
+
+
+def test_rows_without_a_reading_are_counted_and_left_out(file: Path) -> None:
+    whole = file.read_text().splitlines()
+    file.write_text("\n".join([*whole, "c0;m0;2023-02-05;", "c1;m1;2023-02-05;NULL", ""]))
+    fleet = read_fleet(file, ColumnMap("car", "km", date="on", group="model"), "km")
+    assert fleet.counts == {"kept": len(whole) - 1, "missing": 2}
+
+
+def test_two_readings_of_a_day_are_told_apart_by_their_time(tmp_path: Path) -> None:
+    path = tmp_path / "twice.csv"
+    lines = ["vehicle,date,odometer"]
+    for day in range(1, 29):
+        lines += [
+            f"A,2024-02-{day:02}T18:00,{40_000 + 70 * day + 40}",
+            f"A,2024-02-{day:02}T08:00,{40_000 + 70 * day}",
+        ]
+    path.write_text("\n".join(lines) + "\n")
+    fleet = read_fleet(path, ColumnMap("vehicle", "odometer", date="date"), "km")
+    assert fleet.counts == {"kept": 56}
+
+
+def test_one_vehicle_is_too_few_whatever_the_folds(tmp_path: Path) -> None:
+    path = tmp_path / "one.csv"
+    path.write_text("vehicle,date,odometer\nA,2024-01-01,10\nA,2024-09-01,9000\n")
+    assert "two are the least" in run(path, "--folds", 2, code=1)
 
 
 def test_too_short_histories_are_said(tmp_path: Path) -> None:

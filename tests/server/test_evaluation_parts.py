@@ -34,9 +34,21 @@ def file(tmp_path: Path) -> Path:
 def test_columns_come_as_words_numbers_and_days(file: Path) -> None:
     columns = read_columns(file, ["car", "on", "km"])
     assert columns.words("car") == ["A", "B, old"]
-    assert columns.days("on").tolist() == [19_782.0, 19_783.0]
+    assert columns.days("on").tolist() == pytest.approx([19_782.0, 19_783 + 10 / 24])
     np.testing.assert_array_equal(columns.floats("km", missing=True), [10.5, np.nan])
     assert columns.line == [2, 3]
+
+
+def test_times_with_a_zone_are_told_in_utc(tmp_path: Path) -> None:
+    path = tmp_path / "zones.csv"
+    path.write_text("on\n2024-03-01T23:00-05:00\n2024-03-02T04:00Z\n2024-03-02 04:00\n")
+    assert read_columns(path).days("on").tolist() == pytest.approx([19_784 + 4 / 24] * 3)
+
+
+def test_a_mark_in_a_quoted_name_does_not_part_columns(tmp_path: Path) -> None:
+    path = tmp_path / "quoted.csv"
+    path.write_text('"price, net, all";"km, all"\n"1,5";2\n')
+    assert read_columns(path).cells == {"price, net, all": ["1,5"], "km, all": ["2"]}
 
 
 def test_what_cannot_be_read_is_named_by_line_and_column(file: Path) -> None:
@@ -63,7 +75,7 @@ def test_a_file_that_is_no_table_is_refused(tmp_path: Path, content: bytes, why:
         read_columns(path)
 
 
-@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 def test_delimiters_and_byte_order_marks_do_not_matter(tmp_path: Path, delimiter: str) -> None:
     path = tmp_path / "semi.csv"
     path.write_text("\ufeffcar;year;month\nA;1984;3\n".replace(";", delimiter), encoding="utf-8")

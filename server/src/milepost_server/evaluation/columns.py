@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import math
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -21,7 +22,14 @@ ROWS_MAX = 20_000_000
 """More rows than this are refused: they would not fit into the memory of a small machine."""
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "none"})
 """Cells that say nothing, in lower case."""
+NumberFormat = Literal["1234.5", "1,234.5", "1.234,5"]
+"""How numbers are written, by an example: the mark between thousands, if any, and the decimal mark."""
+PLAIN: NumberFormat = "1234.5"
+_MARKS: dict[NumberFormat, tuple[str, str]] = {"1,234.5": (",", "."), "1.234,5": (".", ",")}
+_THOUSANDS = " '\u2019\u00a0\u202f"  # besides the mark: blanks and apostrophes, as some countries write them
+_DELIMITERS = ",;\t|"
 _EPOCH = dt.date(1970, 1, 1).toordinal()
+_EPOCH_UTC = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,31 +47,36 @@ class Columns:
         """The cells (N) without the blanks around them."""
         return [cell.strip() for cell in self.cells[name]]
 
-    def floats(self, name: str, *, missing: bool = False) -> Floats:
+    def floats(self, name: str, *, missing: bool = False, written: NumberFormat = PLAIN) -> Floats:
         """Numbers (N); NaN for cells that say nothing, where ``missing`` allows them.
 
         Raises:
             ValueInRowError: a cell is not a finite number.
         """
-        return np.array(self._each(name, _number, "a number", missing=missing), dtype=np.float64)
+        wanted = f"a number written like {written}"
+        values = self._each(name, lambda cell: number(cell, written), wanted, missing=missing)
+        return np.array(values, dtype=np.float64)
 
     def days(self, name: str, date_format: str | None = None) -> Floats:
         """Dates (N) as days since 1970: ISO dates or times, or ``date_format`` as in strptime.
+
+        A time of day is a part of its day: in UTC where it has a zone, as it stands where it has none.
 
         Raises:
             ValueInRowError: a cell is not such a date.
         """
 
         def read(cell: str) -> float:
-            # Only the day counts: a zone would move nothing that an evaluation in days can see.
             when = (
                 dt.datetime.strptime(cell, date_format)  # noqa: DTZ007
                 if date_format
                 else dt.datetime.fromisoformat(cell)
             )
-            return float(when.toordinal() - _EPOCH)
+            utc = when.replace(tzinfo=dt.UTC) if when.tzinfo is None else when.astimezone(dt.UTC)
+            return (utc - _EPOCH_UTC) / dt.timedelta(days=1)
 
-        return np.array(self._each(name, read, f"a date ({date_format or 'YYYY-MM-DD'})"))
+        hint = "" if date_format else "; --date-format names another, such as %d.%m.%Y"
+        return np.array(self._each(name, read, f"a date ({date_format or 'YYYY-MM-DD'}){hint}"))
 
     def month_days(self, year: str, month: str) -> Floats:
         """The first day of the month (N) that two columns name, as days since 1970.
@@ -92,7 +105,19 @@ class Columns:
         return values
 
 
-def _number(cell: str) -> float:
+def number(cell: str, written: NumberFormat = PLAIN) -> float:
+    """The finite number that a cell holds.
+
+    Raises:
+        ValueError: it holds none, or one that is written in another way.
+    """
+    if written != PLAIN:
+        thousands, decimal = _MARKS[written]
+        between = f"[{re.escape(thousands + _THOUSANDS)}]"
+        whole = rf"[1-9]\d{{0,2}}(?:{between}\d{{3}})+|\d*"
+        if not re.fullmatch(rf"[+-]?(?:{whole})(?:{re.escape(decimal)}\d*)?(?:[eE][+-]?\d+)?", cell):
+            raise ValueError(cell)
+        cell = re.sub(between, "", cell).replace(decimal, ".")
     value = float(cell)
     if not math.isfinite(value):
         raise ValueError(cell)
@@ -109,7 +134,7 @@ def _whole(cell: str, low: int, high: int) -> float:
 def read_columns(path: Path, names: Sequence[str] | None = None) -> Columns:
     """The columns ``names`` of a CSV file with a header line; all of them without names.
 
-    Comma, semicolon and tab are told apart by the header.
+    Comma, semicolon, tab and bar are told apart by the header.
 
     Raises:
         ColumnError: there is no such column.
@@ -120,7 +145,7 @@ def read_columns(path: Path, names: Sequence[str] | None = None) -> Columns:
         try:
             first = file.readline()
             file.seek(0)
-            reader = csv.reader(file, delimiter=max(",;\t", key=first.count))
+            reader = csv.reader(file, delimiter=max(_DELIMITERS, key=_outside_quotes(first).count))
             header = [cell.strip() for cell in next(reader, [])]
             if not any(header):
                 raise EvaluationError(f"{path} has no header line that names its columns")
@@ -128,11 +153,17 @@ def read_columns(path: Path, names: Sequence[str] | None = None) -> Columns:
             for name in wanted:
                 if name not in header:
                     raise ColumnError(path, name, header)
+                if header.count(name) > 1:
+                    raise EvaluationError(f"{path} has more than one column {name!r}: rename or remove them")
             numbered = ((reader.line_num, row) for row in reader)
             line, rows = _rows(path, numbered, len(header), [header.index(name) for name in wanted])
         except (UnicodeDecodeError, csv.Error) as error:
-            raise EvaluationError(f"{path} is not a CSV file in UTF-8: {error}") from error
+            raise EvaluationError(f"{path} is not a CSV file in UTF-8: {error}; save it as UTF-8") from error
     return Columns(path, line, dict(zip(wanted, rows, strict=True)))
+
+
+def _outside_quotes(line: str) -> str:
+    return re.sub(r'"[^"]*"', "", line)
 
 
 def _rows(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import click
 
+from milepost_server.evaluation.columns import PLAIN, NumberFormat
 from milepost_server.evaluation.odometer import report as odometer_report
 from milepost_server.evaluation.odometer.events import read_lives, score
 from milepost_server.evaluation.odometer.file import METRES, ColumnMap, read_fleet
@@ -29,9 +30,20 @@ _EXAMPLE = (
 @click.option("--vehicle", default="vehicle", show_default=True, help="Column that names the vehicle.")
 @click.option("--odometer", default="odometer", show_default=True, help="Column of the reading.")
 @click.option("--date", default=None, help="Column of the date; by default 'date', without --year.")
-@click.option("--date-format", default=None, help="As in strptime, where dates are not YYYY-MM-DD.")
+@click.option(
+    "--date-format",
+    default=None,
+    help="Where dates are not YYYY-MM-DD, such as %d.%m.%Y or %m/%d/%y (as in strptime).",
+)
 @click.option("--year", default=None, help="Column of the year, with --month instead of a date.")
 @click.option("--month", default=None, help="Column of the month, 1 to 12.")
+@click.option(
+    "--numbers",
+    type=click.Choice(get_args(NumberFormat)),
+    default=PLAIN,
+    show_default=True,
+    help="How FILE writes numbers, by an example.",
+)
 @click.option("--group", default=None, help="Column of the group, such as the model.")
 @click.option("--unit", type=click.Choice(sorted(METRES)), default="km", show_default=True)
 @click.option("--distance", "distances", type=float, multiple=True, help="To foretell; 3000 and 6000.")
@@ -49,6 +61,7 @@ def command(
     date_format: str | None,
     year: str | None,
     month: str | None,
+    numbers: NumberFormat,
     group: str | None,
     unit: str,
     distances: tuple[float, ...],
@@ -69,7 +82,7 @@ def command(
     if any(distance <= 0 for distance in distances):
         raise click.BadParameter("a distance is more than 0", param_hint="--distance")
     date = date or (None if year or month else "date")
-    columns = ColumnMap(vehicle, odometer, date, year, month, group, date_format)
+    columns = ColumnMap(vehicle, odometer, date, year, month, group, date_format, numbers)
     fleet = read_fleet(file, columns, unit)
     asked = distances or DEFAULT_DISTANCES
     asked_unit = distance_unit or unit

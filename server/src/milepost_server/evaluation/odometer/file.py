@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from milepost_server.evaluation.columns import groups_of, read_columns
+from milepost_server.evaluation.columns import PLAIN, groups_of, read_columns
 from milepost_server.evaluation.errors import EvaluationError
 from milepost_server.signals.flat import Floats, Ints, offsets_of
 from milepost_server.signals.odometer import OdometerReadings, OdometerRules, Verdict, clean_odometer
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from milepost_server.evaluation.columns import Columns
+    from milepost_server.evaluation.columns import Columns, NumberFormat
 
 METRES = {"km": 1_000.0, "mi": 1_609.344}
 DATES_TOLERANCE_M = 0.0
@@ -35,6 +35,7 @@ class ColumnMap:
     month: str | None = None
     group: str | None = None
     date_format: str | None = None
+    numbers: NumberFormat = PLAIN
 
     def names(self) -> list[str]:
         """The columns that must be there."""
@@ -77,13 +78,16 @@ def read_fleet(path: Path, columns: ColumnMap, unit: str) -> Fleet:
     """
     table = read_columns(path, columns.names())
     time_d = columns.days_of(table)
-    metres = table.floats(columns.odometer) * METRES[unit]
+    metres = table.floats(columns.odometer, missing=True, written=columns.numbers) * METRES[unit]
     groups = table.words(columns.group) if columns.group else [""] * len(table)
     keys = list(zip(groups, table.words(columns.vehicle), strict=True))
     names = sorted(set(keys))
     places = {key: place for place, key in enumerate(names)}
     vehicle = np.array([places[key] for key in keys], dtype=np.int64)
-    history, counts = _cleaned(vehicle, len(names), time_d, metres)
+    known = np.isfinite(metres)
+    history, counts = _cleaned(vehicle[known], len(names), time_d[known], metres[known])
+    if not known.all():
+        counts["missing"] = int(np.count_nonzero(~known))
     if not len(history.time_d):
         raise EvaluationError(f"{path}: no odometer reading of it can be kept ({_said(counts)})")
     group_names, group = groups_of([name for name, _ in names])

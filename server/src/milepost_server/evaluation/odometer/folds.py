@@ -94,6 +94,10 @@ class Run:
         Raises:
             EvaluationError: there are fewer vehicles than folds, or no vehicle with enough history.
         """
+        if len(fleet.keys) < 2:
+            raise EvaluationError(
+                "the file holds one vehicle: each is foretold by what others teach, so two are the least"
+            )
         if len(fleet.keys) < protocol.folds:
             raise EvaluationError(
                 f"{len(fleet.keys)} vehicles cannot be split into {protocol.folds} folds; give a file with "
