@@ -175,9 +175,25 @@ def test_what_was_foretold_of_rows_that_were_not_seen_is_calibrated() -> None:
     assert slope == pytest.approx(1, abs=0.02)
 
 
+def test_rows_of_one_owner_are_held_out_together() -> None:
+    table = outcome_table(6_000, 3, "weak")
+    bins = np.where(np.isnan(table.values), 10, table.values - 1).astype(np.int64)[:, :8]
+    tens = tuple(Column(f"c{place}", "", edges=tuple(np.arange(1.5, 10))) for place in range(8))
+    owner = np.repeat(np.arange(3_000), 4)
+    learned = learn(outcomes(tens, bins[owner], table.event[owner], owner=owner + 70), TuningRules(pairs=3))
+    fresh, event = learned.tables.log_odds(bins[3_000:]), table.event[3_000:]
+    slope = LogisticRegression(C=np.inf).fit(fresh[:, None], event).coef_[0, 0]
+    assert slope == pytest.approx(1, abs=0.25)
+
+
 def test_too_few_events_to_hold_some_out_are_an_error() -> None:
     data = some(9)
     events = np.zeros(len(data))
     events[:3] = 1
     with pytest.raises(FitError, match="too few"):
         learn(outcomes(data.columns, data.bins, events), TuningRules(folds=4))
+    events[:9] = 1
+    with pytest.raises(FitError, match="too few"):
+        learn(
+            outcomes(data.columns, data.bins, events, owner=np.arange(len(data)) // 3), TuningRules(folds=4)
+        )

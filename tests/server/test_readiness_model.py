@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from milepost_server.signals.ranking import calibration_line
 from milepost_server.signals.readiness import explain, hazard, priors, wording
 from milepost_server.signals.readiness.errors import FeatureError, FitError, ModelError
 from milepost_server.signals.readiness.features import FEATURES, check
@@ -252,6 +254,17 @@ def test_what_is_learned_is_calibrated_within_90_and_180_days() -> None:
         model.calibration.expected <= model.calibration.high
     )
     assert inside.mean() >= 0.7
+
+
+def test_an_owner_who_was_looked_at_on_several_days_is_not_foretold_by_what_came_of_it() -> None:
+    once = seen(1_500, 11, tilt=0.2)
+    owner = np.repeat(np.arange(1_500), 6)
+    model = learn(replace(once.of(owner), owner=owner), pairs=3)
+    fresh = seen(30_000, 12, tilt=0.2)
+    whole = fresh.months_followed >= 3
+    came = (np.nan_to_num(fresh.months_to_event, nan=99.0) < 3)[whole].astype(np.float64)
+    _, slope = calibration_line(model.score(fresh.values).p_90d[whole], came, np.ones(len(came)))
+    assert slope == pytest.approx(1, abs=0.15)
 
 
 def test_a_dealer_with_few_outcomes_has_the_pooled_model_nearly_and_one_with_none_has_it() -> None:

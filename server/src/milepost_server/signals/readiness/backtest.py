@@ -83,7 +83,7 @@ def held_out(
     known = np.flatnonzero((near.months >= NEAR_MONTHS) | (near.events > 0))
     if not _are_enough(owner[known], near.events[known]):
         return None
-    fold = _folds(owner, near.events, seed)
+    fold = folds_of(owner, near.events, FOLDS, seed)
     pooled, own = np.empty((2, len(dealer)))
     for each in range(FOLDS):
         say(f"learning anew without some of the owners, to judge the models by them: {each + 1} of {FOLDS}")
@@ -126,9 +126,3 @@ def _with_event(owner: Ints, events: Floats) -> tuple[Bools, Ints]:
 def _are_enough(owner: Ints, events: Floats) -> bool:
     came, _ = _with_event(owner, events)
     return min(int(came.sum()), int((~came).sum())) >= OWNERS_MIN
-
-
-def _folds(owner: Ints, events: Floats, seed: int) -> Ints:
-    """The fold (N) of each row: the same for all rows of an owner, who are spread evenly by their events."""
-    came, place = _with_event(owner, events)
-    return folds_of(came.astype(np.float64), FOLDS, seed)[place]

@@ -49,6 +49,7 @@ class Outcomes:
     events: Floats  # (N)
     trials: Floats  # (N) at least ``events``
     offset: Floats  # (N) log-odds that are given
+    owner: Ints  # (N) whose rows they are: those of one owner are held out together
 
     def __len__(self) -> int:
         return len(self.events)
@@ -56,7 +57,12 @@ class Outcomes:
     def of(self, rows: Ints) -> Outcomes:
         """Those of ``rows``."""
         return Outcomes(
-            self.columns, self.bins[rows], self.events[rows], self.trials[rows], self.offset[rows]
+            self.columns,
+            self.bins[rows],
+            self.events[rows],
+            self.trials[rows],
+            self.offset[rows],
+            self.owner[rows],
         )
 
 
@@ -66,8 +72,10 @@ def outcomes(
     events: Floats,
     trials: Floats | None = None,
     offset: Floats | None = None,
+    *,
+    owner: Ints | None = None,
 ) -> Outcomes:
-    """``Outcomes``, checked.
+    """``Outcomes``, checked; without ``owner`` (N) each row is somebody else's.
 
     Raises:
         FitError: no rows; no event, or nothing but events; counts that are not counts.
@@ -85,7 +93,8 @@ def outcomes(
             f"all {rows:,} outcomes are the same, {'no' if events.sum() == 0 else 'every'} row has the event:"
             " there is nothing to tell apart"
         )
-    return Outcomes(tuple(columns), bins, events, trials, offset)
+    owner = np.arange(rows) if owner is None else owner
+    return Outcomes(tuple(columns), bins, events, trials, offset, owner)
 
 
 @dataclass(frozen=True, slots=True)

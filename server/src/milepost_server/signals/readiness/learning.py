@@ -79,7 +79,10 @@ def learn_model(
     weight = np.ones(len(bins)) if seen.weight is None else seen.weight
     near = at_risk(seen.months_to_event, seen.months_followed, 0, NEAR_MONTHS)
     rows = np.flatnonzero((near.months > 0) & (weight > 0))
-    data = outcomes(columns, bins[rows], (near.events * weight)[rows], (near.months * weight)[rows])
+    owner = None if seen.owner is None else seen.owner[rows]
+    data = outcomes(
+        columns, bins[rows], (near.events * weight)[rows], (near.months * weight)[rows], owner=owner
+    )
     tables, foretold = _near(data, prior.card, firmness, rules)
     card = centred(_card(columns, tables, prior.card), data.bins, data.trials)
     later = at_risk(seen.months_to_event, seen.months_followed, NEAR_MONTHS, LATER_MONTHS)
@@ -130,7 +133,8 @@ def learn_dealers(
 def _near(data: Outcomes, prior: Card, firmness: Penalties, rules: TuningRules) -> tuple[Tables, Floats]:
     """The tables of the first months, and log-odds (N); of rows that were not seen, where it is tuned."""
     believed = _tables(prior)
-    if not is_tuned(int(np.sum(data.events > 0)), len(data)):
+    is_tunable = is_tuned(int(np.sum(data.events > 0)), len(data))
+    if not is_tunable or tuning.owners_with_event(data) < rules.folds:
         found = fit(data, believed.terms, firmness, believed)
         return found, found.log_odds(data.bins)
     pairs = tuple(term for term in believed.terms if len(term) > 1)

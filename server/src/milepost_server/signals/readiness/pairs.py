@@ -8,19 +8,20 @@ others leave, now and then all tables are fitted together, and the next is looke
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from milepost_server.signals.readiness.fit import ROUGH, Outcomes, Tables, Terms, deviance, fit
+from milepost_server.signals.readiness.fit import ROUGH, Tables, Terms, deviance, fit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from milepost_server.signals.flat import Floats
     from milepost_server.signals.readiness.columns import Column
+    from milepost_server.signals.readiness.fit import Outcomes
     from milepost_server.signals.readiness.penalty import Penalties
 
 PAIRS_MAX = 20
@@ -89,7 +90,7 @@ def _growing(
             pair: gain(data, pair, residual, weight, ridge) for pair in candidates(data.columns, card.terms)
         }
         best = max(gains, key=lambda pair: (gains[pair], pair))
-        left = Outcomes(data.columns, data.bins, data.events, data.trials, log_odds)
+        left = replace(data, offset=log_odds)
         alone = fit(left, (best,), penalties, Tables((), 0.0, ()), tolerance=ROUGH)
         card = Tables((*card.terms, best), card.base + alone.base, (*card.tables, *alone.tables))
         if number % TOGETHER_EVERY == 0 or number == last:

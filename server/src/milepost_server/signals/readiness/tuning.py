@@ -1,7 +1,8 @@
 """Learns a card from outcomes: how many pairs and how much penalty, decided on rows that were held out.
 
-The rows are cut into folds. Each fold's rows are foretold by cards that never saw them, pairs and all, and
-what was foretold so decides on the penalties and corrects the slope of the final card.
+The rows are cut into folds, those of an owner all into one. Each fold's rows are foretold by cards that never
+saw their owners, pairs and all, and what was foretold so decides on the penalties and corrects the slope of
+the final card.
 """
 
 from __future__ import annotations
@@ -62,13 +63,20 @@ class Learned:
     path: tuple[float, ...]  # deviance per trial of held-out rows with 0, 1, 2, ... found pairs
 
 
-def folds_of(events: Floats, folds: int, seed: int) -> Ints:
-    """The fold (N) of each row, by chance, with equal shares of the rows that have an event."""
+def folds_of(owner: Ints, events: Floats, folds: int, seed: int) -> Ints:
+    """The fold (N) of each row, by chance: one for all rows of an owner; as many with an event in each."""
     rng = np.random.default_rng(seed)
-    fold = np.empty(len(events), dtype=np.int64)
-    for rows in (np.flatnonzero(events > 0), np.flatnonzero(events <= 0)):
-        fold[rng.permutation(rows)] = np.arange(len(rows)) % folds
-    return fold
+    _, place = np.unique(owner, return_inverse=True)
+    came = np.bincount(place, events) > 0
+    fold = np.empty(len(came), dtype=np.int64)
+    for owners in (np.flatnonzero(came), np.flatnonzero(~came)):
+        fold[rng.permutation(owners)] = np.arange(len(owners)) % folds
+    return fold[place]
+
+
+def owners_with_event(data: Outcomes) -> int:
+    """How many of them there are."""
+    return len(np.unique(data.owner[data.events > 0]))
 
 
 def learn(data: Outcomes, rules: TuningRules, prior: Tables | None = None, declared: Terms = ()) -> Learned:
@@ -77,7 +85,7 @@ def learn(data: Outcomes, rules: TuningRules, prior: Tables | None = None, decla
     Raises:
         FitError: too few events to hold some of them out.
     """
-    if min(np.sum(data.events > 0), np.sum(data.events < data.trials)) < rules.folds:
+    if min(owners_with_event(data), int(np.sum(data.events < data.trials))) < rules.folds:
         raise FitError(
             f"too few of one kind of outcome: each of {rules.folds} folds needs one of either kind"
         )
@@ -120,7 +128,7 @@ class _Folds:
 
     def __init__(self, data: Outcomes, rules: TuningRules, prior: Tables) -> None:
         self.prior, self.trials = prior, float(data.trials.sum())
-        self.fold = folds_of(data.events, rules.folds, rules.seed)
+        self.fold = folds_of(data.owner, data.events, rules.folds, rules.seed)
         self.parts = [
             (data.of(np.flatnonzero(self.fold != each)), data.of(np.flatnonzero(self.fold == each)))
             for each in range(rules.folds)
