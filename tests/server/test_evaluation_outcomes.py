@@ -77,6 +77,7 @@ def test_a_report_with_figures_tables_and_pictures(folder: Path) -> None:
     result = run(folder, str(folder / "train.csv"), str(folder / "test.csv"), "--out", str(folder / "out"))
     assert result.exit_code == 0, result.output
     for words in (
+        "looking for pairs of columns: fold 4 of 4",
         "training rows: 6,000 of train.csv",
         "largest difference between a score and the sum of its reasons: 0",
         "scorecard without pairs",

@@ -13,6 +13,7 @@ from milepost_server.signals.readiness import fit as fitting
 from milepost_server.signals.readiness.columns import Column
 from milepost_server.signals.readiness.errors import FitError
 from milepost_server.signals.readiness.fit import Outcomes, Tables, fit, nothing_known, outcomes, singles
+from milepost_server.signals.readiness.pairs import search
 from milepost_server.signals.readiness.penalty import Penalties, precision
 from milepost_server.signals.readiness.tuning import TuningRules, learn
 from support.outcome_tables import outcome_table
@@ -162,6 +163,18 @@ def test_pairs_that_matter_are_found_and_the_same_seed_finds_the_same_card() -> 
     assert [table.tolist() for table in cards[0].tables.tables] == [
         table.tolist() for table in cards[1].tables.tables
     ]
+
+
+def test_pairs_are_found_as_long_as_there_is_room_for_their_tables() -> None:
+    rng = np.random.default_rng(8)
+    bins = rng.integers(0, 26, size=(4_000, 6))
+    odd = sum(((bins[:, a] < 13) ^ (bins[:, a + 1] < 13)).astype(float) for a in range(5))
+    events = (rng.random(4_000) < 1 / (1 + np.exp(3 - odd))).astype(float)
+    fine = tuple(Column(f"c{place}", "", edges=tuple(np.arange(1.0, 25))) for place in range(6))
+    data = outcomes(fine, bins, events)
+    path = search(data, data, nothing_known(data), penalties=Penalties(), prior=nothing_known(data), most=20)
+    assert len(path.pairs) == (fitting.CELLS_MAX - 1) // 26**2
+    assert len(path.held_out) == len(path.pairs) + 1
 
 
 def test_what_was_foretold_of_rows_that_were_not_seen_is_calibrated() -> None:

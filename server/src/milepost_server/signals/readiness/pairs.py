@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import combinations
+from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from milepost_server.signals.readiness.fit import ROUGH, Tables, Terms, deviance, fit
+from milepost_server.signals.readiness.fit import CELLS_MAX, ROUGH, Tables, Terms, deviance, fit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 PAIRS_MAX = 20
 """More reasons than this nobody reads."""
 PAIR_CELLS_MAX = 700
+SCREENED = 300
+"""Of more candidates only the best at the outset are judged again after each pair that joins."""
 TOGETHER_EVERY = 4
 """After so many new pairs, and at the end, all tables are fitted together."""
 _RIDGE_OF_CANDIDATES = 2.0  # keeps cells of a few rows from promising much
@@ -41,12 +44,18 @@ class Path:
 
 
 def candidates(columns: tuple[Column, ...], terms: Terms) -> list[tuple[int, int]]:
-    """Pairs that are not among ``terms`` yet and not too large for a table."""
+    """Pairs that are not among ``terms`` yet and not too large for a table, nor for all tables together."""
+    room = CELLS_MAX - 1 - sum(cells_of(columns, term) for term in terms)
     return [
-        (a, b)
-        for a, b in combinations(range(len(columns)), 2)
-        if (a, b) not in terms and columns[a].size * columns[b].size <= PAIR_CELLS_MAX
+        pair
+        for pair in combinations(range(len(columns)), 2)
+        if pair not in terms and cells_of(columns, pair) <= min(PAIR_CELLS_MAX, room)
     ]
+
+
+def cells_of(columns: tuple[Column, ...], term: tuple[int, ...]) -> int:
+    """How many cells the table of a term has."""
+    return prod(columns[place].size for place in term)
 
 
 def gain(data: Outcomes, pair: tuple[int, int], residual: Floats, weight: Floats, ridge: float) -> float:
@@ -81,19 +90,21 @@ def _growing(
 ) -> Iterator[Tables]:
     """The card with one pair more at a time."""
     ridge = penalties.pair_ridge + _RIDGE_OF_CANDIDATES
-    last = min(most, PAIRS_MAX, len(candidates(data.columns, card.terms)))
-    for number in range(1, last + 1):
+    wanted, number = candidates(data.columns, card.terms), 0
+    last = min(most, PAIRS_MAX)
+    while wanted and number < last:
+        number += 1
         log_odds = data.offset + card.log_odds(data.bins)
         chance = 1 / (1 + np.exp(-log_odds))
         residual, weight = data.events - data.trials * chance, data.trials * chance * (1 - chance)
-        gains = {
-            pair: gain(data, pair, residual, weight, ridge) for pair in candidates(data.columns, card.terms)
-        }
-        best = max(gains, key=lambda pair: (gains[pair], pair))
+        gains = {pair: gain(data, pair, residual, weight, ridge) for pair in wanted}
+        best, *rest = sorted(gains, key=lambda pair: (gains[pair], pair), reverse=True)
+        fitting = set(candidates(data.columns, (*card.terms, best)))
+        wanted = [pair for pair in rest[:SCREENED] if pair in fitting]
         left = replace(data, offset=log_odds)
         alone = fit(left, (best,), penalties, Tables((), 0.0, ()), tolerance=ROUGH)
         card = Tables((*card.terms, best), card.base + alone.base, (*card.tables, *alone.tables))
-        if number % TOGETHER_EVERY == 0 or number == last:
+        if number % TOGETHER_EVERY == 0 or number == last or not wanted:
             card = fit(data, card.terms, penalties, prior, start=card, tolerance=ROUGH)
         yield card
 

@@ -79,8 +79,18 @@ def owners_with_event(data: Outcomes) -> int:
     return len(np.unique(data.owner[data.events > 0]))
 
 
-def learn(data: Outcomes, rules: TuningRules, prior: Tables | None = None, declared: Terms = ()) -> Learned:
-    """Learn main effects, the ``declared`` pairs and found ones.
+def _silent(_: str) -> None:
+    """Tells nobody."""
+
+
+def learn(
+    data: Outcomes,
+    rules: TuningRules,
+    prior: Tables | None = None,
+    declared: Terms = (),
+    say: Callable[[str], None] = _silent,
+) -> Learned:
+    """Learn main effects, the ``declared`` pairs and found ones; ``say`` hears how far it is.
 
     Raises:
         FitError: too few events to hold some of them out.
@@ -94,16 +104,18 @@ def learn(data: Outcomes, rules: TuningRules, prior: Tables | None = None, decla
     terms = (*singles(data.columns), *declared)
     found: list[Terms] = [()] * rules.folds
 
+    say(f"weighing penalties on {rules.folds} folds")
     penalties, cards = folds.best([terms] * rules.folds, lambda step: rules.penalties.times(step, 1.0), None)
     losses: tuple[float, ...] = (folds.loss(cards),)
     if rules.pairs:
-        paths = [
-            search(seen, held, card, penalties=penalties, prior=prior, most=rules.pairs)
-            for (seen, held), card in zip(folds.parts, cards, strict=True)
-        ]
+        paths = []
+        for number, ((seen, held), card) in enumerate(zip(folds.parts, cards, strict=True), start=1):
+            say(f"looking for pairs of columns: fold {number} of {rules.folds}")
+            paths.append(search(seen, held, card, penalties=penalties, prior=prior, most=rules.pairs))
         losses, count = _how_many(paths, rules.worth)
         found = [path.pairs[:count] for path in paths]
     if declared or found[0]:
+        say("weighing penalties of pairs")
         single = penalties
         penalties, cards = folds.best(
             [(*terms, *pairs) for pairs in found], lambda step: single.times(1.0, step), cards
@@ -111,6 +123,7 @@ def learn(data: Outcomes, rules: TuningRules, prior: Tables | None = None, decla
     foretold = folds.foretold(cards)
     shift, slope = recalibration(data, foretold)
 
+    say("fitting the card to all rows")
     first = fit(data, terms, penalties, prior, tolerance=ROUGH)
     pairs = search(data, None, first, penalties=penalties, prior=prior, most=len(found[0])).pairs
     tables = fit(data, (*terms, *pairs), penalties, prior, start=first)
