@@ -200,6 +200,7 @@ def test_a_column_with_one_value_is_left_out_with_a_note(tmp_path: Path) -> None
         (('kind = "category"', 'kind = "flag"'), "is a flag, but has 3 values"),
         (("[label]", "[label"), "is not TOML"),
         (('age = "c0"', 'age = "c0"\npairs = [["c1", "c1"]]'), "a pair of 'c1' with itself"),
+        (("[label]", "".join(f"[columns.d{place}]\n" for place in range(150)) + "[label]"), "at most 150"),
     ],
 )
 def test_a_map_that_does_not_fit_is_a_clear_error(folder: Path, change: tuple[str, str], what: str) -> None:

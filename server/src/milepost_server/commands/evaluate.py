@@ -6,7 +6,12 @@ from importlib import import_module
 
 import click
 
-EVALUATIONS = ("odometer", "outcomes", "truth")
+COMMANDS = {
+    "odometer": "odometer.command",
+    "outcomes": "outcomes.command",
+    "outcomes-map": "outcomes.draft_command",
+    "truth": "truth.command",
+}
 """Each is a module of ``milepost_server.evaluation`` with a ``command``; loaded when it is asked for."""
 
 
@@ -15,13 +20,13 @@ class _OnDemand(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """The evaluations, by name."""
-        return list(EVALUATIONS)
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """The evaluation of this name, None where there is none."""
-        if cmd_name not in EVALUATIONS:
+        if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"milepost_server.evaluation.{cmd_name}.command").command
+        command: click.Command = import_module(f"milepost_server.evaluation.{COMMANDS[cmd_name]}").command
         return command
 
 

@@ -40,13 +40,15 @@ DEFAULT_DRAWS = 300
 DEFAULT_PAIRS = 12
 
 
+_MAP_HELP = "Column map (TOML); evaluate outcomes-map drafts one."
+
 @click.command(
-    epilog="Example: milepost-server evaluate outcomes train.csv test.csv --map map.toml --out report. "
-    "docs/evaluate.md describes the map."
+    epilog="Example: milepost-server evaluate outcomes-map train.csv --out map.toml; then milepost-server"
+    " evaluate outcomes train.csv test.csv --map map.toml --out report. docs/evaluate.md describes the map."
 )
 @click.argument("train", type=csv_file)
 @click.argument("test", type=csv_file, required=False)
-@click.option("--map", "map_file", type=csv_file, required=True, help="Column map (TOML).")
+@click.option("--map", "map_file", type=csv_file, required=True, help=_MAP_HELP)
 @click.option(
     "--split",
     "test_share",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from milepost_server.evaluation.columns import PLAIN, NumberFormat
 from milepost_server.evaluation.errors import EvaluationError
 from milepost_server.signals.readiness.columns import BINS_MAX
 from milepost_server.signals.readiness.persons import kept_out
@@ -14,7 +15,7 @@ from milepost_server.signals.readiness.persons import kept_out
 if TYPE_CHECKING:
     from pathlib import Path
 
-COLUMNS_MAX = 60
+COLUMNS_MAX = 150
 
 
 class _Part(BaseModel):
@@ -55,10 +56,12 @@ class OutcomeMap(_Part):
     """The whole file."""
 
     label: Label
-    columns: Annotated[dict[str, MappedColumn], Field(min_length=1, max_length=COLUMNS_MAX)]
+    columns: Annotated[dict[str, MappedColumn], Field(min_length=1)]
     ignore: list[str] = []
     missing: list[str] = []
     """Words for what is not known, besides an empty cell, NA, NaN, null and none."""
+    numbers: NumberFormat = PLAIN
+    """How the file writes numbers."""
     pairs: list[tuple[str, str]] = []
     """Pairs of columns that have a table of their own in any case."""
     age: str | None = None
@@ -68,6 +71,11 @@ class OutcomeMap(_Part):
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> OutcomeMap:
+        if len(self.columns) > COLUMNS_MAX:
+            raise ValueError(
+                f"describes {len(self.columns)} columns; at most {COLUMNS_MAX} can be used: list those"
+                " that say least under ignore"
+            )
         for name in (*(name for pair in self.pairs for name in pair), *([self.age] if self.age else [])):
             if name not in self.columns:
                 raise ValueError(f"{name!r} is not among the columns")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -53,9 +54,9 @@ def read_rows(path: Path, mapped: OutcomeMap) -> Rows:
             raise ColumnError(path, name, columns.cells)
     strange = [name for name in columns.cells if name not in {*mapped.read, *mapped.ignore}]
     if strange:
+        named = ", ".join(name or repr(name) for name in strange)
         raise EvaluationError(
-            f"{path}: the map says nothing of {', '.join(strange)}; describe them under columns, or list them"
-            " under ignore"
+            f"{path}: the map says nothing of {named}; describe them under columns, or list them under ignore"
         )
     if not len(columns):
         raise EvaluationError(f"{path} has a header, but no rows")
@@ -67,9 +68,14 @@ def read_rows(path: Path, mapped: OutcomeMap) -> Rows:
     }
     clean = Columns(path, columns.line, known)
     names = [name for name, column in mapped.columns.items() if column.kind == "amount"]
-    amounts = {name: clean.floats(name, missing=True) for name in names}
-    words = {name: known[name] for name in mapped.read[1:] if name not in amounts}
+    amounts = {name: clean.floats(name, missing=True, written=mapped.numbers) for name in names}
+    words = {name: [_whole(cell) for cell in known[name]] for name in mapped.read[1:] if name not in amounts}
     return Rows(_events(clean, mapped), words, amounts)
+
+
+def _whole(cell: str) -> str:
+    """The code 3 also where a program, for the sake of missing ones, wrote all of them as 3.0."""
+    return re.sub(r"^(-?\d+)\.0+$", r"\1", cell)
 
 
 def _events(columns: Columns, mapped: OutcomeMap) -> Floats:
