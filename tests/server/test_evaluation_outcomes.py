@@ -255,6 +255,27 @@ def test_a_test_file_with_other_columns_is_an_error_that_names_them(folder: Path
         assert what in result.output
 
 
+def test_copies_are_told_and_neither_spoil_the_probabilities_nor_stand_on_both_sides_of_a_split(
+    tmp_path: Path,
+) -> None:
+    table = outcome_table(6_000, 9, "weak")
+    rows = [[each[0], *each[1:3], "van", *each[4:]] for each in rows_of(table)]
+    write(tmp_path / "train.csv", rows[:3_000] * 3)
+    write(tmp_path / "test.csv", [*rows[3_000:], *rows[:10]])
+    arguments = (str(tmp_path / "train.csv"), str(tmp_path / "test.csv"), "--out", str(tmp_path / "out"))
+    mapped = MAP.replace("ignore = [", 'ignore = ["model", ').replace(
+        '[columns.model]\nkind = "category"\n', ""
+    )
+    result = run(tmp_path, *arguments, mapped=mapped)
+    assert result.exit_code == 0, result.output
+    assert "Note: 6,000 training rows are copies of others" in result.output
+    assert "Note: 10 test rows are among the training rows" in result.output
+    figures = json.loads((tmp_path / "out" / "outcomes.json").read_text())["figures"]
+    assert figures["slope"] == pytest.approx(1, abs=0.2)
+    again = run(tmp_path, str(tmp_path / "train.csv"), mapped=mapped)
+    assert "test rows are among" not in again.output
+
+
 def test_a_split_keeps_the_share_of_events(folder: Path) -> None:
     mapped = OutcomeMap.model_validate(
         {

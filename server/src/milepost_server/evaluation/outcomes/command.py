@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import click
+import numpy as np
 
 from milepost_server.evaluation.errors import EvaluationError
 from milepost_server.evaluation.options import csv_file, evaluation, say
@@ -39,8 +40,8 @@ if TYPE_CHECKING:
 DEFAULT_DRAWS = 300
 DEFAULT_PAIRS = 12
 
-
 _MAP_HELP = "Column map (TOML); evaluate outcomes-map drafts one."
+
 
 @click.command(
     epilog="Example: milepost-server evaluate outcomes-map train.csv --out map.toml; then milepost-server"
@@ -138,9 +139,24 @@ def evaluate(
             for name in judged.leaks
         ),
         *(f"{name} has one value only and is left out" for name in silent),
+        *_about_copies(train, test),
         "the rows carry no dates, so this says how well they are told apart, not how many days ahead",
     ]
     return report
+
+
+def _about_copies(train: Rows, test: Rows) -> list[str]:
+    """What has to be said of rows that are the same in every column but the label."""
+    same = "the same in every column but the label"
+    notes = []
+    if copies := len(train) - len(np.unique(train.key)):
+        notes.append(f"{copies:,} training rows are copies of others, {same}: copies are held out together")
+    if shared := int(np.isin(test.key, train.key).sum()):
+        notes.append(
+            f"{shared:,} test rows are among the training rows, {same}: if they are the same owners, all"
+            " figures are too good"
+        )
+    return notes
 
 
 def _declared(mapped: OutcomeMap, columns: tuple[Column, ...]) -> Terms:

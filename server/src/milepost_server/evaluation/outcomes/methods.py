@@ -63,7 +63,7 @@ def judge(
     """
     train_values, test_values = values_of(train, columns), values_of(test, columns)
     train_bins, test_bins = bins_of(columns, train_values), bins_of(columns, test_values)
-    data = outcomes(columns, train_bins, train.event)
+    data = outcomes(columns, train_bins, train.event, owner=train.first)
     say(f"learning from {len(train):,} rows, {int(train.event.sum()):,} of them with the event")
     learned = learn(data, rules, declared=declared, say=say)
     card = card_of(learned, data)

@@ -27,9 +27,16 @@ class Rows:
     event: Floats  # (N) 0 or 1
     cells: dict[str, list[str]]  # of categories, flags and the group; "" for what is not known
     amounts: dict[str, Floats]  # (N) each; NaN for what is not known
+    key: Ints  # (N) the same for rows that are copies: every column but the label holds the same
 
     def __len__(self) -> int:
         return len(self.event)
+
+    @property
+    def first(self) -> Ints:
+        """The first row (N) that each row is a copy of; where nothing is copied, its own place."""
+        _, first, place = np.unique(self.key, return_index=True, return_inverse=True)
+        return first[place].astype(np.int64)
 
     def of(self, places: Ints) -> Rows:
         """Those at ``places``."""
@@ -37,6 +44,7 @@ class Rows:
             self.event[places],
             {name: [words[place] for place in places.tolist()] for name, words in self.cells.items()},
             {name: values[places] for name, values in self.amounts.items()},
+            self.key[places],
         )
 
 
@@ -70,7 +78,14 @@ def read_rows(path: Path, mapped: OutcomeMap) -> Rows:
     names = [name for name, column in mapped.columns.items() if column.kind == "amount"]
     amounts = {name: clean.floats(name, missing=True, written=mapped.numbers) for name in names}
     words = {name: [_whole(cell) for cell in known[name]] for name in mapped.read[1:] if name not in amounts}
-    return Rows(_events(clean, mapped), words, amounts)
+    return Rows(_events(clean, mapped), words, amounts, _keys(columns, mapped.label.column))
+
+
+def _keys(columns: Columns, label: str) -> Ints:
+    """A number (N) made of all cells but the label, whatever the order of the columns."""
+    cells = [columns.cells[name] for name in sorted(columns.cells) if name != label]
+    # 64 bits: among millions of rows two different ones hardly ever share a number.
+    return np.array([hash(row) for row in zip(*cells, strict=True)], dtype=np.int64)
 
 
 def _whole(cell: str) -> str:
@@ -104,13 +119,15 @@ def _same_number(cell: str, positive: str) -> bool:
 
 
 def split(rows: Rows, share: float, seed: int) -> tuple[Rows, Rows]:
-    """Training and test rows by chance, with the same share of events in both."""
+    """Training and test rows by chance, with the same share of events in both; copies stay together."""
     rng = np.random.default_rng(seed)
-    test = np.zeros(len(rows), dtype=np.bool_)
-    for kind in (0.0, 1.0):
-        places = np.flatnonzero(rows.event == kind)
+    _, place = np.unique(rows.first, return_inverse=True)
+    came = np.bincount(place, rows.event) > 0
+    test = np.zeros(len(came), dtype=np.bool_)
+    for kind in (~came, came):
+        places = np.flatnonzero(kind)
         test[rng.permutation(places)[: round(share * len(places))]] = True
-    return rows.of(np.flatnonzero(~test)), rows.of(np.flatnonzero(test))
+    return rows.of(np.flatnonzero(~test[place])), rows.of(np.flatnonzero(test[place]))
 
 
 def columns_of(train: Rows, mapped: OutcomeMap) -> tuple[tuple[Column, ...], list[str]]:
