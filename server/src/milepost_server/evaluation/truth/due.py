@@ -165,15 +165,18 @@ def known_by_horizon(rows: DueRows, seed: int) -> tuple[Table, list[Interval]]:
     """
     real = (rows.p90_d - rows.p10_d >= 1) & (rows.p90_d < HORIZON_D_MAX)
     judged = _judged(rows.where(rows.recorded & real))
-    found = []
+    found: list[tuple[str | int | float | Interval, ...]] = []
+    coverages = []
     for low, high in HORIZONS_D:
         of = judged.where((judged.p50_d >= low) & (judged.p50_d < high))
         beside = [(of.true_d < of.p10_d - 1), (of.true_d > of.p90_d + 1)]
         shares = [float(each.mean()) if len(of) else float("nan") for each in beside]
-        found.append((f"{low:.0f} to {high:.0f} d", *_figures(of, seed), *shares))
+        items, error, coverage, width = _figures(of, seed)
+        found.append((f"{low:.0f} to {high:.0f} d", items, error, coverage, width, *shares))
+        coverages.append(coverage)
     header = ("ahead", *_HEADER, "before P10", "after P90")
     title = "Due dates that are an interval and count from a known renewal, by how far ahead"
-    return Table(title, header, found), [row[3] for row in found]
+    return Table(title, header, found), coverages
 
 
 def by_record(rows: DueRows, seed: int) -> Table:

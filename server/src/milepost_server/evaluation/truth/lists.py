@@ -96,5 +96,5 @@ def _most(values: Floats, place: Ints, size: int, least: float) -> Floats:
 
 
 def _ratio(rows: DueRows, above: Bools, below: Bools, seed: int) -> Interval:
-    pair = (each.astype(np.float64) for each in (above, below))
-    return bootstrap.ratio_of_sums(*pair, rows.owner, seed=seed, draws=DRAWS)
+    counted, among = above.astype(np.float64), below.astype(np.float64)
+    return bootstrap.ratio_of_sums(counted, among, rows.owner, seed=seed, draws=DRAWS)

@@ -88,7 +88,7 @@ def without_record(services: Lateness, until_d: float) -> tuple[Floats, Floats]:
     """The days (D, rising, to ``until_d``) on which services came, and the share (D) with no record then."""
     days, times = np.unique(services.late_d[services.came & (services.late_d <= until_d)], return_counts=True)
     waiting = len(services.late_d) - np.searchsorted(np.sort(services.late_d), days, side="left")
-    share: Floats = np.cumprod(1 - times / waiting)
+    share: Floats = np.cumprod(1 - times / waiting).astype(np.float64)
     return days, share
 
 

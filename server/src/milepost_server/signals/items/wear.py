@@ -93,9 +93,7 @@ class WearLimit:
     first_row: Ints  # (S) rows of the readings that it rests on, -1 where none
     last_row: Ints
     renewal_row: Ints
-    from_m: (
-        Floats  # (S) odometer at the last reading, or where nothing was read at the start; NaN where neither
-    )
+    from_m: Floats  # (S) odometer at the last reading, else at the start; NaN where neither was read
 
     def variance_from(self, odometer_m: Floats) -> Floats:
         """The relative variance (S) of what wears a metre from ``odometer_m`` (S) to the limit.
@@ -105,7 +103,8 @@ class WearLimit:
         way_m, left_m = self.at_m - self.from_m, self.at_m - odometer_m
         on = (left_m > 0) & (left_m < way_m)
         times = np.divide(way_m, left_m, out=np.ones(len(way_m)), where=on)
-        return np.minimum(self.variance * times**2, np.maximum(self.variance, VARIANCE_MAX))
+        variance: Floats = np.minimum(self.variance * times**2, np.maximum(self.variance, VARIANCE_MAX))
+        return variance
 
 
 def wear_limit(
