@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import compileall
+import functools
 import json
 import os
 import statistics
@@ -20,6 +21,8 @@ from bench.agent.thingsboard import ThingsBoardGateway
 from bench.figures import FOLDER, ROOT
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bench.agent.contender import Contender
 
 STEADY_S = 120
@@ -34,40 +37,38 @@ LINK_BYTES_PER_S = 8_000
 WORLD_RUNS = 10_000
 WORLD = FOLDER / "world.json"
 CRASHES = FOLDER / "crash.report"
-ROWS = FOLDER / "agent-rows.report"
+PARTS = FOLDER / "agent-parts.report"
 RIVALS = ROOT / "build" / "rivals"
 
 
 def measure() -> dict[str, Any]:
-    """The figures by key; the table holds a row for each contender."""
+    """The figures by key, the table with a row for each contender; takes up what an interrupted run has."""
     _compile()
-    rows = _rows()
+    rows = [_part(contender.name, functools.partial(_row, contender)) for contender in _contenders()]
     ours, *rivals = rows
-    _simulate()
     figures = {
         "what": __doc__,
-        **_kept(),
+        **_kept(_part("histories", _simulate)),
         **{key: ours[key] for key in Steady._fields},
-        **starting.measure(),
-        **_drains(),
-        **backlog.measure(),
+        **_part("starts", starting.measure),
+        **_part("drains", _drains),
+        **_part("backlog", backlog.measure),
         **{f"rival_{_key(row['contender'])}_{key}": row[key] for row in rivals for key in _SHOWN},
         "table": rows,
     }
-    ROWS.unlink()
+    PARTS.unlink()
     return figures
 
 
-def _rows() -> list[dict[str, Any]]:
-    """A row for each contender; those that an interrupted run has left are taken up."""
-    rows: dict[str, dict[str, Any]] = json.loads(ROWS.read_text()) if ROWS.exists() else {}
-    for contender in _contenders():
-        if contender.name in rows:
-            print(f"{contender.name}: as the interrupted run has measured it")
-            continue
-        rows[contender.name] = _row(contender)
-        ROWS.write_text(json.dumps(rows))
-    return [rows[contender.name] for contender in _contenders()]
+def _part(name: str, measured: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    parts: dict[str, dict[str, Any]] = json.loads(PARTS.read_text()) if PARTS.exists() else {}
+    if name in parts:
+        print(f"{name}: as the interrupted run has measured it")
+    else:
+        parts[name] = measured()
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        PARTS.write_text(json.dumps(parts))
+    return parts[name]
 
 
 def measure_ours() -> dict[str, Any]:
@@ -82,7 +83,9 @@ def measure_ours() -> dict[str, Any]:
     _compile()
     ours = _row(Milepost())
     table = [ours, *(row for row in last["table"] if row["contender"] != ours["contender"])]
-    anew = {key: ours[key] for key in Steady._fields} | starting.measure() | _kept()
+    anew = (
+        {key: ours[key] for key in Steady._fields} | starting.measure() | _kept(json.loads(WORLD.read_text()))
+    )
     return last | anew | {"table": table}
 
 
@@ -138,16 +141,18 @@ def _drains() -> dict[str, float]:
     }
 
 
-def _simulate() -> None:
+def _simulate() -> dict[str, Any]:
     # A history that breaks a promise is told, and no reason to lose the other figures.
     command = [Path(sys.executable).with_name("milepost-sim"), "world", "--runs", str(WORLD_RUNS)]
     subprocess.run([*command, "--json", WORLD], check=False)
+    told: dict[str, Any] = json.loads(WORLD.read_text())
+    return told
 
 
-def _kept() -> dict[str, int]:
+def _kept(simulated: dict[str, Any]) -> dict[str, int]:
     """What was lost and doubled in simulated histories, and in the crash tests if ``make crash`` was run."""
-    told = {"simulated_runs": json.loads(WORLD.read_text())}
-    broken = {"broken_promises": told["simulated_runs"]["violations"]}
+    told = {"simulated_runs": simulated}
+    broken = {"broken_promises": simulated["violations"]}
     if CRASHES.exists():
         told["crash_runs"] = json.loads(CRASHES.read_text())
         broken["failed_crash_groups"] = told["crash_runs"]["failed"]
