@@ -36,7 +36,9 @@ def test_every_command_has_help_with_an_example(command: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["car"], "either --pty LINK or --tcp PORT"),
+        (["car"], "either --pty LINK or --tcp PORT or --can INTERFACE"),
+        (["car", "--tcp", "0", "--can", "vcan0"], "either --pty LINK or --tcp PORT or --can INTERFACE"),
+        (["car", "--can", "no-such-bus"], "cannot serve the car at no-such-bus"),
         (["car", "--adapter", "slcan", "--tcp", "0"], "say --pty LINK"),
         (["car", "--tcp", "0", "--fault", "X9"], "no trouble code"),
         (["car", "--tcp", "0", "--drive", "absent.csv"], "absent.csv: No such file"),

@@ -5,7 +5,7 @@
     SimulatorError
     +-- UnknownFaultCodeError   a trouble code that does not have the form PCBU + four digits
     +-- DriveFileError          a recorded drive that cannot be played
-    +-- PortInUseError          the pseudo-terminal link or the TCP port is taken
+    +-- PortInUseError          the pseudo-terminal link or the TCP port is taken, the CAN interface absent
     +-- DemoError               the demo could not do what it promised
         +-- ProcessFailedError  a process of the demo ended, or never became ready
         +-- ServerRefusedError  the server answered a request of the demo with an error

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from milepost_simulator.car.can_unit import CanFrame
 from milepost_simulator.car.port import serve_line
 from milepost_simulator.car.slcan import Slcan
+from milepost_simulator.errors import PortInUseError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -80,6 +81,23 @@ async def serve_slcan(car: CanCar, link: Path | None = None) -> AsyncIterator[Pa
     """
     async with serve_line(lambda write: SlcanLine(car, Slcan(), write), link) as path:
         yield path
+
+
+@contextlib.asynccontextmanager
+async def serve_interface(car: CanCar, interface: str) -> AsyncIterator[str]:
+    """Serve ``car`` on an interface of SocketCAN, such as vcan0; yields its name.
+
+    Raises:
+        PortInUseError: there is no such interface, or this system has no SocketCAN.
+    """
+    import can  # noqa: PLC0415 - python-can is an extra
+
+    try:
+        bus = can.Bus(interface="socketcan", channel=interface)
+    except (OSError, can.CanError) as error:
+        raise PortInUseError(interface, str(error)) from error
+    async with serve_bus(car, bus):
+        yield interface
 
 
 @contextlib.asynccontextmanager

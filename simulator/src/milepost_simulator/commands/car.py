@@ -16,7 +16,7 @@ from milepost_protocol.errors import VinError
 from milepost_protocol.identity import check_vin
 from milepost_simulator.car import garage
 from milepost_simulator.car.can_garage import example_car
-from milepost_simulator.car.can_port import serve_slcan
+from milepost_simulator.car.can_port import serve_interface, serve_slcan
 from milepost_simulator.car.framing import PROTOCOLS
 from milepost_simulator.car.garage import CHAOS, HABITS, CarChoice
 from milepost_simulator.car.models import Powertrain
@@ -37,6 +37,7 @@ Example: a car on a pseudo-terminal, that an agent reads as if it were an adapte
   milepost-sim car --pty build/car1 --seed 7 --habits shuttle
   milepost-agent run --config agent.toml      # with port = "build/car1"
   milepost-sim car --adapter slcan --pty build/can1    # with interface = "slcan", channel = "build/can1"
+  milepost-sim car --can vcan0                         # with interface = "socketcan", channel = "vcan0"
 """
 
 
@@ -44,11 +45,12 @@ ADAPTERS = ("elm327", "slcan")
 
 
 class Place(NamedTuple):
-    """Which adapter answers where: on a pseudo-terminal with a link to it, or an ELM327 on TCP."""
+    """Who answers where: an adapter on a pseudo-terminal with a link, an ELM327 on TCP, a car on CAN."""
 
     adapter: str
     pty: Path | None
     tcp: int | None
+    can: str | None
     host: str
 
 
@@ -71,6 +73,9 @@ def _check_vin(_: click.Context, __: click.Parameter, vin: str | None) -> str | 
     "--pty", type=click.Path(path_type=Path), help="Serve on a pseudo-terminal, reached by this link."
 )
 @click.option("--tcp", type=click.IntRange(0, 65535), help="Serve on this TCP port (0: any free one).")
+@click.option(
+    "--can", help="Serve the car that slcan serves on this interface of SocketCAN, without an adapter."
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address for --tcp.")
 @click.option(
     "--seed", type=int, default=1, show_default=True, help="All of the car's chances follow from it."
@@ -119,19 +124,20 @@ def car(
     adapter: str,
     pty: Path | None,
     tcp: int | None,
+    can: str | None,
     host: str,
     drive: Path | None,
     speed_up: float,
     **choices: object,
 ) -> None:
     """Serve one car through an adapter until stopped."""
-    if (pty is None) == (tcp is None):
-        raise click.UsageError("say where to serve: either --pty LINK or --tcp PORT")
-    if adapter == "slcan" and pty is None:
+    if sum(place is not None for place in (pty, tcp, can)) != 1:
+        raise click.UsageError("say where to serve: either --pty LINK or --tcp PORT or --can INTERFACE")
+    if adapter == "slcan" and tcp is not None:
         raise click.UsageError("an adapter of CAN is a serial one: say --pty LINK")
     choice = _choice(**choices)
     try:
-        asyncio.run(_serve(choice, Place(adapter, pty, tcp, host), drive, speed_up))
+        asyncio.run(_serve(choice, Place(adapter, pty, tcp, can, host), drive, speed_up))
     except SimulatorError as error:
         raise click.ClickException(str(error)) from error
 
@@ -160,11 +166,12 @@ async def _serve(choice: CarChoice, place: Place, drive: Path | None, speed_up: 
 @asynccontextmanager
 async def _served(vehicle: Vehicle, clock: Clock, choice: CarChoice, place: Place) -> AsyncIterator[str]:
     """Serve ``vehicle``; yields where."""
-    if place.adapter == "slcan":
+    if place.can is not None or place.adapter == "slcan":
         wear = vehicle.wear if isinstance(vehicle, SimulatedCar) else None
         car = example_car(vehicle, clock, Random(f"chaos-{choice.seed}"), chaos=choice.chaos, wear=wear)
-        async with serve_slcan(car, place.pty) as path:
-            yield str(path)
+        served = serve_slcan(car, place.pty) if place.can is None else serve_interface(car, place.can)
+        async with served as where:
+            yield str(where)
         return
     adapter, chaos = garage.adapter(vehicle, clock, choice), garage.chaos(choice)
     if place.tcp is None:
