@@ -61,6 +61,8 @@ def test_it_starts_the_agent_as_the_unit_does_and_asks_it_how_it_is() -> None:
     started = json.loads(of("ENTRYPOINT")[0]) + json.loads(of("CMD")[0])
     assert " ".join(started) == unit.settings()["ExecStart"]
     assert dict(pair.split("=") for pair in of("ENV")) == unit.environment()
+    # An image in the OCI's format has no health check: podman leaves it out.
+    assert "podman build --format docker " in FILE.read_text()
     health = re.search(r"CMD (\[.+\])", of("HEALTHCHECK")[0])
     assert health
     assert json.loads(health[1]) == ["milepost-agent", "status"]
