@@ -11,7 +11,7 @@ ONCE ?=
 # As many processes as there are processors; more than a few only make the tests wait for each other's disk.
 SIDE_BY_SIDE := --numprocesses logical --maxprocesses 4 --dist worksteal
 
-.PHONY: help setup demo test check format bench bench-agent bench-agent-ours bench-signals soak crash deb test-deb contracts pins clean
+.PHONY: help setup demo test check format bench bench-agent bench-agent-ours bench-signals soak crash deb test-deb test-vm contracts pins clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ deb: $(VENV)/.run-ready ## build the agent's Debian package into build/deb (ARCH
 test-deb: deb ## install it in a fresh Debian 12, start it there, upgrade, remove and purge it (needs root and debootstrap)
 	@deploy/debian/try build/deb build/try
 
+test-vm: deb $(VENV)/.test-ready ## boot it in a virtual machine: SocketCAN, a broker, hangs, power cuts (root, qemu; CUTS=10 SEED=)
+	@deploy/debian/try-vm $(BIN)/python build/deb build/vm $(if $(CUTS),--cuts $(CUTS)) $(if $(SEED),--seed $(SEED))
+
 contracts: $(VENV)/.test-ready ## write the generated documents anew: schemas, settings, map of files
 	@$(BIN)/python -m milepost_protocol.documents docs/protocol
 	@$(BIN)/milepost-agent config show --markdown > docs/agent-settings.md
@@ -70,7 +73,7 @@ contracts: $(VENV)/.test-ready ## write the generated documents anew: schemas, s
 setup: $(VENV)/.test-ready ## everything a developer needs, without running anything
 
 pins: ## resolve the pinned requirements anew (needs uv)
-	@for f in run test rivals agent; do uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header \
+	@for f in run test rivals agent vm; do uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header \
 		--no-annotate --python-version 3.11 $(REQUIREMENTS)/$$f.in -o $(REQUIREMENTS)/$$f.txt; done
 
 clean: ## remove what the other targets made

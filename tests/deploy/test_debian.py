@@ -97,13 +97,14 @@ def _files(tree: Path) -> set[tuple[Path, int]]:
 def test_what_it_carries_is_what_was_tested() -> None:
     pins = {
         name: set(re.findall(r"^([A-Za-z0-9_.-]+==\S+)", (DEPLOY / "requirements" / name).read_text(), re.M))
-        for name in ("agent.txt", "test.txt")
+        for name in ("agent.txt", "vm.txt", "test.txt")
     }
     assert pins["agent.txt"]
     assert pins["agent.txt"] <= pins["test.txt"]
+    assert pins["vm.txt"] <= pins["test.txt"]
 
 
-@pytest.mark.parametrize("script", ["postinst", "prerm", "postrm", "build"])
+@pytest.mark.parametrize("script", ["postinst", "prerm", "postrm", "build", "try", "try-inside", "try-vm"])
 def test_the_scripts_are_shell(script: str) -> None:
     assert subprocess.run(["sh", "-n", DEPLOY / "debian" / script], check=False).returncode == 0
 
