@@ -295,6 +295,19 @@ def test_a_split_keeps_the_share_of_events(folder: Path) -> None:
 
 
 def test_the_map_in_the_documentation_is_a_map(tmp_path: Path) -> None:
+def test_a_rare_high_value_of_an_amount_counts(tmp_path: Path) -> None:
+    rng = np.random.default_rng(12)
+    rows = []
+    for amount in np.exp(rng.normal(9, 0.7, 12_000)):
+        chance = 0.4 if amount > np.exp(9 + 0.7 * 2.2) else 0.03  # the highest 1.4 %
+        rows.append(["yes" if rng.random() < chance else "no", f"{amount:.2f}"])
+    write(tmp_path / "train.csv", rows, ["sold", "km"])
+    mapped = '[label]\ncolumn = "sold"\npositive = "yes"\n[columns.km]\n'
+    result = run(tmp_path, str(tmp_path / "train.csv"), "--out", str(tmp_path / "out"), mapped=mapped)
+    assert result.exit_code == 0, result.output
+    assert json.loads((tmp_path / "out" / "outcomes.json").read_text())["figures"]["lift05"] > 3.2
+
+
     page = (Path(__file__).resolve().parents[2] / "docs" / "evaluate.md").read_text(encoding="utf-8")
     (tmp_path / "map.toml").write_text(page.partition("```toml\n")[2].partition("```")[0], encoding="utf-8")
     mapped = load_map(tmp_path / "map.toml")

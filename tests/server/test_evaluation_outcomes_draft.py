@@ -65,12 +65,12 @@ def test_each_column_is_taken_for_what_it_is(tmp_path: Path) -> None:
     kinds = {name: (column.kind, column.bins) for name, column in found.columns.items()}
     assert kinds == {
         'of "age", car': ("amount", "as given"),
-        "Preis, netto": ("amount", 10),
+        "Preis, netto": ("amount", 20),
         "decile": ("amount", "as given"),
-        "fuel_type": ("category", 10),
-        "many": ("category", 10),
-        "Leasing": ("flag", 10),
-        "few": ("amount", 10),
+        "fuel_type": ("category", 20),
+        "many": ("category", 20),
+        "Leasing": ("flag", 20),
+        "few": ("amount", 20),
     }
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 COLUMNS_MAX = 150
+DEFAULT_BINS = 20
 
 
 class _Part(BaseModel):
@@ -37,7 +38,7 @@ class MappedColumn(_Part):
     kind: Literal["amount", "category", "flag"] = "amount"
     direction: Literal[-1, 0, 1] = 0
     """+1: the score never falls as the value rises; -1: it never rises; 0: as outcomes say."""
-    bins: Annotated[int, Field(ge=2, le=BINS_MAX)] | Literal["as given"] | list[float] = 10
+    bins: Annotated[int, Field(ge=2, le=BINS_MAX)] | Literal["as given"] | list[float] = DEFAULT_BINS
     """How many quantiles; or each value that occurs; or the edges themselves."""
     words: str = ""
     of: Literal["vehicle", ""] = ""
@@ -47,7 +48,7 @@ class MappedColumn(_Part):
     def _fits(self) -> MappedColumn:
         if self.kind != "amount" and self.direction and self.kind == "category":
             raise ValueError("a category has no direction")
-        if self.kind != "amount" and self.bins != 10:
+        if self.kind != "amount" and self.bins != DEFAULT_BINS:
             raise ValueError("bins are for amounts")
         return self
 

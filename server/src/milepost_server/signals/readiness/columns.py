@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 BINS_MAX = 32
 """Of one column, without the one for what is not known: more could be neither read nor learned."""
+ENDS = (0.01, 0.025)
+"""Shares of the values up to the additional cuts at either end."""
+ENDS_FROM = 16
 UNKNOWN = "not known"
 
 
@@ -99,6 +102,7 @@ def bins_of(columns: Sequence[Column], values: Mapping[str, Floats]) -> Ints:
 def quantile_edges(values: Floats, bins: int) -> tuple[float, ...]:
     """Edges that cut ``values`` (N, NaN left out) into at most ``bins`` bins of about equal size.
 
+    With ``ENDS_FROM`` bins or more, both ends are cut finer (``ENDS``): what is rare is often what matters.
     An edge stands half way between two values that occur, so that none of them lies on it. Values that make
     up more than a bin have one of their own.
     """
@@ -107,8 +111,10 @@ def quantile_edges(values: Floats, bins: int) -> tuple[float, ...]:
     if len(distinct) <= bins:
         return midpoints(distinct)
     below = np.cumsum(counts)[:-1]
-    wanted = np.arange(1, bins) * (len(known) / bins)
-    places = np.unique(np.clip(np.searchsorted(below, wanted), 0, len(below) - 1))
+    ends = np.array(ENDS) if bins >= ENDS_FROM else np.zeros(0)
+    equal = bins - 2 * len(ends)
+    shares = np.concatenate([ends, np.arange(1, equal) / equal, 1 - ends[::-1]])
+    places = np.unique(np.clip(np.searchsorted(below, shares * len(known)), 0, len(below) - 1))
     return tuple(float(edge) for edge in ((distinct[:-1] + distinct[1:]) / 2)[places])
 
 
