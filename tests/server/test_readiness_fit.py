@@ -199,6 +199,15 @@ def test_rows_of_one_owner_are_held_out_together() -> None:
     assert slope == pytest.approx(1, abs=0.25)
 
 
+def test_columns_that_say_nothing_are_kept_flat() -> None:
+    rng = np.random.default_rng(4)
+    bins = rng.integers(0, 10, size=(4_000, 40))
+    events = (rng.random(4_000) < 0.05).astype(float)
+    tens = tuple(Column(f"c{place}", "", edges=tuple(np.arange(1.0, 10))) for place in range(40))
+    learned = learn(outcomes(tens, bins, events), TuningRules(pairs=0))
+    assert learned.slope > 0.4  # the penalty, rather than the correction of the slope
+
+
 def test_too_few_events_to_hold_some_out_are_an_error() -> None:
     data = some(9)
     events = np.zeros(len(data))

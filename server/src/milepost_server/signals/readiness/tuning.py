@@ -30,7 +30,7 @@ from milepost_server.signals.readiness.penalty import Penalties
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-PENALTY_STEPS = (0.3, 1.0, 3.0, 10.0, 30.0)
+PENALTY_STEPS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 """Multiples of the penalties that may be tried."""
 _FIRM = 4.0
 
