@@ -34,6 +34,7 @@ from milepost_server.signals.readiness.tuning import TuningRules
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from milepost_server.signals.readiness.card import Card
     from milepost_server.signals.readiness.columns import Column
     from milepost_server.signals.readiness.fit import Terms
 
@@ -140,6 +141,7 @@ def evaluate(
         ),
         *(f"{name} has one value only and is left out" for name in silent),
         *_about_copies(train, test),
+        *_about_pairs(judged.card, declared, pairs),
         "the rows carry no dates, so this says how well they are told apart, not how many days ahead",
     ]
     return report
@@ -157,6 +159,14 @@ def _about_copies(train: Rows, test: Rows) -> list[str]:
             " figures are too good"
         )
     return notes
+
+
+def _about_pairs(card: Card, declared: Terms, most: int) -> list[str]:
+    """That there may be more pairs to find than were allowed."""
+    found = sum(len(table.columns) == 2 for table in card.tables) - len(declared)
+    if found < most or most in (0, PAIRS_MAX):
+        return []
+    return [f"all {most} pairs that --pairs allows were worth a table; up to {PAIRS_MAX} may tell more apart"]
 
 
 def _declared(mapped: OutcomeMap, columns: tuple[Column, ...]) -> Terms:
