@@ -34,8 +34,9 @@ def code_of(text: str) -> list[str]:
 
 
 def commands() -> list[tuple[str, str]]:
-    """Each program with its words, once, from every page."""
-    found = (match for text in TEXTS.values() for code in code_of(text) for match in COMMAND.findall(code))
+    """Each program with its words, once, from every page; to podman, the names are those of a container."""
+    codes = [code for text in TEXTS.values() for code in code_of(text) if not code.startswith("podman ")]
+    found = (match for code in codes for match in COMMAND.findall(code))
     return sorted({(program, words.strip()) for program, words in found})
 
 
@@ -45,7 +46,7 @@ def exists(name: str) -> bool:
     return any(end.search(path) for path in PATHS)
 
 
-@pytest.mark.parametrize(("program", "words"), commands(), ids=" ".join)
+@pytest.mark.parametrize(("program", "words"), commands(), ids=map(" ".join, commands()))
 def test_every_command_is_there_with_its_options(
     program: str, words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
