@@ -15,14 +15,14 @@ from milepost_server.signals.readiness.baselines import BASELINES
 from milepost_server.signals.readiness.errors import FitError
 from milepost_server.signals.readiness.learning import EVENTS_TO_TUNE
 from milepost_server.signals.readiness.model import Scorecard
-from milepost_server.store import contracts, outcomes, readiness, readiness_models, staff
+from milepost_server.store import readiness, readiness_models, staff
 from milepost_server.store.dealers import DealerRow
 from milepost_server.store.engine import Store
-from milepost_server.store.schema import ContractKind, OutcomeKind, Role
+from milepost_server.store.schema import Role
 from support import showroom
 from support.garage import NOW, TODAY, Garage, open_garage
 from support.html import Page
-from support.registry import hand_over
+from support.lessees import of_lessees
 from support.sites import Clock, Site, application
 
 DAY = dt.timedelta(days=1)
@@ -32,35 +32,6 @@ CARS = 40
 @pytest.fixture
 async def garage(store: Store) -> Garage:
     return await of_lessees(store, CARS)
-
-
-async def of_lessees(store: Store, cars: int, timezone: str = "UTC") -> Garage:
-    """Cars whose lease ended months ago, each with its own owner; those of even owners were replaced then."""
-    garage = await open_garage(store, timezone)
-    lease = dict.fromkeys(contracts.ContractRow.__dataclass_fields__)
-    del lease["id"]
-    for number in range(cars):
-        car = await garage.car(registered=TODAY - 1_500 * DAY)
-        end_on = TODAY - (200 + 5 * number) * DAY
-        until = end_on - 10 * DAY if number % 4 == 2 else None
-        owner_id = await hand_over(garage.store, garage.dealer.id, car, TODAY - 1_400 * DAY, until=until)
-        async with garage.store.write() as connection:
-            term = {"start_on": TODAY - 1_400 * DAY, "end_on": end_on, "source": "test", "currency": "EUR"}
-            known = {"vehicle_id": car, "owner_id": owner_id, "kind": ContractKind.LEASE}
-            await contracts.add(connection, garage.dealer.id, {**lease, **known, **term}, now=NOW)
-            if number % 2 == 0:
-                values = {
-                    "owner_id": owner_id,
-                    "vehicle_id": None if number % 4 else car,
-                    "kind": OutcomeKind.LEASE,
-                    "happened_on": end_on - 10 * DAY,
-                    "amount": None,
-                    "currency": None,
-                    "sender_id": str(number),
-                    "source": "test",
-                }
-                await outcomes.put(connection, garage.dealer.id, values, now=NOW)
-    return garage
 
 
 async def test_a_model_learns_from_what_was_known_then_and_scores_from_tomorrow(garage: Garage) -> None:

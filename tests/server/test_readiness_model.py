@@ -14,15 +14,17 @@ from hypothesis import strategies as st
 
 from milepost_server.signals.ranking import calibration_line
 from milepost_server.signals.readiness import explain, hazard, priors, wording
+from milepost_server.signals.readiness.drift import Move
 from milepost_server.signals.readiness.errors import FeatureError, FitError, ModelError
 from milepost_server.signals.readiness.features import FEATURES, check
 from milepost_server.signals.readiness.learning import Seen, learn_dealers, learn_model
-from milepost_server.signals.readiness.model import Scorecard
+from milepost_server.signals.readiness.model import POINTS, Scorecard
 from milepost_server.signals.readiness.persons import kept_out
 from milepost_server.signals.readiness.tuning import TuningRules
 
 PRIOR, FIRMNESS = priors.shipped()
 ON = "2027-03-01"
+HALVES = (slice(0, 2_500), slice(2_500, None))
 RANGES = {
     "months_to_contract_end": (-6, 48),
     "excess_fee_share": (0, 6),
@@ -312,12 +314,25 @@ def test_months_at_risk_by_hand() -> None:
 
 def test_drift_is_seen_where_it_is_and_not_where_it_is_not() -> None:
     model = learn(seen(5_000, 13))
-    same = model.drifted(owners(5_000, 14))
-    assert max(same.values()) < 0.1
+    same = model.drifted(model.counts(owners(5_000, 14)))
+    assert same.keys() == {*(column.name for column in model.card.columns), POINTS}
+    assert {each.move for each in same.values()} == {Move.STABLE}
     moved = owners(5_000, 15)
     moved["age_months"] += 60
-    assert model.drifted(moved)["age_months"] > 0.25
-    assert PRIOR.drifted(moved) == {}
+    counts = model.counts(moved)
+    assert model.drifted(counts)["age_months"].move is Move.SHIFTED
+    assert PRIOR.drifted(PRIOR.counts(moved)) == {}
+    halves = [model.counts({name: each[half] for name, each in moved.items()}) for half in HALVES]
+    assert all((halves[0][name] + halves[1][name] == counts[name]).all() for name in counts)
+    nobody = model.counts({name: each[:0] for name, each in moved.items()})
+    assert model.drifted(nobody) == {}
+
+
+def test_a_reference_that_lacks_a_share_is_refused() -> None:
+    content = learn(seen(5_000, 13)).to_document()
+    content["reference"]["columns"]["age_months"].pop()
+    with pytest.raises(ModelError, match="each bin"):
+        Scorecard.from_document(content)
 
 
 def test_the_reasons_of_one_owner_in_words() -> None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from milepost_server.derivation.configuration import Configuration
     from milepost_server.derivation.fleet import Chunk
     from milepost_server.derivation.learning.knowledge import Knowledge
+    from milepost_server.derivation.learning.readiness_check import ModelWatch
     from milepost_server.derivation.times import AsOf
     from milepost_server.signals.faults.texts import FaultTexts
     from milepost_server.store.dirty import DirtyVehicle
@@ -84,12 +85,14 @@ class DealerRun:
             await asyncio.to_thread(sample.add, chunk)
         return await asyncio.to_thread(sample.knowledge, model)
 
-    async def chunk(self, ids: Sequence[int], learned: Knowledge) -> Report:
-        """Derive a chunk of vehicles."""
+    async def chunk(self, ids: Sequence[int], learned: Knowledge, watch: ModelWatch | None = None) -> Report:
+        """Derive a chunk of vehicles; ``watch`` sees what the readiness model makes of them."""
         chunk = await self._load(ids)
-        prepared = await asyncio.to_thread(self._prepare, chunk, learned)
+        prepared = await asyncio.to_thread(self._prepare, chunk, learned, watch)
         async with self.store.write() as connection:
             judgements = await writing.write(connection, prepared, self.stamp)
+            if watch is not None and watch.notes:
+                await watch.note(connection, self.stamp, prepared.vehicle_ids, prepared.readiness)
         return Report(len(chunk.vehicles), len(prepared.due), judgements)
 
     async def all_owner_ids(self) -> AsyncIterator[Sequence[int]]:
@@ -137,8 +140,10 @@ class DealerRun:
         async with self.store.read() as connection:
             return await loading.load(connection, self.stamp.dealer_id, ids, self.as_of, self.config)
 
-    def _prepare(self, chunk: Chunk, learned: Knowledge) -> writing.Prepared:
+    def _prepare(self, chunk: Chunk, learned: Knowledge, watch: ModelWatch | None) -> writing.Prepared:
         derived = derive(chunk.inputs, learned.of(chunk.vehicles), self.as_of.end_d, self.config)
+        if watch is not None:
+            watch.see(derived.readiness)
         return writing.Prepared(
             [vehicle.id for vehicle in chunk.vehicles],
             list(rows.usage_rows(chunk, derived, self.as_of)),

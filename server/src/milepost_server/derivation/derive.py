@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from milepost_server.derivation import writing
 from milepost_server.derivation.dealer_files import configuration_of
 from milepost_server.derivation.dealer_run import DealerRun, Report
-from milepost_server.derivation.learning import knowledge
+from milepost_server.derivation.learning import knowledge, readiness_check
 from milepost_server.derivation.loading.vehicles import CHUNK_VEHICLES_MAX
 from milepost_server.derivation.times import AsOf
 from milepost_server.signals.faults.texts import FaultTexts
@@ -48,12 +48,14 @@ class Derivation:
         """Learn from the dealer's fleet anew, and derive all of its vehicles with that."""
         run = await self._run(dealer, date)
         learned = await run.learn()
+        watch = await readiness_check.watch(self._store, run.stamp, learned.model)
         report = Report()
         async for ids in run.all_ids():
-            report += await run.chunk(ids, learned)
+            report += await run.chunk(ids, learned, watch)
         services = await run.services()
         async for ids in run.all_owner_ids():
             await run.owners(ids, services)
+        await readiness_check.check(self._store, run.stamp, watch, dealer.timezone)
         # Last, so that a derivation that was cut short is made again.
         async with self._store.write() as connection:
             await knowledge.save(connection, dealer.id, date, learned, run.config, now=self._now)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from milepost_server.derivation import writing
 from milepost_server.derivation.dealer_files import configuration_of
 from milepost_server.derivation.derive import Derivation, Report
-from milepost_server.derivation.learning import knowledge, priors
+from milepost_server.derivation.learning import knowledge, priors, readiness_check
 from milepost_server.derivation.times import AsOf
-from milepost_server.store import dealers
+from milepost_server.store import dealers, readiness_foretold
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,6 +77,8 @@ class DerivationRunner:
                     before = date - dt.timedelta(days=writing.DAYS_KEPT)
                     await writing.drop_old(connection, dealer.id, before)
                     await knowledge.drop_old(connection, dealer.id, before)
+                    foretold = date - dt.timedelta(days=readiness_check.BACK_D)
+                    await readiness_foretold.drop_old(connection, dealer.id, foretold)
         done += await derivation.dirty(DIRTY_VEHICLES_MAX)
         self.total += done
         return done

@@ -9,10 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from milepost_server.signals.bootstrap import Interval
 from milepost_server.signals.flat import Floats, Ints
+from milepost_server.signals.readiness.calibration import Z95
 
 _PROBABILITY_MIN = 1e-12
 _STEPS = 50
+_CONDITION_MAX = 1e12
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,21 @@ def calibration_line(probability: Floats, event: Floats, weight: Floats) -> tupl
 
     NaN where the events do not tell: there are none, or nothing but them, or one probability for all.
     """
+    at, _ = _regression(probability, event, weight)
+    return float(at[0]), float(at[1])
+
+
+def calibration_intervals(probability: Floats, event: Floats) -> tuple[Interval, Interval]:
+    """Intercept and slope as `calibration_line` has them, with 95 % intervals of Wald; NaN as there."""
+    at, covariance = _regression(probability, event, np.ones(len(event)))
+    half = Z95 * np.sqrt(np.diag(covariance))
+    low, high = at - half, at + half
+    intercept, slope = (Interval(float(at[n]), float(low[n]), float(high[n])) for n in range(2))
+    return intercept, slope
+
+
+def _regression(probability: Floats, event: Floats, weight: Floats) -> tuple[Floats, Floats]:
+    """Intercept and slope (2), and their covariance (2, 2), by Newton's method."""
     inside = np.clip(probability, _PROBABILITY_MIN, 1 - _PROBABILITY_MIN)
     log_odds = np.log(inside) - np.log1p(-inside)
     design = np.stack([np.ones_like(log_odds), log_odds], axis=1)
@@ -75,13 +93,13 @@ def calibration_line(probability: Floats, event: Floats, weight: Floats) -> tupl
     for _ in range(_STEPS):
         chance = 1 / (1 + np.exp(-(design @ at)))
         hessian = design.T @ (design * (weight * chance * (1 - chance))[:, None])
-        if np.linalg.cond(hessian) > 1e12:
-            return float("nan"), float("nan")
+        if np.linalg.cond(hessian) > _CONDITION_MAX:
+            break
         step = np.linalg.solve(hessian, design.T @ (weight * (event - chance)))
         at += np.clip(step, -1.0, 1.0)
         if np.abs(step).max() < 1e-8:
-            return float(at[0]), float(at[1])
-    return float("nan"), float("nan")
+            return at, np.linalg.inv(hessian)
+    return np.full(2, np.nan), np.full((2, 2), np.nan)
 
 
 def lift_curve(score: Floats, event: Floats, shares: Floats) -> Floats:

@@ -25,7 +25,7 @@ from milepost_server.signals.usage.ahead import Ahead
 from milepost_server.signals.usage.model import PaceModel, untaught
 from milepost_server.signals.usage.rate import published_prior, shrink
 from milepost_server.store import calibrations, readiness_models
-from milepost_server.store.schema import due_calibrations, usage_priors
+from milepost_server.store.schema import due_calibrations, readiness_checks, usage_priors
 from milepost_server.store.schema import wear_priors as wear_priors_table
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ async def drop_old(connection: AsyncConnection, dealer_id: int, before: dt.date)
     Readiness models learn from past days as they were known then; of months that are further back than
     those, more than ``MONTHS_KEPT`` of them, nothing is kept.
     """
-    for table in (usage_priors, wear_priors_table, due_calibrations):
+    for table in (usage_priors, wear_priors_table, due_calibrations, readiness_checks):
         c = table.c
         query = select(c.as_of).where(c.dealer_id == dealer_id).distinct().order_by(c.as_of)
         days = list((await connection.execute(query)).scalars())

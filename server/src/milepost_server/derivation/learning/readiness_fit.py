@@ -10,26 +10,23 @@ import asyncio
 import datetime as dt
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sqlalchemy import select
 
-from milepost_server.derivation import times
 from milepost_server.derivation.dealer_files import configuration_of
 from milepost_server.derivation.fleet import NOBODY
 from milepost_server.derivation.learning import knowledge
+from milepost_server.derivation.learning.after import after
 from milepost_server.derivation.loading import vehicles as loading
 from milepost_server.derivation.loading.vehicles import CHUNK_VEHICLES_MAX
 from milepost_server.derivation.steps.whole import derive
 from milepost_server.derivation.times import AsOf
-from milepost_server.signals.flat import DAYS_PER_MONTH
 from milepost_server.signals.readiness import backtest, priors
 from milepost_server.signals.readiness.learning import Seen, is_tuned, learn_dealers
 from milepost_server.signals.readiness.tuning import TuningRules
 from milepost_server.store import readiness_models
-from milepost_server.store.outcomes import REPLACEMENTS
-from milepost_server.store.schema import Fitted, outcomes, ownerships
+from milepost_server.store.schema import Fitted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,6 +35,7 @@ if TYPE_CHECKING:
 
     from milepost_server.derivation.configuration import Configuration
     from milepost_server.derivation.fleet import Chunk
+    from milepost_server.derivation.learning.after import After
     from milepost_server.derivation.learning.knowledge import Knowledge
     from milepost_server.signals.bootstrap import Interval
     from milepost_server.signals.flat import Floats, Ints
@@ -62,14 +60,6 @@ class Learned:
     dealer_id: int | None
     model: Scorecard
     is_new: bool
-
-
-class After(NamedTuple):
-    """What came after a past day, by the vehicle's id."""
-
-    events: dict[int, dt.date]  # it was replaced
-    ends: dict[int, dt.date]  # it left its owner of the day, for whatever reason
-    today: dt.date
 
 
 async def fit(
@@ -200,20 +190,21 @@ async def _seen(store: Store, dealer: DealerRow, base: Configuration, now: dt.da
                 if not ids:
                     break
                 chunk = await loading.load(connection, dealer.id, ids, as_of, config)
-                after = After(
-                    await _events(connection, dealer.id, chunk, as_of.date),
-                    await _ends(connection, dealer.id, chunk, as_of.date),
-                    today,
-                )
-            parts.append(await asyncio.to_thread(_derived, chunk, learned, after, as_of, config))
+                owner_of = {
+                    vehicle.id: owner_id
+                    for vehicle, owner_id in zip(chunk.vehicles, chunk.owner_id.tolist(), strict=True)
+                    if owner_id != NOBODY
+                }
+                came = await after(connection, dealer.id, owner_of, day=as_of.date, today=today)
+            parts.append(await asyncio.to_thread(_derived, chunk, learned, came, as_of, config))
             after_id = ids[-1]
     return _joined(parts) if parts else _nothing()
 
 
-def _derived(chunk: Chunk, known: Knowledge, after: After, as_of: AsOf, config: Configuration) -> Seen:
+def _derived(chunk: Chunk, known: Knowledge, came: After, as_of: AsOf, config: Configuration) -> Seen:
     """The owned vehicles of a chunk as they were on the day, with what came after it."""
     derived = derive(chunk.inputs, known.of(chunk.vehicles), as_of.end_d, config)
-    return _rows(chunk, derived.readiness.columns, after, as_of)
+    return _rows(chunk, derived.readiness.columns, came, as_of)
 
 
 def _nothing() -> Seen:
@@ -222,59 +213,12 @@ def _nothing() -> Seen:
     return Seen({column.name: none for column in model.card.columns}, none, none)
 
 
-def _rows(chunk: Chunk, columns: dict[str, Floats], after: After, as_of: AsOf) -> Seen:
+def _rows(chunk: Chunk, columns: dict[str, Floats], came: After, as_of: AsOf) -> Seen:
     """The owned vehicles of a chunk, with what came after the day."""
     place = np.flatnonzero(chunk.owner_id != NOBODY)
-    ids = [chunk.vehicles[at].id for at in place.tolist()]
-    events = [after.events.get(one) for one in ids]
-    event_d = np.array([np.nan if on is None else times.start_d(on) for on in events], dtype=np.float64)
-    ends = [min(after.ends.get(one, after.today), after.today) for one in ids]
-    until_d = np.array([times.start_d(on) for on in ends], dtype=np.float64)
-    # Who replaced the car is known to have done so, whenever the car left: that says nothing of the others.
-    looked_d = np.where(np.isnan(event_d), until_d, np.fmax(event_d, times.start_d(after.today)))
-    followed = looked_d - as_of.end_d
+    seen = came.followed([chunk.vehicles[at].id for at in place.tolist()], as_of)
     return Seen(
         {name: values[place] for name, values in columns.items()},
-        (event_d - as_of.end_d) / DAYS_PER_MONTH,
-        np.maximum(np.where(np.isnan(event_d), followed, followed + DAYS_PER_MONTH), 0.0) / DAYS_PER_MONTH,
+        *seen,
         owner=chunk.owner_id[place],
     )
-
-
-async def _events(
-    connection: AsyncConnection, dealer_id: int, chunk: Chunk, after: dt.date
-) -> dict[int, dt.date]:
-    """The day on which each vehicle was replaced after ``after``, by the vehicle's id.
-
-    An outcome that names no vehicle is of every car that the owner had.
-    """
-    of_owner: dict[int, list[int]] = {}
-    for vehicle, owner_id in zip(chunk.vehicles, chunk.owner_id.tolist(), strict=True):
-        of_owner.setdefault(owner_id, []).append(vehicle.id)
-    c = outcomes.c
-    query = (
-        select(c.owner_id, c.vehicle_id, c.happened_on)
-        .where(c.dealer_id == dealer_id, c.owner_id.in_(of_owner), c.happened_on > after)
-        .where(c.kind.in_([kind.value for kind in REPLACEMENTS]))
-        .order_by(c.happened_on.desc(), c.id)
-    )
-    found: dict[int, dt.date] = {}
-    for owner_id, vehicle_id, happened_on in await connection.execute(query):
-        mine = of_owner[owner_id]
-        for one in mine if vehicle_id is None else [vehicle_id] if vehicle_id in mine else []:
-            found[one] = happened_on  # the earliest comes last
-    return found
-
-
-async def _ends(
-    connection: AsyncConnection, dealer_id: int, chunk: Chunk, after: dt.date
-) -> dict[int, dt.date]:
-    """The day on which each vehicle left its owner of the day, by the vehicle's id."""
-    ids = [vehicle.id for vehicle in chunk.vehicles]
-    c = ownerships.c
-    query = (
-        select(c.vehicle_id, c.end_on)
-        .where(c.dealer_id == dealer_id, c.vehicle_id.in_(ids), c.start_on <= after, c.end_on > after)
-        .order_by(c.start_on)
-    )
-    return {row.vehicle_id: row.end_on for row in await connection.execute(query)}

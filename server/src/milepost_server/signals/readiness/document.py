@@ -19,6 +19,7 @@ FORMAT: Literal[1] = 1
 TABLES_MAX = 60
 
 Numbers = list[float]
+Shares = list[Annotated[float, Field(gt=0, le=1)]]
 Matrix = list[float] | list[list[float]]
 
 
@@ -56,8 +57,8 @@ class Calibration(_Part):
 class Reference(_Part):
     """Shares of bins where the model was learned."""
 
-    columns: dict[str, Numbers]
-    points: Numbers
+    columns: dict[str, Shares]
+    points: Shares
 
 
 class Document(_Part):

@@ -20,6 +20,8 @@ from milepost_server.signals.readiness import document, drift
 from milepost_server.signals.readiness.calibration import Reliability
 from milepost_server.signals.readiness.card import POINTS_MAX, Card
 from milepost_server.signals.readiness.columns import bins_of
+from milepost_server.signals.readiness.drift import Drift
+from milepost_server.signals.readiness.errors import ModelError
 from milepost_server.signals.readiness.features import check
 from milepost_server.signals.readiness.hazard import LATER_MONTHS, NEAR_MONTHS, chance_within, either
 from milepost_server.signals.readiness.wording import PRIOR
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 BASE, ENDS = "base", "scale"
+POINTS = "points"
+"""Of the score itself, beside the names of columns."""
 SCORE_BINS = 20
 """Of the distribution of scores that is kept for comparison."""
 
@@ -127,22 +131,27 @@ class Scorecard:
             reason_points.sum(axis=1), reason_points, self.reasons, near, either(near, after), log_odds
         )
 
-    def drifted(self, values: Mapping[str, Floats]) -> dict[str, float]:
-        """The population stability index of each column and of ``points``, against where it was learned.
-
-        Empty for a model that was not learned, or where there are no rows.
-        """
+    def counts(self, values: Mapping[str, Floats]) -> dict[str, Ints]:
+        """How many of N owners are in each bin, by column and of ``POINTS``; those of parts add up."""
         bins = bins_of(self.card.columns, values)
-        if self.reference is None or not len(bins):
-            return {}
-        found = {
-            column.name: drift.stability(
-                self.reference.columns[column.name], drift.shares(bins[:, place], column.size)
-            )
-            for place, column in enumerate(self.card.columns)
-        }
         points = self.card.reason_points(bins).sum(axis=1)
-        return {**found, "points": drift.stability(self.reference.points, score_shares(points))}
+        return {
+            **{
+                column.name: drift.counts(bins[:, place], column.size)
+                for place, column in enumerate(self.card.columns)
+            },
+            POINTS: drift.counts(_score_bins(points), SCORE_BINS),
+        }
+
+    def drifted(self, counted: Mapping[str, Ints]) -> dict[str, Drift]:
+        """How far each column, and ``POINTS``, of what was ``counted`` is from where the model was learned.
+
+        Empty for a model that was not learned, or where nobody was counted.
+        """
+        if self.reference is None or not counted or not counted[POINTS].sum():
+            return {}
+        whole = {**self.reference.columns, POINTS: self.reference.points}
+        return {name: drift.drift(whole[name], self.rows, counted[name]) for name in counted}
 
     def to_document(self) -> dict[str, Any]:
         """The model as JSON knows it."""
@@ -186,10 +195,7 @@ class Scorecard:
                 np.array(its.rows, dtype=np.int64), *(np.array(each, dtype=np.float64) for each in floats)
             )
         if found.reference:
-            reference = Reference(
-                {name: np.array(each, dtype=np.float64) for name, each in found.reference.columns.items()},
-                np.array(found.reference.points, dtype=np.float64),
-            )
+            reference = _reference(found.reference, card)
         return cls(
             card,
             later,
@@ -203,6 +209,21 @@ class Scorecard:
         )
 
 
+def _reference(found: document.Reference, card: Card) -> Reference:
+    """The reference of a document, if it has a share of each bin of each column."""
+    sizes = {column.name: column.size for column in card.columns}
+    if {name: len(each) for name, each in found.columns.items()} != sizes or len(found.points) != SCORE_BINS:
+        raise ModelError("reference", "does not have a share of each bin of each column")
+    columns = {name: np.array(each, dtype=np.float64) for name, each in found.columns.items()}
+    return Reference(columns, np.array(found.points, dtype=np.float64))
+
+
 def score_shares(points: Ints) -> Floats:
     """Shares (``SCORE_BINS``) of scores (N)."""
-    return drift.shares(np.minimum(points * SCORE_BINS // (POINTS_MAX + 1), SCORE_BINS - 1), SCORE_BINS)
+    return drift.shares(_score_bins(points), SCORE_BINS)
+
+
+def _score_bins(points: Ints) -> Ints:
+    """The bin (N) of each score."""
+    found: Ints = points * SCORE_BINS // (POINTS_MAX + 1)
+    return found

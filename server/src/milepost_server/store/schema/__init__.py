@@ -39,7 +39,13 @@ from milepost_server.store.schema.fleet import (
 )
 from milepost_server.store.schema.health import vehicle_faults, vehicle_health
 from milepost_server.store.schema.people import dealers, owners, sessions, staff
-from milepost_server.store.schema.scores import owner_signals, readiness, readiness_models
+from milepost_server.store.schema.scores import (
+    owner_signals,
+    readiness,
+    readiness_checks,
+    readiness_foretold,
+    readiness_models,
+)
 from milepost_server.store.schema.words import (
     BatteryMeasure,
     BatteryWord,
@@ -99,6 +105,8 @@ __all__ = [
     "ownerships",
     "quarantine",
     "readiness",
+    "readiness_checks",
+    "readiness_foretold",
     "readiness_models",
     "reading_overrules",
     "readings",

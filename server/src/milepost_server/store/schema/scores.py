@@ -24,6 +24,15 @@ Shapes of the JSON columns:
     "calibration_held_out": true}``; keys that do not apply are missing. AUC and lifts are of owners that the
     model had not seen, replaced within 90 days or not, all of the same rows; the calibration too if it is
     held out, and of those that the model learned from if not.
+``readiness_checks.drift``
+    each column of the model, and ``points`` for the score:
+    ``[{"column": "age_months", "index": 0.31, "chance": 0.04, "move": "shifted", "bin": "96 to under 144
+    months", "then": 0.12, "now": 0.27}]``: its population stability index, what chance alone does not exceed,
+    a word of `signals.readiness.drift.Move`, and the bin that says the most of it with its shares where the
+    model was learned and on the day. Empty for a model that did not score that day, or was not learned.
+``readiness_checks.came``
+    ``{"rows", "events", "expected", "low", "high", "intercept": [value, low, high], "slope": [...]}``: see
+    `signals.readiness.check.CameTrue`; both figures are null where too few outcomes have come.
 ``owner_signals.value``
     ``{"currency", "ledger": {"sale": 3150000, "service": 214000}, "expected": [p10, p50, p90],
     "until_on": "2031-11-20"}``, money in minor units; ``{}`` where nothing is known.
@@ -87,6 +96,36 @@ readiness_models = Table(
     one_of("fitted", Fitted),
     UniqueConstraint("dealer_id", "version"),
     Index(None, "dealer_id", "in_force_on"),
+)
+
+readiness_foretold = Table(  # what was foretold of each car on a few days, to be held against what came
+    "readiness_foretold",
+    metadata,
+    dealer_column(),
+    Column("vehicle_id", BigId, nullable=False),
+    Column("as_of", Date, nullable=False),
+    Column("owner_id", BigId, nullable=False),
+    Column("model_version", String(64), nullable=False),
+    Column("p_90d", Double, nullable=False),
+    PrimaryKeyConstraint("vehicle_id", "as_of"),
+    same_dealer("owner_id", "owners"),
+    same_dealer("vehicle_id", "vehicles"),
+    Index(None, "dealer_id", "as_of", "vehicle_id"),
+)
+
+readiness_checks = Table(  # whether a model still fits, as of a day
+    "readiness_checks",
+    metadata,
+    dealer_column(root=True),
+    Column("as_of", Date, nullable=False),
+    Column("model_version", String(64), nullable=False),
+    Column("vehicles", Integer, nullable=False),  # how many it scored on that day
+    Column("foretold_on", Date),  # the first day of which it is noted what it foretold
+    Column("drift", Json, nullable=False),
+    Column("came", Json, nullable=False),
+    Column("config_version", String(64), nullable=False),
+    Column("derived_at", UtcDateTime, nullable=False),
+    PrimaryKeyConstraint("dealer_id", "as_of", "model_version"),
 )
 
 owner_signals = Table(  # an owner's vehicles of the day taken together, and the keys of the two lists

@@ -16,6 +16,8 @@ depends_on = None
 
 TABLES = (
     "owner_signals",
+    "readiness_checks",
+    "readiness_foretold",
     "readiness",
     "readiness_models",
     "vehicle_health",
@@ -429,6 +431,7 @@ def _results_of_owners() -> None:
         batch_op.create_index(
             batch_op.f("ix_readiness_vehicle_id_as_of"), ["vehicle_id", "as_of"], unique=False
         )
+    _checks_of_models()
     op.create_table(
         "owner_signals",
         sa.Column("dealer_id", BigId, nullable=False),
@@ -485,6 +488,51 @@ def _results_of_owners() -> None:
             ["dealer_id", "as_of", "service_key"],
             unique=False,
         )
+
+
+def _checks_of_models() -> None:
+    op.create_table(
+        "readiness_foretold",
+        sa.Column("dealer_id", BigId, nullable=False),
+        sa.Column("vehicle_id", BigId, nullable=False),
+        sa.Column("as_of", sa.Date(), nullable=False),
+        sa.Column("owner_id", BigId, nullable=False),
+        sa.Column("model_version", sa.String(length=64), nullable=False),
+        sa.Column("p_90d", sa.Double(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["dealer_id", "owner_id"],
+            ["owners.dealer_id", "owners.id"],
+            name=op.f("fk_readiness_foretold_dealer_id_owners"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["dealer_id", "vehicle_id"],
+            ["vehicles.dealer_id", "vehicles.id"],
+            name=op.f("fk_readiness_foretold_dealer_id_vehicles"),
+        ),
+        sa.PrimaryKeyConstraint("vehicle_id", "as_of", name=op.f("pk_readiness_foretold")),
+    )
+    with op.batch_alter_table("readiness_foretold", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_readiness_foretold_dealer_id_as_of_vehicle_id"),
+            ["dealer_id", "as_of", "vehicle_id"],
+            unique=False,
+        )
+    op.create_table(
+        "readiness_checks",
+        sa.Column("dealer_id", BigId, nullable=False),
+        sa.Column("as_of", sa.Date(), nullable=False),
+        sa.Column("model_version", sa.String(length=64), nullable=False),
+        sa.Column("vehicles", sa.Integer(), nullable=False),
+        sa.Column("foretold_on", sa.Date(), nullable=True),
+        sa.Column("drift", Json, nullable=False),
+        sa.Column("came", Json, nullable=False),
+        sa.Column("config_version", sa.String(length=64), nullable=False),
+        sa.Column("derived_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["dealer_id"], ["dealers.id"], name=op.f("fk_readiness_checks_dealer_id_dealers")
+        ),
+        sa.PrimaryKeyConstraint("dealer_id", "as_of", "model_version", name=op.f("pk_readiness_checks")),
+    )
 
 
 def _columns() -> None:
