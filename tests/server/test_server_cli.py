@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sqlite3
 import stat
 from contextlib import closing
@@ -20,6 +21,7 @@ from milepost_server.people.passwords import Passwords
 from milepost_server.store import devices, staff
 from milepost_server.store.engine import open_store
 from support.batches import DEVICE, batch, sample
+from support.model_checks import put_check, put_in_force
 from support.taking import Taker, arrival
 
 PASSWORD_MARK = "password"
@@ -268,3 +270,26 @@ price_per_extra_km = 0.2
 def test_without_outcomes_no_model_is_learned(site: Installation) -> None:
     assert site.run("readiness", "models") == ""
     assert site.run("readiness", "fit", code=1).startswith("milepost-server: ")
+
+
+def test_whether_a_model_still_fits_is_told_of_each_dealer(site: Installation) -> None:
+    site.run("dealer", "add", "--name", "Syd Motors")
+    north, south = re.split(r"(?=^dealer 2)", site.run("readiness", "check"), flags=re.MULTILINE)
+    assert "dealer 1 (Nord Motors): prior-" in north
+    assert "not checked yet: `milepost-server derive --dealer 2` does" in south
+    site.run("derive", "--dealer", "2")
+    assert "Too few outcomes yet" in site.run("readiness", "check", "--dealer", "2")
+
+    async def put() -> None:
+        store = open_store(f"sqlite:///{site.folder / 'milepost.db'}")
+        await put_in_force(store, 1)
+        await put_check(store, 1)
+        await store.close()
+
+    asyncio.run(put())
+    told = site.run("readiness", "check", "--dealer", "1")
+    assert "with 311 cars" in told
+    assert "  slope\t0.94\t0.71 to 1.17\n" in told
+    assert "  age_months\t0.31\thas moved far\t96 to under 144 months: 12% when learned, 27% now\n" in told
+    assert "Learn it anew: `milepost-server readiness fit`." in told
+    assert "no dealer 7" in site.run("readiness", "check", "--dealer", "7", code=1)

@@ -11,6 +11,7 @@ import pytest_asyncio
 
 from milepost_server.store.engine import open_store
 from support import browser, showroom
+from support.model_checks import put_check, put_in_force
 from support.sites import served, showroom_file
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ async def address(
     copy = tmp_path_factory.mktemp("pages") / "milepost.db"
     shutil.copy(showroom_file[0], copy)
     store = open_store(f"sqlite:///{copy}")
+    await put_in_force(store, showroom_file[1])
+    await put_check(store, showroom_file[1])
     try:
         async with served(store) as address:
             yield address
@@ -261,5 +264,18 @@ async def test_a_seller_goes_from_the_list_to_the_reasons(chromium: Browser, add
         assert await overflow(page) <= 0, width
         await browser.follow(page, page.locator("a.who").first)
         assert await page.get_by_role("heading", name="Ready for another car?").first.is_visible()
+        assert await overflow(page) <= 0, width
+        await context.close()
+
+
+async def test_a_seller_reads_whether_the_model_still_fits(chromium: Browser, address: str) -> None:
+    for width in WIDTHS:
+        context = await chromium.new_context(viewport={"width": width, "height": 740}, base_url=address)
+        page = await logged_in(context, address, showroom.SELLER)
+        await page.get_by_role("link", name="How well it holds").first.click()
+        block = page.locator(".block", has=page.get_by_role("heading", name="does the model still fit?"))
+        assert await block.get_by_text("Learn it anew:").is_visible()
+        row = block.get_by_role("row", name=re.compile("^Age of the car"))
+        assert "Has moved far" in await row.inner_text()
         assert await overflow(page) <= 0, width
         await context.close()

@@ -13,7 +13,16 @@ from milepost_server.api.bodies import Day, PathId
 from milepost_server.api.lists import PAGE_ITEMS, After, Limit, page_of
 from milepost_server.api.services import Forecaster, Parts, Viewer
 from milepost_server.errors import NotFoundError
-from milepost_server.store import calibrations, owners, readiness, readiness_models, sales_list
+from milepost_server.signals.readiness import priors
+from milepost_server.signals.readiness.advice import find
+from milepost_server.store import (
+    calibrations,
+    owners,
+    readiness,
+    readiness_checks,
+    readiness_models,
+    sales_list,
+)
 from milepost_server.store.sales_list import SalesQuery
 from milepost_server.store.schema import DueState, Fitted, Urgency
 
@@ -99,6 +108,36 @@ class ModelDocumentAnswer(ModelAnswer):
     document: dict[str, Any]
 
 
+class ModelCheckAnswer(Answer):
+    """Whether one model still fits; a model that did not score that day has no ``vehicles`` and no ``drift``.
+
+    Of ``came``, intercept and slope are null as long as too few outcomes have come.
+    """
+
+    as_of: dt.date
+    model_version: str
+    vehicles: int
+    foretold_on: dt.date | None
+    drift: list[dict[str, Any]]
+    came: dict[str, Any]
+    config_version: str
+    derived_at: dt.datetime
+
+
+class ModelChecksAnswer(BaseModel):
+    """The newest checks up to a day, what the one of the model in force says, and what to do about it.
+
+    ``model`` is null where published figures score.
+    """
+
+    as_of: dt.date
+    version: str
+    model: ModelAnswer | None
+    says: list[str]
+    advice: str
+    checks: list[ModelCheckAnswer]
+
+
 class CalibrationAnswer(Answer):
     """How often past intervals of due dates held, by how far ahead they were told."""
 
@@ -169,6 +208,28 @@ async def one_model(model_version: Version, who: Forecaster, parts: Parts) -> Mo
     if row is None:
         raise NotFoundError("readiness model", model_version)
     return ModelDocumentAnswer.model_validate(row)
+
+
+@router.get("/readiness-checks")
+async def model_checks(who: Forecaster, parts: Parts, as_of: Day | None = None) -> ModelChecksAnswer:
+    """Whether the models still fit: what came of their odds, and how far the cars have moved since."""
+    day = as_of or parts.today(who)
+    async with parts.store.read() as connection:
+        model = await readiness_models.in_force(connection, who.dealer_id, day)
+        rows = await readiness_checks.newest(connection, who.dealer_id, day)
+    version = priors.shipped()[0].version if model is None else model.version
+    row = next((row for row in rows if row.model_version == version), None)
+    finding = find(
+        None if row is None else row.came, () if row is None else row.drift, is_learned=model is not None
+    )
+    return ModelChecksAnswer(
+        as_of=day,
+        version=version,
+        model=None if model is None else ModelAnswer.model_validate(model),
+        says=[*finding.held, finding.drift],
+        advice=finding.advice,
+        checks=[ModelCheckAnswer.model_validate(row) for row in rows],
+    )
 
 
 @router.get("/calibration")

@@ -47,6 +47,7 @@ def environment() -> Environment:
     made.filters.update(words.FILTERS)
     made.filters.update(PICTURES)
     made.filters["breakable"] = breakable
+    made.filters["commands"] = commands
     return made
 
 
@@ -60,6 +61,15 @@ def static_url(name: str) -> str:
 def breakable(address: str) -> Markup:
     """A mail address that may be broken after its ``@``, where a column is narrow."""
     return escape(address).replace("@", Markup("@<wbr>"))
+
+
+def commands(text: str) -> Markup:
+    """A sentence in which what stands between backticks is to be typed."""
+    parts = (
+        Markup("<code>{}</code>").format(part) if place % 2 else escape(part)
+        for place, part in enumerate(text.split("`"))
+    )
+    return Markup("").join(parts)
 
 
 def render(

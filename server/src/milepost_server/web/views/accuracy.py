@@ -81,6 +81,7 @@ class ModelView:
     baselines: Sequence[tuple[str, str]]
     rows: Sequence[ScoreRow]
     is_held_out: bool  # whether ``rows`` are owners that the model had not learned from
+    came: str  # of what it foretold since it is in force; empty as long as that cannot be told
 
 
 def dates_view(row: CalibrationRow | None) -> DatesView:
@@ -124,8 +125,10 @@ def _chart(coverage: Sequence[Mapping[str, Any]], finding: str) -> CoverageChart
     return CoverageChart(finding, "Told so many days ahead", shares, PROMISED)
 
 
-def model_views(rows: Sequence[ModelRow], current: ModelRow | None) -> list[ModelView]:
-    """The models in the order given; ``current`` is the one that scores."""
+def model_views(
+    rows: Sequence[ModelRow], current: ModelRow | None, came: Mapping[str, str]
+) -> list[ModelView]:
+    """The models in the order given; ``current`` is the one that scores, ``came`` what is said by version."""
     return [
         ModelView(
             version=row.version,
@@ -141,6 +144,7 @@ def model_views(rows: Sequence[ModelRow], current: ModelRow | None) -> list[Mode
                 for one in row.metrics.get("calibration", ())
             ],
             is_held_out=row.metrics.get("calibration_held_out", True),
+            came=came.get(row.version, ""),
         )
         for row in rows
     ]
