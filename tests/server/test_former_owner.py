@@ -69,6 +69,48 @@ async def test_an_item_is_open_again_for_the_next_owner(store: Store) -> None:
     assert await stands(TODAY + 3 * DAY) == "snoozed", "what is agreed with the new owner holds"
 
 
+async def test_the_next_owner_is_not_reminded_of_what_a_former_one_was_told(store: Store) -> None:
+    garage = await open_garage(store)
+    car, dealer_id = await garage.car(), garage.dealer.id
+    await garage.drive(car, km_per_month=2_000)
+    await garage.serve(car, ITEM, TODAY - 900 * DAY)
+    await sell(store, dealer_id, car, TODAY - 300 * DAY)
+
+    async def reminders(on: dt.date) -> tuple[object, ...]:
+        await garage.derivation(NOW + (on - TODAY)).dealer(garage.dealer, on)
+        row = await garage.item(car, ITEM, on)
+        return row["reminders"], row["due_since_on"], row["listed_since_on"], row["life_cycle"]
+
+    assert await reminders(TODAY) == (0, TODAY, TODAY, "open")
+    assert await reminders(TODAY + 15 * DAY) == (2, TODAY, TODAY, "reminded")
+    sold = TODAY + 16 * DAY
+    await sell(store, dealer_id, car, sold)
+    assert await reminders(sold) == (0, sold, sold, "open"), "nobody has told this owner yet"
+    assert await reminders(sold + 6 * DAY) == (0, sold, sold, "open")
+    assert await reminders(sold + 7 * DAY) == (1, sold, sold, "reminded")
+    assert await reminders(TODAY + 15 * DAY) == (2, TODAY, TODAY, "reminded"), "the past stays as it was"
+
+
+async def test_what_cleared_for_a_former_owner_is_no_news_to_the_next(store: Store) -> None:
+    garage = await open_garage(store)
+    car, dealer_id = await garage.car(), garage.dealer.id
+    await garage.drive(car, km_per_month=2_000)
+    await garage.serve(car, ITEM, TODAY - 900 * DAY)
+    await sell(store, dealer_id, car, TODAY - 300 * DAY)
+
+    async def stands(on: dt.date) -> str:
+        await garage.derivation(NOW + (on - TODAY)).dealer(garage.dealer, on)
+        found: str = (await garage.item(car, ITEM, on))["life_cycle"]
+        return found
+
+    assert await stands(TODAY) == "open"
+    await garage.serve(car, ITEM, TODAY)
+    assert await stands(TODAY + DAY) == "cleared"
+    assert await stands(TODAY + 2 * DAY) == "cleared"
+    await sell(store, dealer_id, car, TODAY + 3 * DAY)
+    assert await stands(TODAY + 3 * DAY) == "none"
+
+
 async def test_the_pages_of_an_item_leave_out_what_was_done_in_a_former_owners_time(
     site: Site, page: httpx.AsyncClient
 ) -> None:

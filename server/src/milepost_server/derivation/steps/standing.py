@@ -45,6 +45,7 @@ def standing(
     if inputs.before is not None:
         told = inputs.before.listing
         before = Listing(told.since_d[cell], told.due_since_d[cell], told.cleared_d[cell])
+        before = before.of_owner(inputs.money.since_d[cell // size])
     listed = listing(before, state, began_anew, as_of_d)
     actions = _placed(inputs.actions, cell, inputs.vehicles * size)
     return Standing(begin, listed, life_cycle(actions, listed, start_d, as_of_d, rules))

@@ -105,6 +105,18 @@ class Listing:
         """For items that nothing is known of yet."""
         return cls(*(np.full(size, np.nan) for _ in range(3)))
 
+    def of_owner(self, since_d: Floats) -> Listing:
+        """The same for who has each vehicle since then (K; NaN: nobody, and all of it stands).
+
+        What a former owner was told of begins anew on the day on which the car changed hands.
+        """
+
+        def at_least(day: Floats) -> Floats:
+            return np.where(np.isnan(day), day, np.fmax(day, since_d))
+
+        cleared_d = np.where(self.cleared_d < since_d, np.nan, self.cleared_d)
+        return Listing(at_least(self.since_d), at_least(self.due_since_d), cleared_d)
+
 
 @dataclass(frozen=True, slots=True)
 class Actions:
