@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, insert, or_, select, update
 
+from milepost_server.store import ownerships
 from milepost_server.store.schema import ContractKind, contracts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from sqlalchemy import RowMapping
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -102,29 +104,35 @@ async def of_vehicle(
 
 
 def concerns(
-    kind: ContractKind, signed_by: int | None, start_on: dt.date, *, owner_id: int, since: dt.date
+    kind: ContractKind,
+    signed_by: int | None,
+    start_on: dt.date,
+    *,
+    owner_id: int,
+    since: dt.date,
+    others: Collection[int],
 ) -> bool:
     """Whether a contract is of the car itself, or of the owner who has it ``since`` then.
 
-    What a former owner has signed is nobody else's business, even where it has not run out.
+    What a former or a later owner of the car has signed (one of ``others``) is nobody else's business, even
+    where it has not run out. Who signed and never had the car to themselves, such as a spouse or a company,
+    signed for the owner in whose time the contract began.
     """
-    if kind is ContractKind.WARRANTY:
+    if kind is ContractKind.WARRANTY or signed_by == owner_id:
         return True
-    if signed_by is not None:
-        return signed_by == owner_id
+    if signed_by in others:
+        return False
     return start_on >= since - BEFORE_HANDOVER_MAX
 
 
 async def of_ownership(
     connection: AsyncConnection, dealer_id: int, owned: OwnershipRow, as_of: dt.date
 ) -> Sequence[ContractRow]:
-    """The contracts of a vehicle that hold on a day, without those of its former owners."""
+    """The contracts of a vehicle that hold on a day, without those of its other owners."""
     found = await of_vehicle(connection, dealer_id, owned.vehicle_id, as_of)
-    return [
-        row
-        for row in found
-        if concerns(row.kind, row.owner_id, row.start_on, owner_id=owned.owner_id, since=owned.start_on)
-    ]
+    others = await ownerships.other_owners(connection, dealer_id, [owned.vehicle_id], as_of)
+    mine = partial(concerns, owner_id=owned.owner_id, since=owned.start_on, others=others[owned.vehicle_id])
+    return [row for row in found if mine(row.kind, row.owner_id, row.start_on)]
 
 
 async def add(

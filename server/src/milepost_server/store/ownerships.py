@@ -11,7 +11,7 @@ from milepost_server.store.schema import ownerships
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -57,6 +57,23 @@ async def of_vehicle(connection: AsyncConnection, dealer_id: int, vehicle_id: in
         .order_by(ownerships.c.start_on.desc(), ownerships.c.id.desc())
     )
     return [OwnershipRow(*row) for row in await connection.execute(query)]
+
+
+async def other_owners(
+    connection: AsyncConnection, dealer_id: int, vehicle_ids: Collection[int], as_of: dt.date
+) -> dict[int, set[int]]:
+    """Whose each of these vehicles (by id) was before that day or is after it, and is not on it."""
+    c = ownerships.c
+    query = select(c.vehicle_id, c.owner_id, c.start_on, c.end_on).where(
+        c.dealer_id == dealer_id, c.vehicle_id.in_(vehicle_ids)
+    )
+    ever: dict[int, set[int]] = {one: set() for one in vehicle_ids}
+    present: dict[int, set[int]] = {one: set() for one in vehicle_ids}
+    for vehicle_id, owner_id, start_on, end_on in await connection.execute(query):
+        ever[vehicle_id].add(owner_id)
+        if start_on <= as_of and (end_on is None or end_on > as_of):
+            present[vehicle_id].add(owner_id)
+    return {one: ever[one] - present[one] for one in vehicle_ids}
 
 
 async def of_owner(

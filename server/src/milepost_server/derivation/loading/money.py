@@ -12,13 +12,15 @@ from milepost_server.derivation.fleet import NOBODY, MoneyInputs, Vehicle
 from milepost_server.signals.health.pack import shipped_pack_facts
 from milepost_server.signals.value.contracts import ContractKind, Contracts
 from milepost_server.signals.value.residual import shipped_curves
+from milepost_server.store import ownerships
 from milepost_server.store.contracts import concerns
 from milepost_server.store.schema import ContractKind as StoredKind
-from milepost_server.store.schema import Powertrain, contracts, ownerships
+from milepost_server.store.schema import Powertrain, contracts
+from milepost_server.store.schema import ownerships as ownership_table
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from sqlalchemy import RowMapping
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -49,7 +51,7 @@ async def owners_of(
     connection: AsyncConnection, dealer_id: int, place: dict[int, int], as_of: AsOf
 ) -> OwnersOfDay:
     """The owners of the vehicles in ``place`` (place by id); of several, the one who came last."""
-    c = ownerships.c
+    c = ownership_table.c
     query = (
         select(c.vehicle_id, c.owner_id, c.start_on)
         .where(c.dealer_id == dealer_id, c.vehicle_id.in_(place), c.start_on <= as_of.date)
@@ -78,10 +80,12 @@ async def money_of(
         .where(contracts.c.start_on <= as_of.date)
         .order_by(contracts.c.start_on, contracts.c.id)
     )
+    signed = (await connection.execute(query)).mappings().all()
+    others = await ownerships.other_owners(
+        connection, dealer_id, {row["vehicle_id"] for row in signed}, as_of.date
+    )
     rows = [
-        row
-        for row in (await connection.execute(query)).mappings()
-        if _is_present(row, owned, place[row["vehicle_id"]])
+        row for row in signed if _is_present(row, owned, place[row["vehicle_id"]], others[row["vehicle_id"]])
     ]
     curves = [shipped_curves().of_model(each.make, each.model, each.powertrain) for each in vehicles]
     money = MoneyInputs(
@@ -95,13 +99,13 @@ async def money_of(
     return money, np.array([row["id"] for row in rows], dtype=np.int64)
 
 
-def _is_present(row: RowMapping, owned: OwnersOfDay, place: int) -> bool:
-    """Whether a contract is of the car itself, or of its present owner."""
+def _is_present(row: RowMapping, owned: OwnersOfDay, place: int, others: Collection[int]) -> bool:
+    """Whether a contract is of the car itself, or of its present owner, and not of one of ``others``."""
     kind, owner_id = StoredKind(row["kind"]), int(owned.owner_id[place])
     if owner_id == NOBODY:
         return kind is StoredKind.WARRANTY
     since = times.date_of(float(owned.since_d[place]))
-    return concerns(kind, row["owner_id"], row["start_on"], owner_id=owner_id, since=since)
+    return concerns(kind, row["owner_id"], row["start_on"], owner_id=owner_id, since=since, others=others)
 
 
 def _contracts(rows: Sequence[RowMapping], place: dict[int, int]) -> Contracts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from sqlalchemy import and_, func, or_, select
@@ -15,6 +15,7 @@ from milepost_server.signals.items.states import State
 from milepost_server.signals.owners import Owned
 from milepost_server.signals.value.lifetime import EntryKind, Ledger
 from milepost_server.signals.work_list import ItemNeeds
+from milepost_server.store.contracts import BEFORE_HANDOVER_MAX
 from milepost_server.store.schema import (
     ContractKind,
     LifeCycle,
@@ -136,7 +137,9 @@ async def load(
         p_180d=p_180d,
         ledger=await _ledger(connection, dealer_id, place, as_of.date),
         since_d=since_d,
-        subscription_left=await _subscriptions(connection, dealer_id, place, as_of, horizon_d),
+        subscription_left=await _subscriptions(
+            connection, dealer_id, place, owned, as_of, horizon_d=horizon_d
+        ),
     )
 
 
@@ -297,21 +300,42 @@ async def _ledger(connection: AsyncConnection, dealer_id: int, place: dict[int, 
 
 
 async def _subscriptions(
-    connection: AsyncConnection, dealer_id: int, place: dict[int, int], as_of: AsOf, horizon_d: float
+    connection: AsyncConnection,
+    dealer_id: int,
+    place: dict[int, int],
+    owned: Owned,
+    as_of: AsOf,
+    *,
+    horizon_d: float,
 ) -> Floats:
-    """What is left to pay (O) of running subscriptions within the horizon, minor units."""
+    """What is left to pay (O) of running subscriptions within the horizon, minor units.
+
+    Who signed pays; where nobody is named, whose car it is, as `store.contracts.concerns` has it.
+    """
     c = contracts.c
-    query = select(c.owner_id, c.end_on, c.payment_per_month).where(
+    of_vehicle = {
+        vehicle: (owner, times.date_of(since_d))
+        for owner, vehicle, since_d in zip(
+            owned.owner.tolist(), owned.vehicle.tolist(), owned.since_d.tolist(), strict=True
+        )
+    }
+    whose = or_(c.owner_id.in_(place), and_(c.owner_id.is_(None), c.vehicle_id.in_(of_vehicle)))
+    query = select(c.owner_id, c.vehicle_id, c.start_on, c.end_on, c.payment_per_month).where(
         c.dealer_id == dealer_id,
-        c.owner_id.in_(place),
+        whose,
         c.kind == ContractKind.SUBSCRIPTION.value,
         c.start_on <= as_of.date,
         or_(c.end_on.is_(None), c.end_on > as_of.date),
         c.payment_per_month.is_not(None),
     )
     left = np.zeros(len(place))
-    rows: list[Any] = list(await connection.execute(query))
-    for owner_id, end_on, monthly in rows:
+    for signed_by, vehicle_id, start_on, end_on, monthly in await connection.execute(query):
+        if signed_by is not None:
+            payer = place[signed_by]
+        else:
+            payer, since = of_vehicle[vehicle_id]
+            if start_on < since - BEFORE_HANDOVER_MAX:
+                continue  # of a former owner
         days = horizon_d if end_on is None else min(times.start_d(end_on) - as_of.end_d, horizon_d)
-        left[place[owner_id]] += max(days, 0.0) / DAYS_PER_MONTH * monthly
+        left[payer] += max(days, 0.0) / DAYS_PER_MONTH * monthly
     return left
