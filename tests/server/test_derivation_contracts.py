@@ -125,3 +125,14 @@ async def test_a_lease_of_another_owner_of_the_car_is_not(garage: Garage, days: 
     await sign(garage, car, ContractKind.LEASE, await owner(garage, "Other", times))
     assert await lease_ends(garage, anna) == []
     assert await shown(garage, anna) == []
+
+
+async def test_each_of_two_owners_of_a_car_is_called_for_what_it_needs(garage: Garage) -> None:
+    car = await garage.car()
+    await garage.drive(car, km_per_month=1_000)
+    await garage.serve(car, "engine-oil", TODAY - 370 * DAY)
+    both = [await owner(garage, name, (car, BOUGHT, None)) for name in ("Anna", "Ben")]
+    await garage.derivation().dealer(garage.dealer, TODAY)
+    rows = {row["owner_id"]: row for row in await garage.rows(owner_signals)}
+    assert [rows[who]["service_item"] for who in both] == ["engine-oil"] * 2
+    assert rows[both[0]]["service_key"] == rows[both[1]]["service_key"]

@@ -73,16 +73,21 @@ class _Service:
                 fault_keys(faults.urgency, faults.first_seen_d, as_of_d),
             ]
         )
-        owner = np.concatenate([self._owner(items.vehicle_id), self._owner(faults.vehicle_id)])
-        self._first = first_needs(owner, keys, owners)
+        owner, need = self._whose(np.concatenate([items.vehicle_id, faults.vehicle_id]))
+        self._first = np.append(need, NOBODY)[first_needs(owner, keys[need], owners)]
         self._key = np.append(keys, NO_NEED_KEY)[self._first]
         self._worst = np.full(owners, len(URGENCIES), dtype=np.int64)
-        np.minimum.at(self._worst, self._owner(faults.vehicle_id), faults.urgency)
+        owner, fault = self._whose(faults.vehicle_id)
+        np.minimum.at(self._worst, owner, faults.urgency[fault])
 
-    def _owner(self, vehicle_id: Ints) -> Ints:
-        """The place of the owner (Q) of each vehicle; of two, the first."""
+    def _whose(self, vehicle_id: Ints) -> tuple[Ints, Ints]:
+        """The place of the owner, and the row, of each of ``vehicle_id``: of two owners, once for each."""
         vehicles, owners = self._rows
-        return owners[np.searchsorted(vehicles, vehicle_id)] if len(vehicle_id) else vehicle_id
+        first = np.searchsorted(vehicles, vehicle_id)
+        count = np.searchsorted(vehicles, vehicle_id, side="right") - first
+        before = np.cumsum(count) - count
+        place = np.repeat(first - before, count) + np.arange(count.sum())
+        return owners[place], np.repeat(np.arange(len(vehicle_id)), count)
 
     def row(self, place: int) -> Row:
         """The columns of one owner."""
