@@ -87,6 +87,9 @@ def test_large_changes_are_found_within_months_and_dated_to_the_month(times: flo
     assert found.ask_for_owner.mean() > 0.85
     since = (found.since_d[found.is_break] - BEGIN_D) / DAYS_PER_MONTH
     assert np.median(np.abs(since - 20)) < 0.5
+    change_d = BEGIN_D + 20 * DAYS_PER_MONTH
+    within = (found.first_d <= change_d + 1e-6) & (change_d <= found.last_d + 1e-6)
+    assert within[found.is_break].mean() > 0.95
 
 
 def test_the_rate_follows_a_break_quickly_and_the_interval_opens_again() -> None:

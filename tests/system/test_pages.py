@@ -12,6 +12,7 @@ import pytest_asyncio
 from milepost_server.store.engine import open_store
 from support import browser, showroom
 from support.model_checks import put_check, put_in_force
+from support.owner_questions import ask
 from support.sites import served, showroom_file
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ PAGES = (
     "/quarantine",
     "/styleguide",
 )
+ASKED = (2, 5)  # cars of which it is asked who drives them now: one stays so, one is confirmed
 # WCAG 2.2, 1.4.10: what fits 320 CSS pixels needs no sideways scrolling at 400 %; 200 % of 1280 is 640.
 WIDTHS = (320, 360, 640, 1280)
 
@@ -52,6 +54,8 @@ async def address(
     store = open_store(f"sqlite:///{copy}")
     await put_in_force(store, showroom_file[1])
     await put_check(store, showroom_file[1])
+    for car in ASKED:
+        await ask(store, showroom_file[1], car)
     try:
         async with served(store) as address:
             yield address
@@ -279,3 +283,23 @@ async def test_a_seller_reads_whether_the_model_still_fits(chromium: Browser, ad
         assert "Has moved far" in await row.inner_text()
         assert await overflow(page) <= 0, width
         await context.close()
+
+
+async def test_an_advisor_asks_who_drives_now_and_notes_the_answer(page: Page) -> None:
+    await page.get_by_label("Question").select_option("owner")
+    await page.wait_for_url("**ask=owner*")
+    rows = page.locator("table.list tbody tr")
+    assert await rows.count() == len(ASKED)
+    row = rows.filter(has_text="Beatriz Almeida")
+    assert "Ask who drives now" in await row.inner_text()
+    await row.locator("a.who").click()
+    notice = page.locator("#vehicle-5-owner")
+    assert "The change came between 5 June and 4 August" in (await notice.inner_text()).replace("\u00a0", " ")
+    await page.emulate_media(media="print")
+    assert await notice.get_by_text("Ask who drives now").is_visible()
+    assert await notice.get_by_role("button").is_hidden()
+    await page.emulate_media(media="screen")
+    await notice.get_by_role("button", name="It still is this owner's").click()
+    await page.wait_for_url("**said=owner*")
+    assert await page.locator("#vehicle-5-owner").count() == 0
+    assert "still is this owner's" in await page.get_by_role("status").inner_text()

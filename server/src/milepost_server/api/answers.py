@@ -78,6 +78,25 @@ class OwnershipAnswer(Answer):
     vehicle_id: int
     start_on: dt.date
     end_on: dt.date | None
+    confirmed_on: dt.date | None
+
+
+class OwnerQuestionAnswer(Answer):
+    """Whether a vehicle still is its owner's, since its use has changed; rates are metres a day.
+
+    The change most likely came between ``changed_from_on`` and ``changed_to_on``.
+    """
+
+    ownership_id: int
+    owner_id: int
+    vehicle_id: int
+    changed_on: dt.date
+    changed_from_on: dt.date
+    changed_to_on: dt.date
+    before_m_per_d: float
+    after_m_per_d: float
+    change_reason: str
+    as_of: dt.date
 
 
 class DeviceAnswer(Answer):

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from milepost_server.api.answers import Answer, OwnerAnswer, ServiceRecordAnswer, VehicleAnswer
+from milepost_server.api.answers import (
+    Answer,
+    OwnerAnswer,
+    OwnerQuestionAnswer,
+    ServiceRecordAnswer,
+    VehicleAnswer,
+)
 from milepost_server.api.bodies import Day, PathId
 from milepost_server.api.facts import vehicle_facts, vehicles_of
 from milepost_server.api.health import VehicleFaultAnswer
@@ -98,12 +104,13 @@ class VinConflictAnswer(Answer):
 
 
 class ConditionAnswer(BaseModel):
-    """All that is known of one vehicle as of one day."""
+    """All that is known of one vehicle as of one day; ``owner_question`` is null where nothing is asked."""
 
     vehicle: VehicleAnswer
     as_of: dt.date
     last_word_at: dt.datetime | None
     odometer: OdometerAnswer | None
+    owner_question: OwnerQuestionAnswer | None
     items: list[ItemAnswer]
     faults: list[VehicleFaultAnswer]
     gaps: list[GapAnswer]
@@ -161,6 +168,7 @@ def _condition(facts: VehicleFacts) -> ConditionAnswer:
         as_of=facts.as_of,
         last_word_at=None if facts.last_word_ms is None else _moment(facts.last_word_ms),
         odometer=odometer,
+        owner_question=facts.question and OwnerQuestionAnswer.model_validate(facts.question),
         items=[ItemAnswer.model_validate(item) for item in facts.items],
         faults=[VehicleFaultAnswer.model_validate(fault) for fault in facts.faults],
         gaps=[GapAnswer.model_validate(gap) for gap in facts.gaps],

@@ -14,6 +14,7 @@ from milepost_server.store import (
     contracts,
     installations,
     missing,
+    owner_questions,
     ownerships,
     service_records,
     vehicle_health,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from milepost_server.store.installations import InstallationView
     from milepost_server.store.item_actions import ItemActionRow
     from milepost_server.store.missing import RefusedRow, VinConflictRow
+    from milepost_server.store.owner_questions import OwnerQuestion
     from milepost_server.store.ownerships import OwnershipRow
     from milepost_server.store.service_records import ServiceRecordRow
     from milepost_server.store.vehicle_health import FaultRow, HealthRow
@@ -67,6 +69,7 @@ class VehicleFacts:
     last_word_ms: int | None
     refused: Sequence[RefusedRow]
     vin_conflicts: Sequence[VinConflictRow]
+    question: OwnerQuestion | None
     odometer_now_m: float | None  # projected from the last reading or record where that is old
 
     @property
@@ -134,6 +137,7 @@ async def vehicle_facts(
         last_word_ms=last.get(vehicle_id),
         refused=await missing.refused_of(connection, dealer_id, vehicle_id, until),
         vin_conflicts=await missing.vin_conflicts_of(connection, dealer_id, vehicle_id, until),
+        question=await owner_questions.of_vehicle(connection, dealer_id, vehicle_id, as_of),
         odometer_now_m=results.odometer_on(usage, as_of),
     )
 

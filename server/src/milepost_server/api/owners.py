@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter
 
-from milepost_server.api.answers import Items, OwnerAnswer, OwnershipAnswer
-from milepost_server.api.bodies import OneOrMany, OwnerBody, OwnershipBody
+from milepost_server.api.answers import Items, OwnerAnswer, OwnerQuestionAnswer, OwnershipAnswer
+from milepost_server.api.bodies import Day, OneOrMany, OwnerBody, OwnershipBody, PathId
 from milepost_server.api.errors import InvalidError
 from milepost_server.api.lists import PAGE_ITEMS, After, Limit, page_of, store_all
-from milepost_server.api.services import Parts, Registrar, Viewer
+from milepost_server.api.services import Confirmer, Parts, Registrar, Viewer
 from milepost_server.errors import ConflictError, NotFoundError
-from milepost_server.store import dirty, owners, ownerships, vehicles
+from milepost_server.store import dirty, owner_questions, owners, ownerships, vehicles
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from milepost_server.api.services import Services
+    from milepost_server.people.sessions import Principal
+    from milepost_server.store.ownerships import OwnershipRow
 
 router = APIRouter(tags=["owners"])
 
@@ -68,6 +73,44 @@ async def list_ownerships(
     async with parts.store.read() as connection:
         rows = await ownerships.page(connection, who.dealer_id, after_id=after, limit=limit)
     return page_of([OwnershipAnswer.model_validate(row) for row in rows], limit, lambda row: row.id)
+
+
+@router.get("/owner-questions")
+async def list_owner_questions(
+    who: Viewer, parts: Parts, as_of: Day | None = None, after: After = 0, limit: Limit = PAGE_ITEMS
+) -> Items[OwnerQuestionAnswer]:
+    """Cars whose use has changed so much that somebody else may drive them now, by ownership."""
+    async with parts.store.read() as connection:
+        rows = await owner_questions.page(
+            connection, who.dealer_id, as_of or parts.today(who), after_id=after, limit=limit
+        )
+    answers = [OwnerQuestionAnswer.model_validate(row) for row in rows]
+    return page_of(answers, limit, lambda row: row.ownership_id)
+
+
+@router.post("/vehicles/{vehicle_id}/owner-confirmed")
+async def confirm_owner(vehicle_id: PathId, who: Confirmer, parts: Parts) -> OwnershipAnswer:
+    """Say that the vehicle still is that of its owner of today; where it is not, add an ownership."""
+    return OwnershipAnswer.model_validate(await confirm(parts, who, vehicle_id))
+
+
+async def confirm(parts: Services, who: Principal, vehicle_id: int) -> OwnershipRow:
+    """Note that a vehicle still is that of its owner of today.
+
+    Raises:
+        NotFoundError: the dealer has no such vehicle, or nobody owns it today.
+    """
+    today = parts.today(who)
+    async with parts.store.write() as connection:
+        owned = await ownerships.of_vehicle(connection, who.dealer_id, vehicle_id)
+        current = (
+            row for row in owned if row.start_on <= today and (row.end_on is None or row.end_on > today)
+        )
+        found = next(current, None)
+        if found is None:
+            raise NotFoundError("owner of vehicle", vehicle_id)
+        await ownerships.confirm(connection, who.dealer_id, found.id, today)
+    return replace(found, confirmed_on=today)
 
 
 async def _add_ownership(connection: AsyncConnection, dealer_id: int, body: OwnershipBody) -> OwnershipAnswer:

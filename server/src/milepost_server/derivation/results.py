@@ -37,10 +37,6 @@ class VehicleUsage:
     last_at: dt.datetime | None
     last_odometer_m: float | None
     pace: dict[str, list[float]] | None  # what the fleet's past says, as the table has it
-    changed_on: dt.date | None  # the last time that it began to be used another way
-    change: float | None  # the rate since over that before
-    change_reason: str | None  # a word of `signals.usage.regimes.Change`
-    is_break: bool | None  # so much that somebody else may be driving
     as_of: dt.date
 
 
@@ -68,10 +64,6 @@ async def usage_of(
             c.last_time_ms,
             c.last_odometer_m,
             c.pace,
-            c.usage_changed_on,
-            c.usage_change,
-            c.usage_change_reason,
-            c.usage_is_break,
             c.as_of,
         )
         .where(c.dealer_id == dealer_id, c.vehicle_id == vehicle_id, c.as_of <= as_of)

@@ -16,6 +16,7 @@ class Action(enum.StrEnum):
     REGISTER = "register owners, vehicles and devices"
     RECORD_SERVICE = "record a service"
     HANDLE_ITEMS = "say what becomes of an item that is due, or whether a reading counts"
+    CONFIRM_OWNERS = "say whether a car still is its owner's"
     SET_SCHEDULES = "set service schedules"
     SET_PLANS = "set subscription plans"
     SEE_READINESS = "see who is ready to replace a car"
@@ -30,12 +31,19 @@ ROLE_MAY = MappingProxyType(
                 Action.SEE_OWNERS,
                 Action.RECORD_SERVICE,
                 Action.HANDLE_ITEMS,
+                Action.CONFIRM_OWNERS,
                 Action.SET_SCHEDULES,
                 Action.HANDLE_QUARANTINE,
             }
         ),
         Role.SALES: frozenset(
-            {Action.SEE_OWNERS, Action.SET_PLANS, Action.SEE_READINESS, Action.RECORD_DEALS}
+            {
+                Action.SEE_OWNERS,
+                Action.CONFIRM_OWNERS,
+                Action.SET_PLANS,
+                Action.SEE_READINESS,
+                Action.RECORD_DEALS,
+            }
         ),
         Role.MARKETING: frozenset({Action.SEE_OWNERS, Action.SEE_READINESS}),
         Role.MANAGER: frozenset(Action),

@@ -18,13 +18,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class OwnershipRow:
-    """One owner's time with one vehicle; ``end_on`` is the first day on which it is over."""
+    """One owner's time with one vehicle; ``end_on`` is the first day on which it is over.
+
+    ``confirmed_on`` is the last day on which staff knew that it still goes on.
+    """
 
     id: int
     owner_id: int
     vehicle_id: int
     start_on: dt.date
     end_on: dt.date | None
+    confirmed_on: dt.date | None = None
 
 
 _COLUMNS = (
@@ -33,6 +37,7 @@ _COLUMNS = (
     ownerships.c.vehicle_id,
     ownerships.c.start_on,
     ownerships.c.end_on,
+    ownerships.c.confirmed_on,
 )
 
 
@@ -142,4 +147,13 @@ async def end(connection: AsyncConnection, dealer_id: int, ownership_id: int, en
         update(ownerships)
         .where(ownerships.c.dealer_id == dealer_id, ownerships.c.id == ownership_id)
         .values(end_on=end_on)
+    )
+
+
+async def confirm(connection: AsyncConnection, dealer_id: int, ownership_id: int, on: dt.date) -> None:
+    """Note that staff knew on that day that the vehicle still is this owner's."""
+    await connection.execute(
+        update(ownerships)
+        .where(ownerships.c.dealer_id == dealer_id, ownerships.c.id == ownership_id)
+        .values(confirmed_on=on)
     )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, case, func, or_, select
 
+from milepost_server.store import owner_questions
 from milepost_server.store.matching import matches
 from milepost_server.store.readiness import newest_signals
 from milepost_server.store.schema import (
@@ -56,6 +57,7 @@ class WorkListQuery:
     state: DueState | None = None
     item: str | None = None
     search: str = ""
+    asks_for_owner: bool = False
     sort: Sort = Sort.URGENCY
     descending: bool = False
 
@@ -262,6 +264,9 @@ def _top_rows(dealer_id: int, query: WorkListQuery) -> Subquery:
         statement = statement.where(service_due.c.item.is_not(None))
     if query.search:
         statement = statement.where(matches(query.search))
+    if query.asks_for_owner:
+        asked = owner_questions.asked(dealer_id, query.as_of).subquery()
+        statement = statement.where(owners.c.id.in_(select(asked.c.owner_id)))
     return statement.subquery()
 
 

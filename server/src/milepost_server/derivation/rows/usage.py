@@ -48,9 +48,14 @@ def _change(found: Regimes, place: int) -> Row:
     kind, before = Change(int(found.kind[place])), float(found.before_m_per_d[place])
     return {
         "usage_changed_on": day_or_none(found.since_d[place]),
+        "usage_changed_from_on": day_or_none(found.first_d[place]),
+        "usage_changed_to_on": day_or_none(found.last_d[place]),
         "usage_change": or_none(found.after_m_per_d[place] / before) if before > 0 else None,
         "usage_change_reason": None if kind is Change.NONE else kind.name.lower(),
+        "usage_before_m_per_d": or_none(found.before_m_per_d[place]),
+        "usage_after_m_per_d": or_none(found.after_m_per_d[place]),
         "usage_is_break": bool(found.is_break[place]),
+        "usage_asks_for_owner": bool(found.ask_for_owner[place]),
     }
 
 

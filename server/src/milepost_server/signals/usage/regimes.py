@@ -26,6 +26,8 @@ ROUNDS = 3
 """At most so many changes lie one behind the other within these months."""
 STANDING = 0.1
 """A month with less than this share of the vehicle's usual month is one in which it stood."""
+DOUBT_D = DAYS_PER_MONTH
+"""A change is dated to the month: it most likely came no farther than this from its day, either way."""
 _LEAST = 1e-9  # keeps logarithms finite
 
 
@@ -82,6 +84,16 @@ class Regimes:
     def counts_from_d(self) -> Floats:
         """From when on (V) a vehicle's history says how it is used now; NaN: all of it does."""
         return np.where(self.is_break, self.since_d, np.nan)
+
+    @property
+    def first_d(self) -> Floats:
+        """The day (V) after which it most likely came; NaN without a change."""
+        return self.since_d - DOUBT_D
+
+    @property
+    def last_d(self) -> Floats:
+        """The day (V) before which it most likely came; NaN without a change."""
+        return self.since_d + DOUBT_D
 
     @property
     def ask_for_owner(self) -> Bools:

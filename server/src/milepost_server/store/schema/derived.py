@@ -155,13 +155,19 @@ vehicle_usage = Table(  # how far each vehicle goes in a day, and from where tha
     Column("last_odometer_m", Double),
     # What the fleet's past says of the time to a distance, see below; null: nothing beyond the rate.
     Column("pace", Json),
-    # The last time that the car began to be used another way: since when, how (the new rate over the old,
-    # null where it stood still before), a word of `signals.usage.regimes.Change`, and whether so much that
-    # somebody else may be driving.
+    # The last time that the car began to be used another way: since when, with the days between which that
+    # came, how (the new rate over the old, null where it stood still before; and both rates), a word of
+    # `signals.usage.regimes.Change`, whether so much that what lay before counts no more, and whether to ask
+    # who drives now.
     Column("usage_changed_on", Date),
+    Column("usage_changed_from_on", Date),
+    Column("usage_changed_to_on", Date),
     Column("usage_change", Double),
+    Column("usage_before_m_per_d", Double),
+    Column("usage_after_m_per_d", Double),
     Column("usage_change_reason", String(32)),
     Column("usage_is_break", Boolean),
+    Column("usage_asks_for_owner", Boolean),
     Column("config_version", String(64), nullable=False),
     Column("derived_at", UtcDateTime, nullable=False),
     PrimaryKeyConstraint("vehicle_id", "as_of"),

@@ -51,6 +51,7 @@ ownerships = Table(
     Column("vehicle_id", BigId, nullable=False),
     Column("start_on", Date, nullable=False),
     Column("end_on", Date),
+    Column("confirmed_on", Date),  # the last day on which staff knew that it still is this owner's
     CheckConstraint("end_on IS NULL OR end_on >= start_on", name="order"),
     same_dealer("owner_id", "owners"),
     same_dealer("vehicle_id", "vehicles"),

@@ -28,6 +28,7 @@ from milepost_server.web.pages.vehicle import (
     owner_id_on,
     vehicle_of,
     way_back,
+    with_query,
 )
 from milepost_server.web.rendering import render
 from milepost_server.web.views import evidence, items, life_cycle
@@ -86,7 +87,7 @@ async def act_on_item(
             request, parts, who, vehicle_id=vehicle_id, item=item, day=today, handling=typed, status=422
         )
     told = urlencode({"said": body.action.value})
-    return RedirectResponse(_with_query(way_back(back, f"/vehicles/{vehicle_id}/items/{item}"), told), 303)
+    return RedirectResponse(with_query(way_back(back, f"/vehicles/{vehicle_id}/items/{item}"), told), 303)
 
 
 def _body(action: str, on: str, note: str) -> ItemActionBody:
@@ -107,11 +108,6 @@ def _body(action: str, on: str, note: str) -> ItemActionBody:
     return ItemActionBody(
         action=kind, for_on=day if takes_day else None, until_on=day if is_snooze else None, note=note
     )
-
-
-def _with_query(address: str, query: str) -> str:
-    path, mark, fragment = address.partition("#")
-    return f"{path}{'&' if '?' in path else '?'}{query}{mark}{fragment}"
 
 
 async def _page(

@@ -4,22 +4,33 @@ from __future__ import annotations
 
 import datetime as dt
 from typing import Annotated
+from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Form, Query, Request, Response
+from fastapi.responses import RedirectResponse
 
 from milepost_server.api.bodies import DAY_MAX, DAY_MIN, PathId
 from milepost_server.api.facts import vehicles_of
-from milepost_server.api.services import Parts, Viewer
+from milepost_server.api.owners import confirm
+from milepost_server.api.services import Confirmer, Parts, Viewer
 from milepost_server.derivation import times
 from milepost_server.derivation.schedules import titles_of
 from milepost_server.errors import NotFoundError
 from milepost_server.people.roles import Action, may
 from milepost_server.people.sessions import Principal
-from milepost_server.store import condition, owners, readiness, vehicle_health, work_list
+from milepost_server.store import (
+    condition,
+    owner_questions,
+    owners,
+    readiness,
+    vehicle_health,
+    work_list,
+)
 from milepost_server.store.schema import DueState
 from milepost_server.store.work_list import Sort
+from milepost_server.web.pages.vehicle import FIELD_CHARS_MAX, way_back, with_query
 from milepost_server.web.rendering import render
-from milepost_server.web.views import items, life_cycle, lists
+from milepost_server.web.views import items, life_cycle, lists, owner_question
 from milepost_server.web.views import owners as view
 from milepost_server.web.views.readiness import readiness_view
 from milepost_server.web.views.subscription import subscription_view
@@ -39,6 +50,7 @@ def list_state(
     state: Annotated[str, Query(max_length=16)] = "",
     item: Annotated[str, Query(max_length=64)] = "",
     q: Annotated[str, Query(max_length=view.SEARCH_CHARS_MAX)] = "",
+    ask: Annotated[str, Query(max_length=16)] = "",
     sort: Annotated[str, Query(max_length=16)] = "",
     page: Annotated[int, Query(ge=1, le=PAGE_MAX)] = 1,
     as_of: AsOfText = "",
@@ -53,6 +65,7 @@ def list_state(
         state=DueState(state) if state in tuple(DueState) else None,
         item=item,
         search=q.strip(),
+        asks_for_owner=ask == view.ASK_OWNER,
         sort=Sort(word) if is_known else Sort.URGENCY,
         descending=is_known and sort.startswith("-"),
         page=page,
@@ -98,6 +111,9 @@ async def owners_list(
         until_ms = times.AsOf.of(query.as_of, who.timezone).end_ms
         odometers = await condition.latest_odometers(connection, who.dealer_id, cars, until_ms)
         last_words = await condition.last_words(connection, who.dealer_id, cars, until_ms)
+        asked = await owner_questions.of_owners(
+            connection, who.dealer_id, [row.owner_id for row in found], query.as_of
+        )
         faults = await vehicle_health.confirmed_faults(connection, who.dealer_id, cars, query.as_of)
         following = None if found else await work_list.next_after(connection, who.dealer_id, query.as_of)
     total = sum(counts.values()) if state.state is None else counts[state.state]
@@ -107,6 +123,7 @@ async def owners_list(
         odometers=odometers,
         last_words=last_words,
         faults=faults,
+        asked=asked,
         timezone=who.timezone,
         state=state,
         as_of=query.as_of,
@@ -119,6 +136,7 @@ async def owners_list(
         "tabs": view.tabs(state, counts),
         "heads": view.heads(state),
         "items": [("", "All items"), *items.choices(titles)],
+        "questions": view.QUESTIONS,
         "rows": rows,
         "empty": view.empty_words(state, sum(counts.values()), following, query.as_of),
         "pager": view.pager(state, total),
@@ -164,6 +182,20 @@ async def owner_page(
         },
         "worth": worth_view(signals, day) if signals is not None and sees_readiness else None,
         "choices": choices_for(who, is_past=day != today),
-        "said": life_cycle.said_words(said),
+        "may_confirm": day == today and may(who.role, Action.CONFIRM_OWNERS),
+        "said": life_cycle.said_words(said) or owner_question.said_words(said),
     }
     return render(request, "owner.html", context)
+
+
+@router.post("/vehicles/{vehicle_id}/owner")
+async def confirm_owner(
+    vehicle_id: PathId,
+    who: Confirmer,
+    parts: Parts,
+    back: Annotated[str, Form(max_length=FIELD_CHARS_MAX)] = "",
+) -> Response:
+    """Say that a car still is its owner's, then go back to where that was asked."""
+    owned = await confirm(parts, who, vehicle_id)
+    address = way_back(back, f"/owners/{owned.owner_id}")
+    return RedirectResponse(with_query(address, urlencode({"said": owner_question.CONFIRMED})), 303)

@@ -49,6 +49,12 @@ def way_back(asked: str, otherwise: str) -> str:
     return asked if ours else otherwise
 
 
+def with_query(address: str, query: str) -> str:
+    """An address of one of our pages with more in its query."""
+    path, mark, fragment = address.partition("#")
+    return f"{path}{'&' if '?' in path else '?'}{query}{mark}{fragment}"
+
+
 def checked_note(note: str) -> str:
     """The note of a form.
 

@@ -9,17 +9,20 @@ from typing import TYPE_CHECKING
 from milepost_server.store.schema import DueState, Urgency
 from milepost_server.store.work_list import STATE_ORDER, Sort, WorkListQuery
 from milepost_server.web import words
-from milepost_server.web.views import freshness, items, life_cycle, lists
+from milepost_server.web.views import freshness, items, life_cycle, lists, owner_question
 from milepost_server.web.views.faults import URGENCY_BADGES
 from milepost_server.web.views.vehicle import vehicle_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from milepost_server.store.owner_questions import OwnerQuestion
     from milepost_server.store.work_list import ItemRow, WorkListRow
 
 SEARCH_CHARS_MAX = 100
 PATH = "/owners"
+ASK_OWNER = "owner"
+QUESTIONS = (("", "All"), (ASK_OWNER, owner_question.MARK))
 # What a column sorts by, and its words; two do not sort.
 HEADS = (
     (Sort.NAME, "Owner"),
@@ -38,6 +41,7 @@ class ListState:
     state: DueState | None = None
     item: str = ""
     search: str = ""
+    asks_for_owner: bool = False
     sort: Sort = Sort.URGENCY
     descending: bool = False
     page: int = 1
@@ -53,6 +57,7 @@ class ListState:
             "state": self.state.value if self.state else "",
             "item": self.item,
             "q": self.search,
+            "ask": ASK_OWNER if self.asks_for_owner else "",
             "sort": "" if self._is_usual_order else ("-" if self.descending else "") + self.sort.value,
             "page": str(self.page) if self.page > 1 else "",
             "as_of": self.as_of.isoformat() if self.as_of else "",
@@ -70,6 +75,7 @@ class ListState:
             state=self.state,
             item=self.item or None,
             search=self.search,
+            asks_for_owner=self.asks_for_owner,
             sort=self.sort,
             descending=self.descending,
         )
@@ -104,6 +110,7 @@ class Row:
     is_stale: bool
     faults: str
     urgency: items.Badge | None  # of the worst fault
+    asks: Sequence[str]  # who drives a car now
     stands: str
     handling: life_cycle.Handling | None
     others: Sequence[OtherItem]
@@ -159,6 +166,8 @@ def empty_words(state: ListState, total: int, following: WorkListRow | None, as_
             f"No owner matches “{state.search}”.",
             "Look for a part of a name, plate, VIN, model or number.",
         ]
+    if not total and state.asks_for_owner:
+        return ["No car's use has changed so much that somebody else may be driving it."]
     if not total and not state.item:
         return ["There are no owners yet.", "They appear here when they are added through the API."]
     said = {
@@ -181,6 +190,7 @@ def rows(
     odometers: Mapping[int, tuple[int, float]],
     last_words: Mapping[int, int],
     faults: Mapping[int, Sequence[tuple[str, Urgency]]],
+    asked: Sequence[OwnerQuestion],
     timezone: str,
     state: ListState,
     as_of: dt.date,
@@ -197,6 +207,7 @@ def rows(
             odometer_m=odometers.get(row.vehicle_id or 0, (0, None))[1],
             last_on=_day(row, last_words, timezone),
             faults=faults.get(row.vehicle_id or 0, ()),
+            asked=[one for one in asked if one.owner_id == row.owner_id],
             others=others.get(row.owner_id, []),
             back=state.url(),
         )
@@ -217,6 +228,7 @@ def _row(
     odometer_m: float | None,
     last_on: dt.date | None,
     faults: Sequence[tuple[str, Urgency]],
+    asked: Sequence[OwnerQuestion],
     others: Sequence[ItemRow],
     back: str,
 ) -> Row:
@@ -239,6 +251,7 @@ def _row(
         is_stale=has_car and freshness.is_stale(last_on, as_of),
         faults=_faults([code for code, _ in faults]),
         urgency=URGENCY_BADGES[faults[0][1]] if faults else None,
+        asks=[owner_question.mark(one, as_of, row.vehicle_id) for one in asked],
         stands=life_cycle.stands_short(row.life_cycle, row.life_cycle_since, row.life_cycle_until, as_of),
         handling=_handling(row, back),
         others=[

@@ -11,6 +11,7 @@ from milepost_server.store.work_list import STATE_ORDER, SURE
 from milepost_server.web import words
 from milepost_server.web.charts import odometer as chart
 from milepost_server.web.views import contracts, faults, freshness, health, items, life_cycle, wear
+from milepost_server.web.views.owner_question import QuestionView, question_view
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,6 +80,7 @@ class VehicleView:
     silence: str | None
     heard: str
     odometer: str
+    question: QuestionView | None
     items: Sequence[ItemView]
     chart: chart.OdometerChart | None
     faults: Sequence[faults.FaultView]
@@ -117,6 +119,7 @@ def vehicle_view(facts: VehicleFacts, back: str) -> VehicleView:
         silence=freshness.silence(last_on, as_of),
         heard=freshness.heard(last_on, as_of),
         odometer=_odometer(facts, last),
+        question=question_view(facts.question, as_of, back),
         items=[_item_view(item, facts, done.get(item.item), back) for item in shown],
         chart=_chart(facts, shown),
         faults=faults.fault_views(facts.faults, facts.timezone, as_of),

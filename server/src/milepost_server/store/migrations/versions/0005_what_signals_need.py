@@ -538,6 +538,7 @@ def _checks_of_models() -> None:
 def _columns() -> None:
     # With a default, and not in a batch: that would make the table anew, which others refer to.
     op.add_column("dealers", sa.Column("currency", sa.String(length=3), nullable=False, server_default="EUR"))
+    op.add_column("ownerships", sa.Column("confirmed_on", sa.Date(), nullable=True))
     with op.batch_alter_table("service_due", schema=None) as batch_op:
         batch_op.add_column(sa.Column("position", sa.String(length=128), nullable=True))
         for name in DATES:
@@ -559,9 +560,14 @@ def _columns() -> None:
     with op.batch_alter_table("vehicle_usage", schema=None) as batch_op:
         batch_op.add_column(sa.Column("pace", Json, nullable=True))
         batch_op.add_column(sa.Column("usage_changed_on", sa.Date(), nullable=True))
+        batch_op.add_column(sa.Column("usage_changed_from_on", sa.Date(), nullable=True))
+        batch_op.add_column(sa.Column("usage_changed_to_on", sa.Date(), nullable=True))
         batch_op.add_column(sa.Column("usage_change", sa.Double(), nullable=True))
+        batch_op.add_column(sa.Column("usage_before_m_per_d", sa.Double(), nullable=True))
+        batch_op.add_column(sa.Column("usage_after_m_per_d", sa.Double(), nullable=True))
         batch_op.add_column(sa.Column("usage_change_reason", sa.String(length=32), nullable=True))
         batch_op.add_column(sa.Column("usage_is_break", sa.Boolean(), nullable=True))
+        batch_op.add_column(sa.Column("usage_asks_for_owner", sa.Boolean(), nullable=True))
 
     with op.batch_alter_table("vehicles", schema=None) as batch_op:
         batch_op.add_column(sa.Column("engine", sa.String(length=64), nullable=True))
@@ -574,9 +580,14 @@ def downgrade() -> None:
         op.drop_column("vehicles", name)
 
     with op.batch_alter_table("vehicle_usage", schema=None) as batch_op:
+        batch_op.drop_column("usage_asks_for_owner")
         batch_op.drop_column("usage_is_break")
         batch_op.drop_column("usage_change_reason")
+        batch_op.drop_column("usage_after_m_per_d")
+        batch_op.drop_column("usage_before_m_per_d")
         batch_op.drop_column("usage_change")
+        batch_op.drop_column("usage_changed_to_on")
+        batch_op.drop_column("usage_changed_from_on")
         batch_op.drop_column("usage_changed_on")
         batch_op.drop_column("pace")
 
@@ -584,6 +595,7 @@ def downgrade() -> None:
         batch_op.drop_constraint(op.f("ck_service_due_life_cycle"), type_="check")
         for name in (*DATES, "title", "position", "life_cycle", "is_shown", "reminders", "limits", "wear"):
             batch_op.drop_column(name)
+    op.drop_column("ownerships", "confirmed_on")
     op.drop_column("dealers", "currency")
 
     for table in TABLES:
