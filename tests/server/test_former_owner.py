@@ -74,7 +74,7 @@ async def test_the_next_owner_is_not_reminded_of_what_a_former_one_was_told(stor
     car, dealer_id = await garage.car(), garage.dealer.id
     await garage.drive(car, km_per_month=2_000)
     await garage.serve(car, ITEM, TODAY - 900 * DAY)
-    await sell(store, dealer_id, car, TODAY - 300 * DAY)
+    await hand_over(store, dealer_id, car, TODAY - 300 * DAY)
 
     async def reminders(on: dt.date) -> tuple[object, ...]:
         await garage.derivation(NOW + (on - TODAY)).dealer(garage.dealer, on)
@@ -84,7 +84,7 @@ async def test_the_next_owner_is_not_reminded_of_what_a_former_one_was_told(stor
     assert await reminders(TODAY) == (0, TODAY, TODAY, "open")
     assert await reminders(TODAY + 15 * DAY) == (2, TODAY, TODAY, "reminded")
     sold = TODAY + 16 * DAY
-    await sell(store, dealer_id, car, sold)
+    await hand_over(store, dealer_id, car, sold)
     assert await reminders(sold) == (0, sold, sold, "open"), "nobody has told this owner yet"
     assert await reminders(sold + 6 * DAY) == (0, sold, sold, "open")
     assert await reminders(sold + 7 * DAY) == (1, sold, sold, "reminded")
@@ -96,7 +96,7 @@ async def test_what_cleared_for_a_former_owner_is_no_news_to_the_next(store: Sto
     car, dealer_id = await garage.car(), garage.dealer.id
     await garage.drive(car, km_per_month=2_000)
     await garage.serve(car, ITEM, TODAY - 900 * DAY)
-    await sell(store, dealer_id, car, TODAY - 300 * DAY)
+    await hand_over(store, dealer_id, car, TODAY - 300 * DAY)
 
     async def stands(on: dt.date) -> str:
         await garage.derivation(NOW + (on - TODAY)).dealer(garage.dealer, on)
@@ -107,7 +107,7 @@ async def test_what_cleared_for_a_former_owner_is_no_news_to_the_next(store: Sto
     await garage.serve(car, ITEM, TODAY)
     assert await stands(TODAY + DAY) == "cleared"
     assert await stands(TODAY + 2 * DAY) == "cleared"
-    await sell(store, dealer_id, car, TODAY + 3 * DAY)
+    await hand_over(store, dealer_id, car, TODAY + 3 * DAY)
     assert await stands(TODAY + 3 * DAY) == "none"
 
 
