@@ -99,7 +99,9 @@ class Trial:
         )
 
     async def drive(self) -> None:
-        """Let a car drive on vcan0; each start of it is further on than the last."""
+        """Let a car drive on vcan0, if none does; each start of it is further on than the last."""
+        if not (await self.machine.run("systemctl is-active --quiet car")).status:
+            return
         self.starts += 1
         await self.machine.good(
             "systemd-run --quiet --unit=car --collect /opt/milepost/.venv/bin/milepost-sim car --can vcan0 "
