@@ -11,7 +11,8 @@ ONCE ?=
 # As many processes as there are processors; more than a few only make the tests wait for each other's disk.
 SIDE_BY_SIDE := --numprocesses logical --maxprocesses 4 --dist worksteal
 
-.PHONY: help setup demo test check format bench bench-agent bench-agent-ours bench-signals soak crash deb test-deb test-vm contracts pins clean
+.PHONY: help setup demo test check format bench bench-agent bench-agent-ours bench-signals soak crash deb test-deb test-vm \
+	test-container contracts pins clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +64,9 @@ test-deb: deb ## install it in a fresh Debian 12, start it there, upgrade, remov
 
 test-vm: deb $(VENV)/.test-ready ## boot it in a virtual machine: SocketCAN, a broker, hangs, power cuts (root, qemu; CUTS=10 SEED=)
 	@deploy/debian/try-vm $(BIN)/python build/deb build/vm $(if $(CUTS),--cuts $(CUTS)) $(if $(SEED),--seed $(SEED))
+
+test-container: $(VENV)/.run-ready ## build its container image and live with it (needs root, podman, debootstrap, mosquitto)
+	@deploy/container/try $(BIN) build/try-container
 
 contracts: $(VENV)/.test-ready ## write the generated documents anew: schemas, settings, map of files
 	@$(BIN)/python -m milepost_protocol.documents docs/protocol

@@ -1,6 +1,6 @@
 """The container file: what its steps name exists, it runs as nobody in particular, and as the unit does.
 
-No image is built here: that takes a registry. What its steps run is the Debian package, which is tested.
+No image is built here: `make test-container` builds one and lives with it.
 """
 
 from __future__ import annotations
