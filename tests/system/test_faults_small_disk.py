@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -103,6 +104,17 @@ async def test_a_file_system_that_goes_read_only_and_is_mounted_again(
                 await rows_so_far_once(agent, server)
             finally:
                 agent.kill()
+
+
+def test_no_commit_is_tried_on_a_file_system_that_is_read_only(tmp_path: Path) -> None:
+    # By force (SysRq u) it goes read-only under open files, too; ext4 then takes writes and syncs nothing.
+    look = "import sys; from pathlib import Path; from milepost_agent.buffer.files import POSIX;"
+    look += "print(POSIX.look(Path(sys.argv[1])))"
+    with SmallDisk(tmp_path, "tmpfs", MIB) as disk:
+        assert "free_bytes" in disk.space.run(sys.executable, "-c", look, disk.path)
+        disk.space.run("mount", "-o", "remount,ro", disk.path)
+        with pytest.raises(AssertionError, match="Read-only file system"):
+            disk.space.run(sys.executable, "-c", look, disk.path)
 
 
 async def test_a_device_that_fails_in_mid_work(tmp_path: Path, mosquitto: Mosquitto) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sqlite3
 from typing import TYPE_CHECKING, Final, Protocol
@@ -80,7 +81,11 @@ class Files(Protocol):
         """
 
     def look(self, folder: Path) -> DiskFacts:
-        """What is free where ``folder`` is, or where it would be."""
+        """What is free where ``folder`` is, or where it would be.
+
+        Raises:
+            OSError: it is mounted read-only, or does not tell.
+        """
 
     def read_text(self, path: Path) -> str | None:
         """A small document beside the buffer, None where there is none."""
@@ -176,6 +181,10 @@ class PosixFiles:
         """See ``Files``; bytes and inodes for an unprivileged process."""
         folder = folder.absolute()
         facts = os.statvfs(next(parent for parent in (folder, *folder.parents) if parent.is_dir()))
+        if facts.f_flag & os.ST_RDONLY:
+            # An ext4 that went read-only by force takes writes to an open file, and its sync, which does
+            # nothing then, says that they are on the disk.
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
         # Some file systems (btrfs, vfat) make inodes as needed and report a total of 0.
         return DiskFacts(facts.f_bavail * facts.f_frsize, facts.f_favail if facts.f_files else None)
 
