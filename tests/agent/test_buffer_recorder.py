@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import logging
 import sqlite3
 import time
 from contextlib import closing
@@ -140,6 +141,23 @@ async def test_readings_that_the_catalogue_refuses_are_counted_and_harm_nobody(p
     assert dict(recorder.refused) == {"unknown-signal": 1, "value": 1}
     assert "Vehicle.Speed" in recorder.last_refusal
     assert [row.value for batch in stored(path) for row in batch.samples()] == [0, 1]
+
+
+async def test_a_disk_that_comes_back_is_told_once(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    desk = Desk(path)
+    async with desk.running() as recorder:
+        desk.disk = FULL
+        recorder.add(readings(5))
+        await until(lambda: recorder.last_error, "the refusal")
+        desk.disk = DISK
+        for _ in range(2):
+            recorder.add(readings(5))
+            await until(lambda: recorder.commits and not recorder.pending, "a commit")
+    said = [record.message for record in caplog.records if record.name.startswith("milepost_agent")]
+    assert len(said) == 2
+    assert "must stay free" in said[0]
+    assert "takes samples again" in said[1]
 
 
 async def test_a_full_disk_is_outlived_in_memory_and_what_found_no_room_is_told(path: Path) -> None:

@@ -261,6 +261,8 @@ class Recorder:
             # What gathers meanwhile must not make the loop spin on a disk that refuses; who waits is told.
             self._is_due, self._is_urgent = bool(self._waiting), False
         else:
+            if self.last_error:
+                _LOG.info("the disk takes samples again; those that waited in memory are stored")
             self.last_error = ""
             for one in waiting:
                 if not one.done():
