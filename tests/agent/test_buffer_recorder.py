@@ -16,7 +16,6 @@ import pytest
 
 from milepost_agent.buffer import checks
 from milepost_agent.buffer.files import POSIX, PosixFiles
-from milepost_agent.buffer.pending import Pending
 from milepost_agent.buffer.policy import DiskFacts
 from milepost_agent.buffer.recorder import URGENT_MAX, URGENT_S, Recorder, RecorderLimits, Surroundings
 from milepost_agent.buffer.salvage import corrupt_files
@@ -31,7 +30,6 @@ from support.stores import (
     LIMITS,
     ODOMETER,
     SPEED,
-    TRIPS,
     Entropy,
     all_batches,
     crash_image,
@@ -97,19 +95,6 @@ def refusing_slowly(path: Path) -> BufferStore:
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "buffer.db"
-
-
-def test_memory_gives_way_by_value() -> None:
-    pending = Pending(10)
-    for reading in [*readings(4, SPEED), *readings(4, DTC), *readings(4, TRIPS), *readings(4, ODOMETER)]:
-        pending.add(reading)
-    assert len(pending) == 10
-    assert pending.lost == (("series", 4), ("counter", 2))
-    taken, lost = pending.take(100)
-    assert [reading.signal for reading in taken] == [DTC] * 4 + [ODOMETER] * 4 + [TRIPS] * 2
-    assert [reading.value for reading in taken[-2:]] == [2.0, 3.0]
-    assert lost == (("series", 4), ("counter", 2))
-    assert (len(pending), pending.lost) == (0, ())
 
 
 async def test_the_interval_and_the_number_both_lead_to_a_commit(path: Path) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from support.sites import Site
 
-PLANS = """
+PLANS = """\
 schema = 1
 [[plan]]
 name = "Town"
@@ -26,8 +26,7 @@ price_per_extra_km = 0.20
 name = "Country"
 km_per_year = 20_000
 price_per_year = 5_400
-price_per_extra_km = 0.15
-"""
+price_per_extra_km = 0.15"""
 URL = "/api/v1/plans/ours"
 HEAD = "Which subscription would fit"
 
@@ -62,15 +61,15 @@ async def test_plans_are_set_listed_and_taken_back(page: httpx.AsyncClient) -> N
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("[", "ours: is no TOML: "),
-        ("schema = 1", "ours, plan: Field required"),
-        (PLANS.replace("4_800", "-1"), "ours, plan Town, price_per_year"),
-        (PLANS.replace("Country", "Town"), "ours, plan Town: two entries hold at once"),
+        ("[", "Ours: is no TOML: "),
+        ("schema = 1", "Ours, plan: Field required"),
+        (PLANS.replace("4_800", "-1"), "Ours, plan Town, price_per_year"),
+        (PLANS.replace("Country", "Town"), "Ours, plan Town: two entries hold at once"),
         (
-            f"{PLANS.replace('Country', 'Town')}from = 2027-02-01\n".replace(
+            f"{PLANS.replace('Country', 'Town')}\nfrom = 2027-02-01".replace(
                 "0.20", "0.20\nuntil = 2026-12-31"
             ),
-            "ours, plan Town: entries leave a hole after 2026-12-31, until 2027-02-01",
+            "Ours, plan Town: entries leave a hole after 2026-12-31, until 2027-02-01",
         ),
     ],
 )

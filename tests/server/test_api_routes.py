@@ -64,11 +64,11 @@ FORMS = {
     "POST /vehicles/{vehicle_id}/readings/{stream_id}/{seq}": {"verdict": "keep"},
 }
 # Their names are the dealer's own: what another dealer calls so is neither seen nor changed.
-NAMED_BY_THE_DEALER = ("/api/v1/schedules/{file_name}", "/api/v1/plans/{file_name}")
+NAMED_BY_THE_DEALER = ("/api/v1/schedules/{schedule_name}", "/api/v1/plans/{plans_name}")
 
 
 def numbers(route: Route, value: object = 1) -> dict[str, object]:
-    words = {"item": "engine-oil", "file_name": "ours", "model_version": "v"}
+    words = {"item": "engine-oil", "schedule_name": "ours", "plans_name": "ours", "model_version": "v"}
     return {name: words.get(name, value) for name in route.parameters}
 
 
@@ -281,7 +281,8 @@ async def other_dealer(site: Site) -> dict[str, object]:
         "device_id": "south-1",
         "quarantine_id": max(row.id for row in found),
         "contract_id": contract.id,
-        "file_name": "plan",
+        "schedule_name": "plan",
+        "plans_name": "plan",
         "model_version": "south-1",
         "stream_id": stream.id,
         "seq": 1,

@@ -13,6 +13,7 @@ from milepost_server.store import contracts, dealer_files, owners, ownerships
 from milepost_server.store.contracts import ContractRow
 from milepost_server.store.schema import ContractKind, DealerFileKind, readiness
 from support.garage import KM, NOW, TODAY, Garage, open_garage
+from support.registry import hand_over
 
 if TYPE_CHECKING:
     from milepost_server.store.engine import Store
@@ -158,11 +159,9 @@ async def test_what_cannot_be_compared_is_not(
 
 async def test_a_former_owners_lease_is_not_held_against_the_next_ones_plans(garage: Garage) -> None:
     car = await owned_car(garage, 500)
-    async with garage.store.write() as connection:
-        other = await owners.put(
-            connection, garage.dealer.id, name="B", email=None, phone=None, external_id=None, now=NOW
-        )
-    await lease(garage, car, owner_id=other.id)
+    former = await hand_over(garage.store, garage.dealer.id, car, TODAY - dt.timedelta(days=400))
+    await hand_over(garage.store, garage.dealer.id, car, TODAY - dt.timedelta(days=300))
+    await lease(garage, car, owner_id=former)
     await set_plans(garage, PLANS)
     assert (await fit_of(garage, car))["now"] is None
 

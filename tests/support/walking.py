@@ -96,6 +96,10 @@ async def _schedules(client: httpx.AsyncClient) -> list[dict[str, object]]:
     return [{"schedule_name": row["name"]} for row in await _items(client, "schedules")]
 
 
+async def _plans(client: httpx.AsyncClient) -> list[dict[str, object]]:
+    return [{"plans_name": row["name"]} for row in await _items(client, "plans")]
+
+
 async def _models(client: httpx.AsyncClient) -> list[dict[str, object]]:
     return [{"model_version": row["version"]} for row in await _items(client, "readiness-models")]
 
@@ -111,6 +115,7 @@ _MAKERS = {
     ("device_id",): _devices,
     ("contract_id",): _contracts,
     ("schedule_name",): _schedules,
+    ("plans_name",): _plans,
     ("model_version",): _models,
     ("quarantine_id",): _quarantine,
 }

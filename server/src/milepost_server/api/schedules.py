@@ -20,19 +20,19 @@ async def list_schedules(who: Viewer, parts: Parts) -> Items[FileAnswer]:
     return await dealer_files.every(parts, who, SCHEDULES)
 
 
-@router.get("/schedules/{file_name}")
-async def one_schedule(file_name: FileName, who: Viewer, parts: Parts) -> FileAnswer:
+@router.get("/schedules/{schedule_name}")
+async def one_schedule(schedule_name: FileName, who: Viewer, parts: Parts) -> FileAnswer:
     """The dealer's own schedule of that name."""
-    return await dealer_files.one(parts, who, SCHEDULES, file_name)
+    return await dealer_files.one(parts, who, SCHEDULES, schedule_name)
 
 
-@router.put("/schedules/{file_name}", status_code=204)
-async def set_schedule(file_name: FileName, body: FileBody, who: Planner, parts: Parts) -> None:
+@router.put("/schedules/{schedule_name}", status_code=204)
+async def set_schedule(schedule_name: FileName, body: FileBody, who: Planner, parts: Parts) -> None:
     """Set a schedule; all of the dealer's vehicles are derived anew with it in minutes."""
-    await dealer_files.put(parts, who, SCHEDULES, file_name, body.text)
+    await dealer_files.put(parts, who, SCHEDULES, schedule_name, body.text)
 
 
-@router.delete("/schedules/{file_name}", status_code=204)
-async def reset_schedule(file_name: FileName, who: Planner, parts: Parts) -> None:
+@router.delete("/schedules/{schedule_name}", status_code=204)
+async def reset_schedule(schedule_name: FileName, who: Planner, parts: Parts) -> None:
     """Take a schedule back: the ones that come with the product hold again."""
-    await dealer_files.put(parts, who, SCHEDULES, file_name, None)
+    await dealer_files.put(parts, who, SCHEDULES, schedule_name, None)
