@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from support.sites import Site
 
-PLANS = """\
+PLANS = """
 schema = 1
 [[plan]]
 name = "Town"
@@ -26,7 +26,8 @@ price_per_extra_km = 0.20
 name = "Country"
 km_per_year = 20_000
 price_per_year = 5_400
-price_per_extra_km = 0.15"""
+price_per_extra_km = 0.15
+"""
 URL = "/api/v1/plans/ours"
 HEAD = "Which subscription would fit"
 
@@ -46,7 +47,7 @@ async def test_plans_are_set_listed_and_taken_back(page: httpx.AsyncClient) -> N
     assert (await page.get("/api/v1/plans")).json()["items"] == []
     await put(page, PLANS)
     (listed,) = (await page.get("/api/v1/plans")).json()["items"]
-    assert (listed["name"], listed["text"], listed["staff_name"]) == ("ours", PLANS, "Ines Kramer")
+    assert (listed["name"], listed["text"], listed["staff_name"]) == ("ours", PLANS.strip(), "Ines Kramer")
     assert listed["problem"] is None
     assert (await page.get(URL)).json() == listed
     await put(page, PLANS.replace("4_800", "4_900"))
@@ -61,15 +62,15 @@ async def test_plans_are_set_listed_and_taken_back(page: httpx.AsyncClient) -> N
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("[", "Ours: is no TOML: "),
-        ("schema = 1", "Ours, plan: Field required"),
-        (PLANS.replace("4_800", "-1"), "Ours, plan Town, price_per_year"),
-        (PLANS.replace("Country", "Town"), "Ours, plan Town: two entries hold at once"),
+        ("[", "Plan list ours: is no TOML: "),
+        ("schema = 1", "Plan list ours, plan: Field required"),
+        (PLANS.replace("4_800", "-1"), "Plan list ours, plan Town, price_per_year"),
+        (PLANS.replace("Country", "Town"), "Plan list ours, plan Town: two entries hold at once"),
         (
-            f"{PLANS.replace('Country', 'Town')}\nfrom = 2027-02-01".replace(
+            f"{PLANS.replace('Country', 'Town')}from = 2027-02-01\n".replace(
                 "0.20", "0.20\nuntil = 2026-12-31"
             ),
-            "Ours, plan Town: entries leave a hole after 2026-12-31, until 2027-02-01",
+            "Plan list ours, plan Town: entries leave a hole after 2026-12-31, until 2027-02-01",
         ),
     ],
 )
@@ -82,7 +83,7 @@ async def test_a_bad_file_is_refused_and_what_held_before_holds(
     error = answer.json()["error"]
     assert error["field"] == "text"
     assert error["message"].startswith(says)
-    assert (await page.get(URL)).json()["text"] == PLANS
+    assert (await page.get(URL)).json()["text"] == PLANS.strip()
 
 
 async def test_who_sells_sets_plans_and_the_advisor_does_not_see_them(site: Site) -> None:

@@ -64,11 +64,11 @@ FORMS = {
     "POST /vehicles/{vehicle_id}/readings/{stream_id}/{seq}": {"verdict": "keep"},
 }
 # Their names are the dealer's own: what another dealer calls so is neither seen nor changed.
-NAMED_BY_THE_DEALER = ("/api/v1/schedules/{schedule_name}", "/api/v1/plans/{plans_name}")
+NAMED_BY_THE_DEALER = ("/api/v1/schedules/{schedule_name}", "/api/v1/plans/{plan_list_name}")
 
 
 def numbers(route: Route, value: object = 1) -> dict[str, object]:
-    words = {"item": "engine-oil", "schedule_name": "ours", "plans_name": "ours", "model_version": "v"}
+    words = {"item": "engine-oil", "schedule_name": "ours", "plan_list_name": "ours", "model_version": "v"}
     return {name: words.get(name, value) for name in route.parameters}
 
 
@@ -219,9 +219,8 @@ async def add_rules(connection: AsyncConnection, dealer_id: int) -> None:
 async def other_dealer(site: Site) -> dict[str, object]:
     """A second dealer with one of everything; returns the ids by name of the path's parameter."""
     async with site.store.write() as connection:
-        dealer_id = await showroom.add_dealer(
-            connection, "Autohaus Süd", {"boss@south.example": Role.MANAGER}
-        )
+        staff = {"boss@south.example": Role.MANAGER}
+        dealer_id = await showroom.add_dealer(connection, "Autohaus Süd", staff)
         owner = await owners.put(
             connection,
             dealer_id,
@@ -282,7 +281,7 @@ async def other_dealer(site: Site) -> dict[str, object]:
         "quarantine_id": max(row.id for row in found),
         "contract_id": contract.id,
         "schedule_name": "plan",
-        "plans_name": "plan",
+        "plan_list_name": "plan",
         "model_version": "south-1",
         "stream_id": stream.id,
         "seq": 1,

@@ -175,7 +175,7 @@ class Machine:
     async def power_off(self) -> None:
         """Shut it down."""
         assert self._process, "it runs"
-        await self.run("systemd-run --on-active=1 systemctl poweroff")
+        await self.run("systemctl --no-block poweroff")
         await asyncio.wait_for(self._process.wait(), SHELL_S_MAX)
         await self._end()
 

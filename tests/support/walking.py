@@ -96,8 +96,8 @@ async def _schedules(client: httpx.AsyncClient) -> list[dict[str, object]]:
     return [{"schedule_name": row["name"]} for row in await _items(client, "schedules")]
 
 
-async def _plans(client: httpx.AsyncClient) -> list[dict[str, object]]:
-    return [{"plans_name": row["name"]} for row in await _items(client, "plans")]
+async def _plan_lists(client: httpx.AsyncClient) -> list[dict[str, object]]:
+    return [{"plan_list_name": row["name"]} for row in await _items(client, "plans")]
 
 
 async def _models(client: httpx.AsyncClient) -> list[dict[str, object]]:
@@ -115,7 +115,7 @@ _MAKERS = {
     ("device_id",): _devices,
     ("contract_id",): _contracts,
     ("schedule_name",): _schedules,
-    ("plans_name",): _plans,
+    ("plan_list_name",): _plan_lists,
     ("model_version",): _models,
     ("quarantine_id",): _quarantine,
 }

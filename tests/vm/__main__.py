@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import shutil
 import sys
 import time
+import traceback
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
@@ -52,6 +54,8 @@ async def main() -> int:
     parser.add_argument("--cuts", type=int, default=10, help="how many power cuts (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=time.time_ns() % 100_000, help="of moments and losses")
     given = parser.parse_args()
+    # A lost connection is expected here; what its client left unread of it need not be told.
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     logs = given.work / "logs"
     shutil.rmtree(logs, ignore_errors=True)
     logs.mkdir()
@@ -95,7 +99,12 @@ async def _is_good(trial: Trial, label: str, step: Step) -> bool:
     try:
         seen = await step(trial)
     except (AssertionError, OSError, TimeoutError) as error:
-        print(f"  FAILED after {time.monotonic() - began_s:.0f} s: {error}", flush=True)
+        print(
+            f"  FAILED after {time.monotonic() - began_s:.0f} s: {error or error.__class__.__name__}",
+            flush=True,
+        )
+        with (trial.machine.logs / "failures.txt").open("a") as file:
+            traceback.print_exc(file=file)
         return False
     print(f"  ok: {seen} ({time.monotonic() - began_s:.0f} s)", flush=True)
     return True

@@ -20,19 +20,19 @@ async def list_plans(who: Forecaster, parts: Parts) -> Items[FileAnswer]:
     return await dealer_files.every(parts, who, PLANS)
 
 
-@router.get("/plans/{plans_name}")
-async def one_plan_list(plans_name: FileName, who: Forecaster, parts: Parts) -> FileAnswer:
+@router.get("/plans/{plan_list_name}")
+async def one_plan_list(plan_list_name: FileName, who: Forecaster, parts: Parts) -> FileAnswer:
     """The dealer's list of plans of that name."""
-    return await dealer_files.one(parts, who, PLANS, plans_name)
+    return await dealer_files.one(parts, who, PLANS, plan_list_name)
 
 
-@router.put("/plans/{plans_name}", status_code=204)
-async def set_plans(plans_name: FileName, body: FileBody, who: Pricer, parts: Parts) -> None:
+@router.put("/plans/{plan_list_name}", status_code=204)
+async def set_plans(plan_list_name: FileName, body: FileBody, who: Pricer, parts: Parts) -> None:
     """Set a list of plans; how they fit each of the dealer's vehicles is derived anew in minutes."""
-    await dealer_files.put(parts, who, PLANS, plans_name, body.text)
+    await dealer_files.put(parts, who, PLANS, plan_list_name, body.text)
 
 
-@router.delete("/plans/{plans_name}", status_code=204)
-async def reset_plans(plans_name: FileName, who: Pricer, parts: Parts) -> None:
+@router.delete("/plans/{plan_list_name}", status_code=204)
+async def reset_plans(plan_list_name: FileName, who: Pricer, parts: Parts) -> None:
     """Take a list of plans back."""
-    await dealer_files.put(parts, who, PLANS, plans_name, None)
+    await dealer_files.put(parts, who, PLANS, plan_list_name, None)

@@ -23,7 +23,8 @@ def plans_with(own: tuple[tuple[str, str], ...]) -> PriceList:
     Raises:
         DataFileError: a text is no file of plans, or two cannot stand beside each other.
     """
-    return price_list({name: parse_plans(text, name) for name, text in own})
+    files = {f"plan list {name}": text for name, text in own}
+    return price_list({name: parse_plans(text, name) for name, text in files.items()})
 
 
 @lru_cache(maxsize=LISTS_CACHED_MAX)
