@@ -242,14 +242,8 @@ async def other_dealer(site: Site) -> dict[str, object]:
             first_registered_on=showroom.TODAY.replace(year=2021),
             now=showroom.NOW,
         )
-        await ownerships.add(
-            connection,
-            dealer_id,
-            owner_id=owner.id,
-            vehicle_id=vehicle.id,
-            start_on=showroom.TODAY.replace(year=2021),
-            end_on=None,
-        )
+        since = {"start_on": showroom.TODAY.replace(year=2021), "end_on": None, "now": showroom.NOW}
+        await ownerships.add(connection, dealer_id, owner_id=owner.id, vehicle_id=vehicle.id, **since)
         await devices.add(connection, dealer_id, "south-1", credential="$7$1$eA==$eA==", now=showroom.NOW)
         await service_records.add(
             connection,

@@ -38,6 +38,7 @@ async def owner(garage: Garage, name: str, *times: tuple[int, dt.date, dt.date |
                 vehicle_id=car,
                 start_on=start_on,
                 end_on=end_on,
+                now=NOW,
             )
     return new.id
 

@@ -45,7 +45,13 @@ async def give(garage: Garage, car: int, start_on: dt.date) -> int:
             connection, garage.dealer.id, name="Anna", email=None, phone=None, external_id=None, now=NOW
         )
         await ownerships.add(
-            connection, garage.dealer.id, owner_id=owner.id, vehicle_id=car, start_on=start_on, end_on=None
+            connection,
+            garage.dealer.id,
+            owner_id=owner.id,
+            vehicle_id=car,
+            start_on=start_on,
+            end_on=None,
+            now=NOW,
         )
     return owner.id
 

@@ -74,6 +74,7 @@ async def owned_car(garage: Garage, km_per_month: float | None) -> int:
             vehicle_id=car,
             start_on=dt.date(2024, 1, 10),
             end_on=None,
+            now=NOW,
         )
     return car
 

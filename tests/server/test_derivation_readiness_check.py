@@ -63,7 +63,7 @@ async def replaced(garage: Garage, owner_id: int, on: dt.date) -> None:
 async def left(garage: Garage, vehicle_id: int, on: dt.date) -> None:
     async with garage.store.write() as connection:
         for owned in await ownerships.of_vehicle(connection, garage.dealer.id, vehicle_id):
-            await ownerships.end(connection, garage.dealer.id, owned.id, on)
+            await ownerships.end(connection, garage.dealer.id, owned.id, on, now=NOW)
 
 
 async def owned_on(garage: Garage, on: dt.date) -> list[int]:

@@ -57,9 +57,15 @@ async def sell(garage: Garage, vehicle_id: int, on: dt.date, name: str) -> int:
             connection, garage.dealer.id, name=name, email=None, phone=None, external_id=None, now=NOW
         )
         for before in await ownerships.of_vehicle(connection, garage.dealer.id, vehicle_id):
-            await ownerships.end(connection, garage.dealer.id, before.id, on)
+            await ownerships.end(connection, garage.dealer.id, before.id, on, now=NOW)
         await ownerships.add(
-            connection, garage.dealer.id, owner_id=new.id, vehicle_id=vehicle_id, start_on=on, end_on=None
+            connection,
+            garage.dealer.id,
+            owner_id=new.id,
+            vehicle_id=vehicle_id,
+            start_on=on,
+            end_on=None,
+            now=NOW,
         )
         await dirty.mark(connection, [(garage.dealer.id, vehicle_id)], now=NOW)
     return new.id
@@ -415,7 +421,7 @@ async def test_what_staff_say_of_a_reading_goes_before_what_cleaning_says(garage
     assert (last["kept"], last["clean_m"]) == (False, None)
     assert "staff" in last["reason"]
     async with garage.store.write() as connection:
-        await overrules.remove(connection, garage.dealer.id, at)
+        await overrules.put(connection, garage.dealer.id, at, keep=None, note="", staff_id=1, now=NOW)
     await garage.derivation().vehicles(garage.dealer, TODAY, [car])
     *_, last = await garage.rows(odometer_judgements)
     assert (last["kept"], last["reason"]) == (True, None)

@@ -90,6 +90,10 @@ async def test_records_move_with_the_readings_when_the_device_sat_in_another_veh
         other = await add_vehicle(connection, known.dealer_id, OTHER_VIN)
         moved_at = INSTALLED + dt.timedelta(days=1)
         await devices.install(connection, known.dealer_id, DEVICE, other, start_at=moved_at)
+        later = RECEIVED + dt.timedelta(days=1)
         for _ in range(2):
-            await reproject_device(connection, PROJECTOR, known.dealer_id, DEVICE, now=RECEIVED)
+            await reproject_device(connection, PROJECTOR, known.dealer_id, DEVICE, now=later)
     assert [(row[0], row[1]) for row in await records(taker)] == [(other, "engine-oil")]
+    assert [row["created_at"] for row in await taker.rows(table)] == [RECEIVED], (
+        "when it came, not when it moved"
+    )

@@ -6,6 +6,7 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import select
 
 from milepost_server.store import (
     calibrations,
@@ -17,7 +18,14 @@ from milepost_server.store import (
     readiness_models,
 )
 from milepost_server.store.overrules import Place
-from milepost_server.store.schema import ContractKind, DealerFileKind, Fitted, ItemActionKind, OutcomeKind
+from milepost_server.store.schema import (
+    ContractKind,
+    DealerFileKind,
+    Fitted,
+    ItemActionKind,
+    OutcomeKind,
+    reading_overrules,
+)
 from support import showroom
 
 if TYPE_CHECKING:
@@ -102,8 +110,11 @@ async def test_decisions_name_who_took_them(store: Store, dealer_id: int) -> Non
             await overrules.put(connection, dealer_id, at, keep=keep, note="x", staff_id=1, now=NOW)
         (row,) = await overrules.of_vehicle(connection, dealer_id, 1)
         assert (row.keep, row.staff_name) == (False, "Ines Kramer")
-        await overrules.remove(connection, dealer_id, at)
+        await overrules.put(connection, dealer_id, at, keep=None, note="", staff_id=1, now=NOW)
         assert not await overrules.of_vehicle(connection, dealer_id, 1)
+        c = reading_overrules.c
+        query = select(c.keep).where(c.dealer_id == dealer_id).order_by(c.id)
+        assert (await connection.execute(query)).scalars().all() == [True, False, None], "lists rest on them"
 
 
 async def test_the_newest_file_of_a_kind_and_name_holds(store: Store, dealer_id: int) -> None:

@@ -56,9 +56,15 @@ async def test_what_a_former_owner_has_signed_is_not_told_to_the_next_one(
     sold_on = showroom.TODAY - dt.timedelta(days=10)
     async with site.store.write() as connection:
         held = await ownerships.of_vehicle(connection, site.dealer_id, 1)
-        await ownerships.end(connection, site.dealer_id, held[0].id, sold_on)
+        await ownerships.end(connection, site.dealer_id, held[0].id, sold_on, now=showroom.NOW)
         await ownerships.add(
-            connection, site.dealer_id, owner_id=6, vehicle_id=1, start_on=sold_on, end_on=None
+            connection,
+            site.dealer_id,
+            owner_id=6,
+            vehicle_id=1,
+            start_on=sold_on,
+            end_on=None,
+            now=showroom.NOW,
         )
     buyer = await read(page, "/owners/6")
     assert "Volkswagen Golf, 2019" in buyer.lines

@@ -121,7 +121,7 @@ async def test_the_api_tells_and_confirms(asked: Site, page: httpx.AsyncClient) 
 async def test_a_car_that_nobody_has_is_nobodys_still(asked: Site, page: httpx.AsyncClient) -> None:
     async with asked.store.write() as connection:
         (owned,) = await ownerships.of_vehicle(connection, asked.dealer_id, CAR)
-        await ownerships.end(connection, asked.dealer_id, owned.id, showroom.TODAY)
+        await ownerships.end(connection, asked.dealer_id, owned.id, showroom.TODAY, now=showroom.NOW)
     assert (await page.get("/api/v1/owner-questions")).json()["items"] == []
     assert (await page.post(CONFIRM)).status_code == 404
 

@@ -80,8 +80,14 @@ async def hand_over(
         )
         for before in await ownerships.of_vehicle(connection, dealer_id, vehicle_id):
             if before.end_on is None:
-                await ownerships.end(connection, dealer_id, before.id, on)
+                await ownerships.end(connection, dealer_id, before.id, on, now=INSTALLED)
         await ownerships.add(
-            connection, dealer_id, owner_id=new.id, vehicle_id=vehicle_id, start_on=on, end_on=until
+            connection,
+            dealer_id,
+            owner_id=new.id,
+            vehicle_id=vehicle_id,
+            start_on=on,
+            end_on=until,
+            now=INSTALLED,
         )
     return new.id

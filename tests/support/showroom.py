@@ -299,6 +299,7 @@ async def _add_owner(
             vehicle_id=vehicle.id,
             start_on=dt.date(car.year, 4, 12),
             end_on=None,
+            now=NOW,
         )
         history = car.history(rng)
         for item, days in car.services.items():

@@ -153,11 +153,8 @@ async def overrule(parts: Services, who: Principal, at: Place, body: OverruleBod
         await _vehicle(connection, who.dealer_id, at.vehicle_id)
         if not await overrules.has_reading(connection, who.dealer_id, at, signal=ODOMETER):
             raise NotFoundError("reading of the odometer", f"{at.stream_id}/{at.seq}")
-        if body is None:
-            await overrules.remove(connection, who.dealer_id, at)
-        else:
-            said = body.model_dump()
-            await overrules.put(connection, who.dealer_id, at, staff_id=who.staff_id, now=now, **said)
+        said = {"keep": None, "note": ""} if body is None else body.model_dump()
+        await overrules.put(connection, who.dealer_id, at, staff_id=who.staff_id, now=now, **said)
         await dirty.mark(connection, [(who.dealer_id, at.vehicle_id)], now=now)
 
 

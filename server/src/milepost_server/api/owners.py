@@ -16,6 +16,8 @@ from milepost_server.errors import ConflictError, NotFoundError
 from milepost_server.store import dirty, owner_questions, owners, ownerships, vehicles
 
 if TYPE_CHECKING:
+    import datetime as dt
+
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from milepost_server.api.services import Services
@@ -56,9 +58,10 @@ async def add_ownerships(
     """Say whose car it is from when; it ends the one before. Sending the same again is harmless."""
 
     async def add(ownership: OwnershipBody) -> OwnershipAnswer:
-        answer = await _add_ownership(connection, who.dealer_id, ownership)
+        now = parts.now()
+        answer = await _add_ownership(connection, who.dealer_id, ownership, now)
         # What it says of its owner is said of another one now.
-        await dirty.mark(connection, [(who.dealer_id, ownership.vehicle_id)], now=parts.now())
+        await dirty.mark(connection, [(who.dealer_id, ownership.vehicle_id)], now=now)
         return answer
 
     async with parts.store.write() as connection:
@@ -113,7 +116,9 @@ async def confirm(parts: Services, who: Principal, vehicle_id: int) -> Ownership
     return replace(found, confirmed_on=today)
 
 
-async def _add_ownership(connection: AsyncConnection, dealer_id: int, body: OwnershipBody) -> OwnershipAnswer:
+async def _add_ownership(
+    connection: AsyncConnection, dealer_id: int, body: OwnershipBody, now: dt.datetime
+) -> OwnershipAnswer:
     if body.end_on is not None and body.end_on < body.start_on:
         raise InvalidError("An ownership cannot end before it starts; check both days.", field="end_on")
     if await owners.one(connection, dealer_id, body.owner_id) is None:
@@ -125,13 +130,13 @@ async def _add_ownership(connection: AsyncConnection, dealer_id: int, body: Owne
     )
     if other is not None and (other.owner_id, other.start_on) == (body.owner_id, body.start_on):
         if body.end_on is not None and body.end_on != other.end_on:
-            await ownerships.end(connection, dealer_id, other.id, body.end_on)
+            await ownerships.end(connection, dealer_id, other.id, body.end_on, now=now)
         answer = OwnershipAnswer.model_validate(other)
         return answer.model_copy(update={"end_on": body.end_on or other.end_on})
     if other is not None and other.start_on < body.start_on and other.end_on is None:
-        await ownerships.end(connection, dealer_id, other.id, body.start_on)
+        await ownerships.end(connection, dealer_id, other.id, body.start_on, now=now)
     elif other is not None:
         why = f"is owner {other.owner_id}'s from {other.start_on} until {other.end_on or 'further notice'}"
         raise ConflictError("vehicle", body.vehicle_id, why)
-    row = await ownerships.add(connection, dealer_id, **body.model_dump())
+    row = await ownerships.add(connection, dealer_id, **body.model_dump(), now=now)
     return OwnershipAnswer.model_validate(row)

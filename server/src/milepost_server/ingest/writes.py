@@ -41,7 +41,7 @@ class Writes:
     archive: list[ArchivedBatch] = field(default_factory=list)
     gaps: list[dict[str, Any]] = field(default_factory=list)
     readings: list[dict[str, Any]] = field(default_factory=list)
-    services: list[tuple[int, ServiceDone]] = field(default_factory=list)
+    services: list[tuple[int, ServiceDone, dt.datetime]] = field(default_factory=list)
     dirty: set[tuple[int, int]] = field(default_factory=set)
     refused: dict[tuple[int, str], dict[Refusal, _Refused]] = field(default_factory=dict)
     vin_conflicts: dict[tuple[int, str, int, str], dt.datetime] = field(default_factory=dict)
@@ -72,7 +72,7 @@ class Writes:
             row["received_at"] = received_at
             self.readings.append(row)
             self.dirty.add((stream.dealer_id, reading.vehicle_id))
-        self.services += [(stream.dealer_id, done) for done in projection.services]
+        self.services += [(stream.dealer_id, done, received_at) for done in projection.services]
         for conflict in projection.vin_conflicts:
             key = (stream.dealer_id, stream.device_id, conflict.vehicle_id, conflict.vin_reported)
             self.vin_conflicts[key] = received_at
@@ -87,9 +87,9 @@ class Writes:
         await archive.add(connection, self.archive)
         await readings.add_gaps(connection, self.gaps)
         await readings.add(connection, self.readings)
-        for dealer_id, done in self.services:
+        for dealer_id, done, received_at in self.services:
             await service_records.add(
-                connection, dealer_id, **done._asdict(), source=service_records.FROM_DEVICE, now=now
+                connection, dealer_id, **done._asdict(), source=service_records.FROM_DEVICE, now=received_at
             )
         await dirty.mark(connection, self.dirty, now=now)
         for (dealer_id, device_id, vehicle_id, vin), received_at in sorted(self.vin_conflicts.items()):

@@ -1,13 +1,12 @@
-"""Queries on readings that a person judged otherwise than cleaning did."""
+"""Queries on readings that a person judged otherwise than cleaning did: appended, the newest holds."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import and_, delete, select
+from sqlalchemy import and_, func, insert, select
 
-from milepost_server.store.rows import upsert
 from milepost_server.store.schema import reading_overrules, readings, staff
 
 if TYPE_CHECKING:
@@ -42,12 +41,19 @@ class OverruleRow:
 
 
 async def of_vehicle(connection: AsyncConnection, dealer_id: int, vehicle_id: int) -> Sequence[OverruleRow]:
-    """The last ``OVERRULES_MAX`` overrules of a vehicle's readings, the latest first."""
+    """The last ``OVERRULES_MAX`` overrules of a vehicle's readings that hold, the latest first."""
     c = reading_overrules.c
+    newest = (
+        select(func.max(c.id).label("id"))
+        .where(c.dealer_id == dealer_id, c.vehicle_id == vehicle_id)
+        .group_by(c.stream_id, c.seq)
+        .subquery()
+    )
     query = (
         select(c.stream_id, c.seq, c.vehicle_id, c.keep, c.note, c.staff_id, staff.c.name, c.at)
+        .join(newest, newest.c.id == c.id)
         .join(staff, and_(staff.c.dealer_id == c.dealer_id, staff.c.id == c.staff_id))
-        .where(c.dealer_id == dealer_id, c.vehicle_id == vehicle_id)
+        .where(c.dealer_id == dealer_id, c.keep.is_not(None))
         .order_by(c.at.desc(), c.stream_id, c.seq)
         .limit(OVERRULES_MAX)
     )
@@ -72,29 +78,14 @@ async def put(
     dealer_id: int,
     at: Place,
     *,
-    keep: bool,
+    keep: bool | None,
     note: str,
     staff_id: int,
     now: dt.datetime,
 ) -> None:
-    """Say whether a reading counts, in place of what was said before."""
+    """Say whether a reading counts, or with ``keep`` None leave it to cleaning again.
+
+    What was said before stays in the table: a list of that time rests on it.
+    """
     values = {"keep": keep, "note": note, "staff_id": staff_id, "at": now}
-    statement = upsert(connection, reading_overrules).values(dealer_id=dealer_id, **at._asdict(), **values)
-    await connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["stream_id", "seq"], set_={"vehicle_id": at.vehicle_id, **values}
-        )
-    )
-
-
-async def remove(connection: AsyncConnection, dealer_id: int, at: Place) -> None:
-    """Leave a reading to cleaning again."""
-    c = reading_overrules.c
-    await connection.execute(
-        delete(reading_overrules).where(
-            c.dealer_id == dealer_id,
-            c.vehicle_id == at.vehicle_id,
-            c.stream_id == at.stream_id,
-            c.seq == at.seq,
-        )
-    )
+    await connection.execute(insert(reading_overrules).values(dealer_id=dealer_id, **at._asdict(), **values))

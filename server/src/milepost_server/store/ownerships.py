@@ -125,6 +125,7 @@ async def add(
     vehicle_id: int,
     start_on: dt.date,
     end_on: dt.date | None,
+    now: dt.datetime,
 ) -> OwnershipRow:
     """Add an ownership.
 
@@ -134,19 +135,27 @@ async def add(
     result = await connection.execute(
         insert(ownerships)
         .values(
-            dealer_id=dealer_id, owner_id=owner_id, vehicle_id=vehicle_id, start_on=start_on, end_on=end_on
+            dealer_id=dealer_id,
+            owner_id=owner_id,
+            vehicle_id=vehicle_id,
+            start_on=start_on,
+            end_on=end_on,
+            created_at=now,
+            end_entered_at=None if end_on is None else now,
         )
         .returning(ownerships.c.id)
     )
     return OwnershipRow(result.scalar_one(), owner_id, vehicle_id, start_on, end_on)
 
 
-async def end(connection: AsyncConnection, dealer_id: int, ownership_id: int, end_on: dt.date) -> None:
-    """Set the day on which an ownership is over."""
+async def end(
+    connection: AsyncConnection, dealer_id: int, ownership_id: int, end_on: dt.date, *, now: dt.datetime
+) -> None:
+    """Set the day on which an ownership is over; the list of a day before ``now`` did not know of it."""
     await connection.execute(
         update(ownerships)
         .where(ownerships.c.dealer_id == dealer_id, ownerships.c.id == ownership_id)
-        .values(end_on=end_on)
+        .values(end_on=end_on, end_entered_at=now)
     )
 
 

@@ -84,13 +84,15 @@ async def odometer_rows(
 async def overrules(
     connection: AsyncConnection, dealer_id: int, place: dict[int, int]
 ) -> dict[tuple[int, int], Overrule]:
-    """What staff say of readings of these vehicles, by stream and seq."""
+    """What staff say of readings of these vehicles, by stream and seq: of each, what was said last."""
     c = reading_overrules.c
-    query = select(c.stream_id, c.seq, c.keep).where(c.dealer_id == dealer_id, c.vehicle_id.in_(place))
-    return {
-        (stream_id, seq): Overrule.KEEP if keep else Overrule.REJECT
-        for stream_id, seq, keep in await connection.execute(query)
-    }
+    query = (
+        select(c.stream_id, c.seq, c.keep)
+        .where(c.dealer_id == dealer_id, c.vehicle_id.in_(place))
+        .order_by(c.id)
+    )
+    said = {None: Overrule.NONE, True: Overrule.KEEP, False: Overrule.REJECT}
+    return {(stream_id, seq): said[keep] for stream_id, seq, keep in await connection.execute(query)}
 
 
 async def signal_rows(

@@ -8,7 +8,6 @@ from sqlalchemy import (
     Column,
     Date,
     Index,
-    PrimaryKeyConstraint,
     String,
     Table,
     Text,
@@ -18,18 +17,18 @@ from milepost_server.store.schema.columns import dealer_column, metadata, one_of
 from milepost_server.store.schema.words import DealerFileKind, ItemActionKind
 from milepost_server.store.types import BigId, UtcDateTime
 
-reading_overrules = Table(  # a person knows better than cleaning; taken back, the row is gone
+reading_overrules = Table(  # append-only: a person knows better than cleaning; the newest row holds
     "reading_overrules",
     metadata,
+    Column("id", BigId, primary_key=True),
     dealer_column(),
     Column("stream_id", BigId, nullable=False),
     Column("seq", BigInteger, nullable=False),
     Column("vehicle_id", BigId, nullable=False),
-    Column("keep", Boolean, nullable=False),
+    Column("keep", Boolean),  # null: taken back, cleaning decides again
     Column("note", Text, nullable=False),
     Column("staff_id", BigId, nullable=False),
     Column("at", UtcDateTime, nullable=False),
-    PrimaryKeyConstraint("stream_id", "seq"),
     same_dealer("stream_id", "streams"),
     same_dealer("vehicle_id", "vehicles"),
     same_dealer("staff_id", "staff"),

@@ -52,6 +52,9 @@ ownerships = Table(
     Column("start_on", Date, nullable=False),
     Column("end_on", Date),
     Column("confirmed_on", Date),  # the last day on which staff knew that it still is this owner's
+    # When it was entered, and its end was; often later than the days that they name. Null: not noted.
+    Column("created_at", UtcDateTime),
+    Column("end_entered_at", UtcDateTime),
     CheckConstraint("end_on IS NULL OR end_on >= start_on", name="order"),
     same_dealer("owner_id", "owners"),
     same_dealer("vehicle_id", "vehicles"),

@@ -225,11 +225,12 @@ def _customers_and_decisions() -> None:
         )
     op.create_table(
         "reading_overrules",
+        sa.Column("id", BigId, nullable=False),
         sa.Column("dealer_id", BigId, nullable=False),
         sa.Column("stream_id", BigId, nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),
         sa.Column("vehicle_id", BigId, nullable=False),
-        sa.Column("keep", sa.Boolean(), nullable=False),
+        sa.Column("keep", sa.Boolean(), nullable=True),
         sa.Column("note", sa.Text(), nullable=False),
         sa.Column("staff_id", BigId, nullable=False),
         sa.Column("at", UtcDateTime(), nullable=False),
@@ -248,7 +249,7 @@ def _customers_and_decisions() -> None:
             ["vehicles.dealer_id", "vehicles.id"],
             name=op.f("fk_reading_overrules_dealer_id_vehicles"),
         ),
-        sa.PrimaryKeyConstraint("stream_id", "seq", name=op.f("pk_reading_overrules")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_reading_overrules")),
     )
     with op.batch_alter_table("reading_overrules", schema=None) as batch_op:
         batch_op.create_index(
@@ -539,6 +540,8 @@ def _columns() -> None:
     # With a default, and not in a batch: that would make the table anew, which others refer to.
     op.add_column("dealers", sa.Column("currency", sa.String(length=3), nullable=False, server_default="EUR"))
     op.add_column("ownerships", sa.Column("confirmed_on", sa.Date(), nullable=True))
+    op.add_column("ownerships", sa.Column("created_at", UtcDateTime(), nullable=True))
+    op.add_column("ownerships", sa.Column("end_entered_at", UtcDateTime(), nullable=True))
     with op.batch_alter_table("service_due", schema=None) as batch_op:
         batch_op.add_column(sa.Column("position", sa.String(length=128), nullable=True))
         for name in DATES:
@@ -595,7 +598,8 @@ def downgrade() -> None:
         batch_op.drop_constraint(op.f("ck_service_due_life_cycle"), type_="check")
         for name in (*DATES, "title", "position", "life_cycle", "is_shown", "reminders", "limits", "wear"):
             batch_op.drop_column(name)
-    op.drop_column("ownerships", "confirmed_on")
+    for name in ("end_entered_at", "created_at", "confirmed_on"):
+        op.drop_column("ownerships", name)
     op.drop_column("dealers", "currency")
 
     for table in TABLES:
