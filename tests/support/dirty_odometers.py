@@ -12,11 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from milepost_server.signals.flat import offsets_of, owners_of
+from milepost_server.signals.flat import METRES_PER_KM, offsets_of, owners_of
 from milepost_server.signals.odometer import OdometerReadings
 
 METRES_PER_MILE = 1_609.344
-METRES_PER_KM = 1_000.0
 BACKWARD_SHARE = 0.062
 JUMP_SHARE = 0.037
 JUMP_M = 2_000 * METRES_PER_MILE

@@ -14,6 +14,7 @@ Bools = NDArray[np.bool_]
 
 DAYS_PER_MONTH = 365.2425 / 12
 MS_PER_DAY = 86_400_000
+METRES_PER_KM = 1_000.0
 
 
 def offsets_of(counts: Ints) -> Ints:

@@ -7,10 +7,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from milepost_server.signals.flat import METRES_PER_KM
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-METRES_PER_KM = 1000
 MINOR_UNITS = 100
 # How a unit of the catalogue follows a number.
 UNITS = MappingProxyType(

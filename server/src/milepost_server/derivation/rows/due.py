@@ -8,9 +8,9 @@ import numpy as np
 
 from milepost_server.derivation.rows.usage import Row, day_or_none, odometer_evidence, or_none
 from milepost_server.derivation.rows.wording import Begin, Said, limit_short, limit_text, rests_on
+from milepost_server.signals.flat import METRES_PER_KM
 from milepost_server.signals.items.counters import SIGNALS
 from milepost_server.signals.items.due import FirstLimit
-from milepost_server.signals.items.item import METRES_PER_KM
 from milepost_server.signals.items.life_cycle import Stage
 from milepost_server.signals.items.states import State
 

@@ -10,7 +10,7 @@ import numpy as np
 from milepost_server.evaluation.table import Table
 from milepost_server.evaluation.truth.tenures import Owned, owned_on, true_odometer_m
 from milepost_server.signals import bootstrap, gamma
-from milepost_server.signals.flat import DAYS_PER_MONTH, Bools, Floats, Ints
+from milepost_server.signals.flat import DAYS_PER_MONTH, METRES_PER_KM, Bools, Floats, Ints
 from milepost_server.signals.usage.ahead import Ahead
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ CLEAR = 0.4
 """Of the logarithm of a change: smaller ones drown in the months."""
 SINCE_MONTHS = ((0.0, 1.0), (1.0, 2.0), (2.0, 3.0), (3.0, 6.0), (6.0, 12.0))
 DRAWS = 500
-METRES_PER_KM = 1_000.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from milepost_server.signals.flat import Floats, Ints, offsets_of
+from milepost_server.signals.flat import METRES_PER_KM, Floats, Ints, offsets_of
 from milepost_server.signals.fleet.groups import Group
 from milepost_server.signals.fleet.inputs import Fleet, ItemRules, SignalRows
 from milepost_server.signals.items.countdown import (
@@ -25,7 +25,6 @@ from milepost_server.signals.items.counters import (
     running_total,
 )
 from milepost_server.signals.items.due import FirstLimit
-from milepost_server.signals.items.item import METRES_PER_KM
 from milepost_server.signals.items.limits import Intervals
 from milepost_server.signals.items.starts import Starts
 from milepost_server.signals.items.wear import (

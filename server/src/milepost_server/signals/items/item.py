@@ -15,7 +15,6 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from milepost_protocol.errors import UnknownSignalError
 from milepost_protocol.signals import catalogue
 
-METRES_PER_KM = 1_000.0
 BANDS_MAX = 10
 AGE_MONTHS_MAX = 1_200
 

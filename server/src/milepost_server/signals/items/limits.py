@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from milepost_server.signals.flat import DAYS_PER_MONTH, Bools, Floats, Ints
+from milepost_server.signals.flat import DAYS_PER_MONTH, METRES_PER_KM, Bools, Floats, Ints
 from milepost_server.signals.items.due import FirstLimit, Limit, Limits
-from milepost_server.signals.items.item import METRES_PER_KM
 
 if TYPE_CHECKING:
     from milepost_server.signals.items.countdown import CountdownLimit

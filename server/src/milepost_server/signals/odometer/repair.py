@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from milepost_server.signals.flat import METRES_PER_KM
 from milepost_server.signals.odometer.verdict import Verdict
 
 if TYPE_CHECKING:
     from milepost_server.signals.flat import Bools, Floats, Ints
 
 METRES_PER_MILE = 1_609.344
-METRES_PER_KM = 1_000.0
 PLACES = 7
 """Digits of an odometer that a slip is looked for in."""
 SCALES = (

@@ -8,11 +8,10 @@ import numpy as np
 
 from milepost_server.signals import gamma
 from milepost_server.signals.ends import Place
-from milepost_server.signals.flat import Floats, Ints
+from milepost_server.signals.flat import METRES_PER_KM, Floats, Ints
 from milepost_server.signals.usage.ahead import Ahead
 from milepost_server.signals.value.contracts import ContractKind, Contracts, current
 
-METRES_PER_KM = 1_000.0
 _UPPER = (0.1259975, 0.3864992, 0.6773069, 1.0446359, 1.7549833)
 TENTHS = (*(-z for z in reversed(_UPPER)), *_UPPER)
 """The mean of each tenth of a standard normal variable: ten equally likely paces that stand for all."""

@@ -17,8 +17,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from milepost_server.signals.errors import DataFileError
-from milepost_server.signals.flat import Floats
-from milepost_server.signals.value.lease import METRES_PER_KM
+from milepost_server.signals.flat import METRES_PER_KM, Floats
 
 PLANS_MAX = 12
 """Plans that hold on one day, of all of a dealer's files together."""

@@ -17,7 +17,7 @@ import numpy as np
 
 from milepost_server.signals import gamma
 from milepost_server.signals.errors import DataFileError
-from milepost_server.signals.flat import Floats, Ints
+from milepost_server.signals.flat import METRES_PER_KM, Floats, Ints
 
 SOURCE = "asking prices of used cars in the US: vehicletrends/vehicletrends, MIT licence"
 RESIDUAL_COLUMNS = (
@@ -33,7 +33,6 @@ RESIDUAL_COLUMNS = (
 )
 MODEL_COLUMNS = ("make", "model", "powertrain", "body", "loss_over_usual_per_year")
 ANY_BODY = "all"
-METRES_PER_KM = 1_000.0
 _QUARTILES_Z = 1.3489795  # from P25 to P75 of a normal variable, in standard deviations
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from milepost_server.signals import gamma
-from milepost_server.signals.flat import Bools, Floats, Ints
+from milepost_server.signals.flat import METRES_PER_KM, Bools, Floats, Ints
 from milepost_server.signals.usage.ahead import Ahead
 from milepost_server.signals.value.contracts import ContractKind, Contracts, at, current
-from milepost_server.signals.value.lease import METRES_PER_KM, TENTHS
+from milepost_server.signals.value.lease import TENTHS
 from milepost_server.signals.value.plans import Plans
 
 YEAR_D = 365.25

@@ -6,6 +6,7 @@ import datetime as dt
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from milepost_server.signals.flat import METRES_PER_KM
 from milepost_server.web import words
 from milepost_server.web.charts import svg
 from milepost_server.web.charts.scale import Scale, month_ticks, nice_ticks
@@ -135,7 +136,7 @@ def _y_axis(frame: _Frame) -> Iterator[Markup]:
     for tick in frame.ticks_m:
         y = frame.y(tick)
         yield svg.line((LEFT, y), (frame.width - RIGHT, y), "chart-grid")
-        label = words.number(tick / words.METRES_PER_KM)
+        label = words.number(tick / METRES_PER_KM)
         yield svg.text(label, LEFT - 8, y + 4, class_="chart-tick", text_anchor="end")
 
 
@@ -178,7 +179,7 @@ def _due(frame: _Frame, chart: OdometerChart) -> Iterator[Markup]:
     if due.limit_m is not None:
         y = frame.y(due.limit_m)
         yield svg.line((LEFT, y), (frame.width - RIGHT, y), "due-limit")
-        limit = f"{words.number(due.limit_m / words.METRES_PER_KM)} km"
+        limit = f"{words.number(due.limit_m / METRES_PER_KM)} km"
         label = f"{due.label} at {limit}"
         if LEFT + 6 + len(label) * GLYPH_WIDTH > frame.day(chart.as_of):
             label = limit  # the fan is not to be written over

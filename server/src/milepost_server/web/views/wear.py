@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from milepost_protocol.signals import catalogue
-from milepost_server.signals.flat import DAYS_PER_MONTH
+from milepost_server.signals.flat import DAYS_PER_MONTH, METRES_PER_KM
 from milepost_server.signals.items.item import months_words
 from milepost_server.web import words
 from milepost_server.web.charts.gauge import Gauge
@@ -76,7 +76,7 @@ def _place(signal: str) -> str:
 def _by_distance(band: Band | None, state: DueState, since: Since) -> list[Gauge]:
     if band is None or band.distance_km is None or since.started_m is None or since.odometer_m is None:
         return []
-    used_km = max(since.odometer_m - since.started_m, 0.0) / words.METRES_PER_KM
+    used_km = max(since.odometer_m - since.started_m, 0.0) / METRES_PER_KM
     text = f"{words.number(used_km)} of {words.number(band.distance_km)} km"
     return [Gauge(used_km, band.distance_km, text, state.value)]
 
