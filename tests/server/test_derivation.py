@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
 import math
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import Table, update
 
 from milepost_protocol.samples import TimeTrust
 from milepost_server.derivation import results
-from milepost_server.derivation.configuration import Configuration
+from milepost_server.derivation.configuration import OF_DEALERS, Configuration
 from milepost_server.derivation.derive import Report
 from milepost_server.derivation.learning import knowledge
 from milepost_server.derivation.learning.knowledge import Knowledge
@@ -34,6 +37,9 @@ from milepost_server.store.schema import (
 from milepost_server.store.work_list import WorkListQuery
 from support.garage import DTC, KM, NOW, ODOMETER, PAD, TODAY, Garage, open_garage
 from support.registry import hand_over
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @pytest.fixture
@@ -400,7 +406,23 @@ async def test_the_runner_makes_priors_anew_when_the_fleet_has_grown(garage: Gar
     assert (await runner.turn()).vehicles == 0
 
 
+def numbers_of(config: Configuration) -> Iterator[tuple[str, str, object]]:
+    """Each rule of a configuration by its room and name, with another value than it has."""
+    for room in fields(config):
+        rules = getattr(config, room.name)
+        for rule in fields(rules) if room.name not in OF_DEALERS else ():
+            value = getattr(rules, rule.name)
+            if isinstance(value, float | int):
+                yield room.name, rule.name, type(value)(value * 1.01 + 1)
+
+
 def test_the_version_names_every_number() -> None:
-    assert Configuration().version == Configuration().version
-    changed = Configuration(usage=UsageRules(decay_per_month=0.7))
-    assert changed.version != Configuration().version
+    ours = Configuration()
+    assert ours.version == Configuration().version
+    assert Configuration(usage=UsageRules(decay_per_month=0.7)).version != ours.version
+    found = list(numbers_of(ours))
+    assert {"asked", "pace_sample", "odometer", "usage"} <= {room for room, _, _ in found}
+    for room, rule, value in found:
+        rules = copy.copy(getattr(ours, room))
+        object.__setattr__(rules, rule, value)  # as it would stand in the source: no rule checks itself here
+        assert replace(ours, **{room: rules}).version != ours.version, f"{room}.{rule}"

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, fields
 from functools import cache, cached_property
 from importlib import resources
 
+from milepost_server.derivation.learning.pace_sample import PaceSampleRules
+from milepost_server.derivation.steps.readiness import AskedRules
 from milepost_server.signals.faults.clearing import ClearingRules
 from milepost_server.signals.faults.fleet import FaultRules
 from milepost_server.signals.health.battery import BatteryRules
@@ -57,6 +59,8 @@ class Configuration:
     pack: PackRules = field(default_factory=PackRules)
     assessment: AssessmentRules = field(default_factory=AssessmentRules)
     lifetime: LifetimeRules = field(default_factory=LifetimeRules)
+    asked: AskedRules = field(default_factory=AskedRules)
+    pace_sample: PaceSampleRules = field(default_factory=PaceSampleRules)
     book: ScheduleBook = field(default_factory=shipped_book)
     plans: PriceList = field(default_factory=PriceList)
 

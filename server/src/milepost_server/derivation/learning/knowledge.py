@@ -71,7 +71,7 @@ class FleetSample:
         self._config = config
         self._as_of_d = as_of_d
         self._usage = UsageSample()
-        self._pace = PaceSample(vehicles)
+        self._pace = PaceSample(vehicles, config.pace_sample)
         self._wear = WearSample(config.wear_prior)
         self._late = LateSample(config.lapse)
         self._batteries: list[list[BatteryReadings]] = [[] for _ in no_season()]

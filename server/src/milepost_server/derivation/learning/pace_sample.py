@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,18 +18,23 @@ from milepost_server.signals.usage.rate import History
 if TYPE_CHECKING:
     from milepost_server.derivation.configuration import Configuration
 
-VEHICLES_MAX = 2_000
-"""Vehicles whose past is looked at; taken evenly from the whole fleet."""
-ORIGINS_EVERY_MONTHS = 4.0
-HISTORY_MONTHS_MIN = 3.0
-SEED = 1
+
+@dataclass(frozen=True, slots=True)
+class PaceSampleRules:
+    """How much of a fleet's past is looked at; part of the configuration version."""
+
+    vehicles_max: int = 2_000  # taken evenly from the whole fleet
+    origins_every_months: float = 4.0
+    history_months_min: float = 3.0  # before an origin
+    seed: int = 1
 
 
 class PaceSample:
     """Collects histories of a fleet of ``vehicles`` vehicles, chunk by chunk, until `model` is asked for."""
 
-    def __init__(self, vehicles: int) -> None:
-        self._stride = max(1, -(-vehicles // VEHICLES_MAX))
+    def __init__(self, vehicles: int, rules: PaceSampleRules) -> None:
+        self._rules = rules
+        self._stride = max(1, -(-vehicles // rules.vehicles_max))
         self._seen = 0
         self._parts: list[History] = []
         self._models: list[Ints] = []
@@ -53,9 +59,10 @@ class PaceSample:
             np.concatenate([part.odometer_m for part in self._parts] or none),
         )
         group = np.concatenate(self._models or [np.zeros(0, dtype=np.int64)])
-        origins = rolling_origins(history, ORIGINS_EVERY_MONTHS, HISTORY_MONTHS_MIN)
+        rules = self._rules
+        origins = rolling_origins(history, rules.origins_every_months, rules.history_months_min)
         past = examples(history, group, models, origins, config.usage)
-        return fit(past, config.usage, seed=SEED)
+        return fit(past, config.usage, seed=rules.seed)
 
 
 def coverage_rows(model: PaceModel) -> list[dict[str, Any]]:

@@ -89,7 +89,7 @@ def finish(
         standing=standing(inputs, items, as_of_d, config.life_cycle),
         health=sick,
         money=worth,
-        readiness=readiness(inputs, fleet.axis, worth, learned.model, as_of_d),
+        readiness=readiness(inputs, fleet.axis, worth, learned.model, as_of_d, rules=config.asked),
         subscription=subscription(inputs, fleet.ahead, as_of_d, config),
     )
 
