@@ -75,7 +75,7 @@ class Server:
         self.metrics = Metrics()
         self.projector = Projector(catalogue(), settings.ingest_future_s_max)
         self.queue = ArrivalQueue(settings.ingest_queue_payloads_max, settings.ingest_queue_bytes_max)
-        self.metrics.watch_queue(lambda: len(self.queue))
+        self.metrics.watch_queue(lambda: len(self.queue), lambda: self.queue.waiting_bytes)
         self.broker = BrokerService(
             settings,
             store,

@@ -41,10 +41,14 @@ class Metrics:
         self._queue = Gauge(
             "milepost_ingest_queue_payloads", "Payloads that wait for a commit.", registry=self.registry
         )
+        self._queue_bytes = Gauge(
+            "milepost_ingest_queue_bytes", "Bytes of the payloads that wait.", registry=self.registry
+        )
 
-    def watch_queue(self, length: Callable[[], int]) -> None:
-        """Show the length of the queue whenever metrics are read."""
+    def watch_queue(self, length: Callable[[], int], size_bytes: Callable[[], int]) -> None:
+        """Show the length of the queue and its size whenever metrics are read."""
         self._queue.set_function(length)
+        self._queue_bytes.set_function(size_bytes)
 
     def committed(self, outcome: Outcome, seconds: float) -> None:
         """Count what a commit came to."""
