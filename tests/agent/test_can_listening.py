@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from milepost_agent import paths
 from milepost_agent.errors import ProfileError, SourceConfigError
 from milepost_agent.sources.can.gate import Frame
-from milepost_agent.sources.can.listening import open_listener
+from milepost_agent.sources.can.listening import DBC_BYTES_MAX, open_listener
 from milepost_agent.sources.obd.addresses import CanId
 from milepost_agent.vehicles import load_profile
 from milepost_agent.vehicles.parsing import parse_profile
@@ -116,6 +117,15 @@ def test_what_does_not_fit_is_said(tmp_path: Path, dbc: str, frame: str, why: st
     file.write_text(dbc)
     profile = parse_profile("p", HEAD + listen(frame, "Pressure", paths.SPEED), lambda _: "")
     with pytest.raises(SourceConfigError, match=why):
+        open_listener(profile, [str(file)])
+
+
+def test_a_file_that_no_car_can_fill_is_not_read(tmp_path: Path) -> None:
+    file = tmp_path / "some.dbc"
+    file.touch()
+    os.truncate(file, DBC_BYTES_MAX + 1)
+    profile = parse_profile("p", HEAD + listen("MIXED", "Speed", paths.SPEED), lambda _: "")
+    with pytest.raises(SourceConfigError, match=r"some\.dbc is longer than 64 MB"):
         open_listener(profile, [str(file)])
 
 

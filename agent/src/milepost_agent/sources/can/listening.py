@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from milepost_agent.errors import ProfileError, SourceConfigError
@@ -119,6 +120,8 @@ def _database(profile: VehicleProfile, files: Sequence[str]) -> Database:
     for name, text in (*((file, None) for file in files), (f"DBC file of {profile.name}", profile.dbc)):
         try:
             if text is None:
+                if Path(name).stat().st_size > DBC_BYTES_MAX:
+                    raise SourceConfigError("dbc", f"{name} is longer than {DBC_BYTES_MAX >> 20} MB")
                 database.add_dbc_file(name, encoding="cp1252")
             elif text:
                 database.add_dbc_string(text)
