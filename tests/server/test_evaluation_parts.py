@@ -114,15 +114,6 @@ def test_clusters_that_resemble_themselves_widen_the_interval() -> None:
     assert clustered.high - clustered.low == pytest.approx(2 * 1.96 * level.std() / np.sqrt(30), rel=0.15)
 
 
-def test_any_statistic_agrees_with_the_quick_way_for_means() -> None:
-    rng = np.random.default_rng(7)
-    values, cluster = rng.normal(size=300), rng.integers(0, 60, 300)
-    quick = bootstrap.mean(values, cluster, seed=1)
-    slow = bootstrap.of_statistic(lambda rows: float(values[rows].mean()), cluster, seed=2)
-    assert quick.value == pytest.approx(slow.value)
-    assert (quick.low, quick.high) == pytest.approx((slow.low, slow.high), abs=0.03)
-
-
 @given(seed=st.integers(0, 2**32 - 1))
 def test_the_same_seed_gives_the_same_interval(seed: int) -> None:
     rows = np.arange(20.0)

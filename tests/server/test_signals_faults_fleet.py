@@ -15,9 +15,8 @@ from milepost_server.signals.faults.clearing import (
     cleared_before_visit,
     clearings,
     falls,
-    is_proving,
 )
-from milepost_server.signals.faults.codes import CODES, NO_CODE, decode, encode, is_generic
+from milepost_server.signals.faults.codes import CODES, NO_CODE, decode, encode
 from milepost_server.signals.faults.events import STATUSES, FaultEvent, FaultStatus
 from milepost_server.signals.faults.fleet import (
     CLEARED,
@@ -149,13 +148,6 @@ def test_what_is_no_code_has_no_number(text: str) -> None:
     assert encode([text, "P0301"]).tolist() == [NO_CODE, 0x0301]
 
 
-def test_which_codes_mean_the_same_for_every_maker() -> None:
-    generic = ["P0301", "P2002", "P3400", "C0035", "B3A00", "U3000"]
-    of_a_maker = ["P1234", "P3300", "C1234", "B2000", "U1000"]
-    assert is_generic(encode(generic)).all()
-    assert not is_generic(encode(of_a_maker)).any()
-
-
 def test_a_counter_that_falls_was_cleared_and_a_gap_changes_nothing() -> None:
     offsets = np.array([0, 4, 6], dtype=np.int64)
     km = np.array([100.0, np.nan, 5.0, 80.0, 3.0, 3.0])
@@ -197,12 +189,6 @@ def test_codes_cleared_shortly_before_a_visit_are_named_with_what_went() -> None
     assert found.codes.tolist() == [2, 0, 0]
     assert found.visit_d[:2].tolist() == [104.0, 230.0]
     assert np.isnan(found.visit_d[2])
-
-
-def test_after_clearing_absence_counts_only_once_the_car_has_tested_itself() -> None:
-    km = np.array([10.0, 200.0, 10.0, np.nan, np.nan, np.nan])
-    warm_ups = np.array([np.nan, np.nan, 12.0, 3.0, 30.0, np.nan])
-    assert is_proving(km * KM, warm_ups, ClearingRules()).tolist() == [True, False, False, True, False, False]
 
 
 @pytest.mark.data

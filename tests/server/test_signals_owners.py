@@ -1,4 +1,4 @@
-"""Owners: what counts for whom on a day, and several vehicles taken together."""
+"""Owners: several vehicles taken together."""
 
 from __future__ import annotations
 
@@ -7,34 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from milepost_server.signals.owners import NOBODY, Owned, Ownerships, roll_up
+from milepost_server.signals.owners import NOBODY, Owned, roll_up
 
 NAN = np.nan
 
 
-def ownerships(*rows: tuple[int, int, float, float]) -> Ownerships:
-    owner, vehicle, start, end = (np.array(column) for column in zip(*rows, strict=True))
-    return Ownerships(owner, vehicle, start.astype(float), end.astype(float))
-
-
-def test_a_car_that_changes_hands_belongs_to_one_owner_on_each_day() -> None:
-    # Sold on day 100: the first day that is the buyer's.
-    both = ownerships((0, 0, 10, 100), (1, 0, 100, NAN))
-    for day, owner in ((9, None), (10, 0), (99, 0), (100, 1), (5_000, 1)):
-        owned = both.at(day + 1.0)
-        assert owned.owner.tolist() == ([] if owner is None else [owner]), day
-
-
-def test_nothing_from_before_the_sale_is_the_new_owners() -> None:
-    owned = ownerships((0, 0, 10, 100), (1, 0, 100, NAN), (0, 1, 20, NAN)).at(200.0)
-    vehicle = np.array([0, 0, 0, 1, 1, 2])
-    happened = owned.since(vehicle, np.array([99.9, 100.0, NAN, 19.0, 20.5, 50.0]))
-    assert happened.tolist() == [False, True, False, False, True, False]
-    assert owned.since(np.zeros(0, dtype=np.int64), np.zeros(0)).tolist() == []
-
-
 def test_two_cars_are_likelier_to_see_one_replaced_than_either() -> None:
-    owned = Owned(np.array([1, 1, 2, 3]), np.array([5, 6, 7, 8]), np.zeros(4))
+    owned = Owned(np.array([1, 1, 2, 3]), np.array([5, 6, 7, 8]))
     rolled = roll_up(
         owned, np.array([40.0, 61, 5, NAN]), np.array([0.1, 0.2, 1.0, NAN]), np.array([0.2, 0.3, 1.0, NAN]), 5
     )
@@ -46,14 +25,14 @@ def test_two_cars_are_likelier_to_see_one_replaced_than_either() -> None:
 
 
 def test_of_two_equal_cars_the_first_speaks_for_the_owner() -> None:
-    owned = Owned(np.array([0, 0]), np.array([9, 4]), np.zeros(2))
+    owned = Owned(np.array([0, 0]), np.array([9, 4]))
     same = np.array([0.5, 0.5])
     assert roll_up(owned, same, same, same, 1).top.tolist() == [1]
 
 
 def test_nobody_owns_nothing() -> None:
     none = np.zeros(0, dtype=np.int64)
-    rolled = roll_up(Owned(none, none, np.zeros(0)), np.zeros(0), np.zeros(0), np.zeros(0), 2)
+    rolled = roll_up(Owned(none, none), np.zeros(0), np.zeros(0), np.zeros(0), 2)
     assert (rolled.vehicles.tolist(), rolled.top.tolist()) == ([0, 0], [NOBODY, NOBODY])
     assert np.isnan(rolled.p_90d).all()
 
@@ -68,10 +47,8 @@ def test_an_owner_is_the_same_in_whatever_order_the_cars_stand(
     odds = np.array([car[1] if car[2] else NAN for car in cars], dtype=np.float64)
     vehicle = np.arange(len(cars))
     order = np.random.default_rng(seed).permutation(len(cars))
-    first = roll_up(Owned(owner, vehicle, odds), odds * 100, odds, odds, 4)
-    again = roll_up(
-        Owned(owner[order], vehicle[order], odds[order]), odds[order] * 100, odds[order], odds[order], 4
-    )
+    first = roll_up(Owned(owner, vehicle), odds * 100, odds, odds, 4)
+    again = roll_up(Owned(owner[order], vehicle[order]), odds[order] * 100, odds[order], odds[order], 4)
     np.testing.assert_allclose(again.p_90d, first.p_90d, rtol=1e-12)
     np.testing.assert_array_equal(again.score, first.score)
     tops = [

@@ -7,7 +7,6 @@ import pytest
 import statsmodels.api as sm
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn import isotonic as sklearn_isotonic
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
 from statsmodels.stats.proportion import proportion_confint
@@ -15,7 +14,7 @@ from statsmodels.stats.proportion import proportion_confint
 from milepost_server.evaluation.outcomes.logistic import plain_logistic
 from milepost_server.signals import ranking
 from milepost_server.signals.ranking import Ranking
-from milepost_server.signals.readiness.calibration import isotonic, reliability, wilson
+from milepost_server.signals.readiness.calibration import reliability, wilson
 
 SEEDS = st.integers(0, 10_000)
 
@@ -75,13 +74,6 @@ def test_what_cannot_be_told_is_nan_and_no_error() -> None:
     assert np.isnan(ranking.calibration_line(np.full(3, 0.3), event, np.ones(3))).all()
     assert np.isnan(Ranking.of(np.arange(3.0), np.zeros(3)).auc(np.ones(3)))
     assert np.isnan(Ranking.of(np.arange(3.0), np.zeros(3)).lift(0.1, np.ones(3)))
-
-
-@given(values=st.lists(st.tuples(st.integers(-5, 5), st.integers(1, 5)), min_size=1, max_size=30))
-def test_isotonic_regression_is_that_of_scikit_learn(values: list[tuple[int, int]]) -> None:
-    value, weight = np.array(values, dtype=float).T
-    theirs = sklearn_isotonic.isotonic_regression(value, sample_weight=weight)
-    assert isotonic(value, weight) == pytest.approx(theirs, abs=1e-9)
 
 
 @given(events=st.integers(0, 50), more=st.integers(0, 50))

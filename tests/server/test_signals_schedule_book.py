@@ -6,8 +6,8 @@ import pytest
 
 from milepost_server.signals.errors import ScheduleError
 from milepost_server.signals.schedules.book import GENERIC, Kind, Plan, ScheduleBook
-from milepost_server.signals.schedules.documents import Layer, Schedule
-from milepost_server.signals.schedules.parsing import parse_file, parse_layer
+from milepost_server.signals.schedules.documents import Layer
+from milepost_server.signals.schedules.parsing import parse_layer
 from milepost_server.signals.schedules.shipped import shipped, shipped_book
 
 SOURCE = 'source = "made up for this test"'
@@ -225,15 +225,6 @@ def test_an_item_of_a_layer_has_to_say_something() -> None:
     text = 'schema = 1\ntitle = "For a test"\nmake = "Halden"\n[[item]]\nkey = "coolant"\n'
     with pytest.raises(ScheduleError, match=r"schedule x: item coolant: says nothing"):
         parse_layer(text, "x")
-
-
-def test_a_file_is_known_by_its_selectors() -> None:
-    generic = (
-        'schema = 1\ntitle = "For a test"\npowertrain = "ev"\n[[item]]\nkey = "coolant"\ntitle = "Coolant"\n'
-    )
-    generic += f"[[item.interval]]\ntime_months = 60\n{SOURCE}\n"
-    assert isinstance(parse_file(generic, "a"), Schedule)
-    assert isinstance(parse_file(f'make = "Halden"\n{generic}', "b"), Layer)
 
 
 NAMED = """schema = 1

@@ -155,14 +155,6 @@ def test_durability_scales_wear() -> None:
     assert careless.pad_used == pytest.approx([3 * used for used in usual.pad_used])
 
 
-def test_tyres_lose_pressure_and_gain_it_in_heat() -> None:
-    wear = Wear()
-    fresh_kpa = wear.pressures_kpa(20.0)
-    wear.age(90 * DAY_S)
-    assert 3 < fresh_kpa[0] - wear.pressures_kpa(20.0)[0] < 20
-    assert wear.pressures_kpa(35.0)[0] > wear.pressures_kpa(0.0)[0]
-
-
 def drive_trips(car: SimulatedCar, trips: int) -> None:
     goal = car.trips + trips
     while car.trips < goal:

@@ -71,7 +71,6 @@ DERIVED: Final = frozenset(
 """What only the agent itself says: a source that has one of these says something else by that name."""
 
 # Whole sets of trouble codes as the car gave them: codes joined by blanks, "" for none.
-INNER_PREFIX: Final = "Inner."
 DTC_CONFIRMED: Final = "Inner.Dtc.Confirmed"
 DTC_PENDING: Final = "Inner.Dtc.Pending"
 DTC_PERMANENT: Final = "Inner.Dtc.Permanent"

@@ -1,9 +1,9 @@
 """Derives a million vehicles in this process, and prints what it took: run by itself, for its memory.
 
 A full derivation as the product does it: learn from ``LEARN_PER_MODEL_MAX`` cars of each model, derive all
-vehicles in chunks, take owners' vehicles together, rank owners for service and for sales. Then a thousand
-vehicles with something new: derive them, take their owners' vehicles together, put these owners in their
-places. Making the cars up is not counted.
+vehicles in chunks, take owners' vehicles together, give owners their keys in the lists for service and for
+sales, by which the database sorts. Then a thousand vehicles with something new: derive them, take their
+owners' vehicles together, give these owners new keys. Making the cars up is not counted.
 """
 
 from __future__ import annotations
@@ -30,8 +30,6 @@ from milepost_server.signals.work_list import (
     fault_keys,
     first_needs,
     item_keys,
-    order_of,
-    reorder,
     sales_keys,
 )
 
@@ -112,13 +110,13 @@ def learn(config: Configuration, vehicles: int, clock: Clock) -> Knowledge:
         return sample.knowledge()
 
 
-def rank(results: Results, owner: Ints, owners: int) -> tuple[Floats, RollUp, Ints, Ints]:
-    """Every owner in both lists."""
-    owned = Owned(owner, np.arange(len(owner)), np.zeros(len(owner)))
+def rank(results: Results, owner: Ints, owners: int) -> tuple[Floats, RollUp, Floats]:
+    """Every owner's keys in both lists."""
+    owned = Owned(owner, np.arange(len(owner)))
     rolled = roll_up(owned, results.score, results.p_90d, results.p_180d, owners)
     service = np.full(owners, np.inf)
     np.minimum.at(service, owner, results.key)
-    return service, rolled, order_of(service), order_of(sales_keys(rolled.p_90d))
+    return service, rolled, sales_keys(rolled.p_90d)
 
 
 def run(vehicles: int) -> dict[str, object]:
@@ -152,11 +150,10 @@ class _Change:
     owners: int
     service: Floats
     rolled: RollUp
-    service_order: Ints
-    sales_order: Ints
+    sales: Floats
 
     def measure(self, known: Knowledge, config: Configuration, rng: np.random.Generator) -> float:
-        """Processor seconds for ``CHANGED`` vehicles, from their readings to their owners' new places."""
+        """Processor seconds for ``CHANGED`` vehicles, from their readings to their owners' new keys."""
         vehicle = np.sort(rng.choice(len(self.owner), min(CHANGED, len(self.owner)), replace=False))
         part = chunk(fleet(len(vehicle), len(self.owner)))
         by_owner = np.argsort(self.owner, kind="stable")  # an index that a store keeps
@@ -166,13 +163,11 @@ class _Change:
         self.results.put(vehicle, derived)
         touched = np.unique(self.owner[vehicle])
         self._roll_up(touched, by_owner, sorted_owner)
-        self.service_order = reorder(self.service_order, self.service, touched)
-        sales = sales_keys(self.rolled.p_90d)
-        self.sales_order = reorder(self.sales_order, sales, touched)
+        self.sales[touched] = sales_keys(self.rolled.p_90d[touched])
         spent_s = time.process_time() - began
-        again = rank(self.results, self.owner, self.owners)
-        assert np.array_equal(self.service_order, again[2]), "the service list is that of all ranked anew"
-        assert np.array_equal(self.sales_order, again[3]), "the sales list, too"
+        service, _, sales = rank(self.results, self.owner, self.owners)
+        assert np.array_equal(self.service, service), "the service list is that of all ranked anew"
+        assert np.array_equal(self.sales, sales), "the sales list, too"
         return spent_s
 
     def _roll_up(self, touched: Ints, by_owner: Ints, sorted_owner: Ints) -> None:
@@ -181,7 +176,7 @@ class _Change:
         place = np.repeat(np.arange(len(touched)), high - low)
         found = self.results
         rolled = roll_up(
-            Owned(place, rows, np.zeros(len(rows))),
+            Owned(place, rows),
             found.score[rows],
             found.p_90d[rows],
             found.p_180d[rows],

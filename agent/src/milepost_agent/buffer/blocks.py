@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 BLOCK_BYTES_MAX: Final = 48 * 1024
 """Smaller than a batch may be, so that each block fits one, also after its times were repaired."""
-BLOCK_SAMPLES_MAX: Final = 4096
 
 Counts = tuple[tuple[str, int], ...]
 """(class or tier, number of samples), in the order in which they are dropped."""

@@ -65,33 +65,6 @@ def mean(values: Floats, cluster: Ints, *, seed: int, draws: int = DRAWS, level:
     return ratio_of_sums(values, np.ones(len(values)), cluster, seed=seed, draws=draws, level=level)
 
 
-def of_statistic(
-    statistic: Callable[[Ints], float],
-    cluster: Ints,
-    *,
-    seed: int,
-    draws: int = DRAWS,
-    level: float = LEVEL,
-) -> Interval:
-    """The interval of any ``statistic`` of rows, given as indices into N rows that may repeat.
-
-    ``cluster`` (N) says which rows are drawn together; ``np.arange(N)`` draws each for itself. Draws of which
-    the statistic is not finite (no event among them, say) are left out.
-    """
-    order = np.argsort(cluster, kind="stable")
-    _, first, size = np.unique(cluster[order], return_index=True, return_counts=True)
-    if not len(first):
-        return Interval(np.nan, np.nan, np.nan)
-    rng = np.random.default_rng(seed)
-    found = np.empty(draws)
-    for draw in range(draws):
-        chosen = rng.integers(0, len(first), len(first))
-        ends = np.cumsum(size[chosen])
-        within = np.arange(ends[-1]) - np.repeat(ends - size[chosen], size[chosen])
-        found[draw] = statistic(order[np.repeat(first[chosen], size[chosen]) + within])
-    return _interval(statistic(np.arange(len(cluster))), found, level)
-
-
 def of_weights(
     statistics: Callable[[Floats], Floats],
     cluster: Ints,

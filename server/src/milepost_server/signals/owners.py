@@ -1,9 +1,4 @@
-"""From vehicles to owners: what counts for whom on a day, and an owner's vehicles taken together.
-
-An owner's signals rest on the vehicles owned at the as-of time, and of these only on what happened since: a
-car that was sold takes its data out of the old owner's view, and its new owner inherits nothing of the old
-one's. What a car is like (its wear, its faults, its odometer) goes with the car.
-"""
+"""From vehicles to owners: an owner's vehicles of one day, taken together."""
 
 from __future__ import annotations
 
@@ -11,26 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from milepost_server.signals.flat import Bools, Floats, Ints
+from milepost_server.signals.flat import Floats, Ints
 
 NOBODY = -1
 """In arrays of places: there is none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ownerships:
-    """Whose car it was from when to when: N rows, of O owners and V vehicles by their places."""
-
-    owner: Ints  # (N) 0 .. O - 1
-    vehicle: Ints  # (N) 0 .. V - 1
-    start_d: Floats  # (N) days since 1970 at which the first day begins
-    end_d: Floats  # (N) days at which the first day begins on which it is over; NaN until further notice
-
-    def at(self, as_of_d: float) -> Owned:
-        """What is owned at ``as_of_d``, the end of the as-of day."""
-        holds = (self.start_d < as_of_d) & ~(self.end_d < as_of_d)
-        rows = np.flatnonzero(holds)
-        return Owned(self.owner[rows], self.vehicle[rows], self.start_d[rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +18,6 @@ class Owned:
 
     owner: Ints  # (N)
     vehicle: Ints  # (N)
-    since_d: Floats  # (N)
-
-    def since(self, vehicle: Ints, time_d: Floats) -> Bools:
-        """Whether something at ``time_d`` (Q) of ``vehicle`` (Q) happened in its present owner's time.
-
-        False for a vehicle that nobody owns, and for a NaN time.
-        """
-        if not len(vehicle):
-            return np.zeros(0, dtype=np.bool_)
-        size = max(int(np.max(vehicle)), int(np.max(self.vehicle, initial=0))) + 1
-        began = np.full(size, np.inf)
-        began[self.vehicle] = self.since_d
-        happened: Bools = time_d >= began[vehicle]
-        return happened
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from milepost_server.signals.flat import Bools, Floats, Ints, count_up_to
+from milepost_server.signals.flat import Bools, Floats, Ints
 from milepost_server.signals.owners import NOBODY
 
 
@@ -73,11 +73,6 @@ def _keys(need: Ints, ahead_d: Floats) -> Floats:
     return np.asarray(need * CLASS_SPAN_D + np.clip(late, -_DATE_SPAN_D, _DATE_SPAN_D), dtype=np.float64)
 
 
-def need_of(key: Floats) -> Ints:
-    """The class (Q, of `Need`) that a key stands for."""
-    return np.rint(key / CLASS_SPAN_D).astype(np.int64)
-
-
 NO_NEED_KEY = Need.UNKNOWN * CLASS_SPAN_D + _DATE_SPAN_D
 """Of an owner of whose vehicles nothing is known, or who has none."""
 
@@ -98,28 +93,3 @@ def first_needs(owner: Ints, key: Floats, owners: int) -> Ints:
 def sales_keys(p_90d: Floats) -> Floats:
     """The key (O) of each owner in the sales list: the likeliest first, who could not be scored last."""
     return np.where(np.isnan(p_90d), 1.0, -p_90d)
-
-
-def order_of(keys: Floats) -> Ints:
-    """The owners (O) in the order of their keys; equal ones stay in theirs."""
-    return np.argsort(keys, kind="stable").astype(np.int64)
-
-
-def reorder(order: Ints, keys: Floats, changed: Ints) -> Ints:
-    """The ``order`` (O) again after the keys of some owners (``changed``) are others: the same as `order_of`.
-
-    ``keys`` (O) are the new ones. What did not change keeps its order, so that this costs a pass and no sort.
-    """
-    moved = np.zeros(len(keys), dtype=np.bool_)
-    moved[changed] = True
-    rest = order[~moved[order]]
-    movers = np.unique(changed)
-    movers = movers[np.argsort(keys[movers], kind="stable")]
-    sorted_keys = keys[rest]
-    low = np.searchsorted(sorted_keys, keys[movers], side="left")
-    high = np.searchsorted(sorted_keys, keys[movers], side="right")
-    # Among equal keys, which are the rows low to high, the owners stand by their place.
-    blocks = np.stack([low, high], axis=1).ravel()
-    places, moving = rest.astype(np.float64), movers.astype(np.float64)
-    before = count_up_to(blocks, places, 2 * np.arange(len(movers)), moving)
-    return np.insert(rest, low + before, movers)

@@ -20,8 +20,6 @@ MOTION = 288
 CLUSTER = 0x19000000
 KEY_OFF = 0
 KEY_ON = 2
-UNKNOWN_16 = 0xFFFF
-UNKNOWN_8 = 0xFF
 
 
 class Broadcast(NamedTuple):

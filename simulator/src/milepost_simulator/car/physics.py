@@ -136,7 +136,6 @@ class SimulatedCar:
         self._faults_due.clear()
         self.trouble.clear()
         fresh = Wear(self.wear.durability, pack_health=self.wear.pack_health)
-        self.wear.pressure_loss_kpa = fresh.pressure_loss_kpa
         if oil:
             self.wear.oil_used = fresh.oil_used
         if pads:

@@ -20,7 +20,6 @@ TREAD_NEW_MM = 8.0
 TREAD_MM_PER_KM = (1.55e-4, 1.5e-4, 1.05e-4, 1.05e-4)
 PRESSURE_KPA = 230.0
 PRESSURE_LOSS_KPA_PER_DAY = 0.09
-KELVIN = 273.15
 PACK_LOSS_PER_YEAR = 0.018
 PACK_LOSS_PER_MWH = 0.0006
 PACK_KWH_PER_KM = 0.17
@@ -45,7 +44,6 @@ class Wear:
     oil_used: float = 0.0
     pad_used: tuple[float, ...] = (0.0,) * 4
     tread_mm: tuple[float, ...] = (TREAD_NEW_MM,) * 4
-    pressure_loss_kpa: tuple[float, ...] = (0.0,) * 4
     pack_health: float = 1.0
 
     @classmethod
@@ -87,15 +85,7 @@ class Wear:
         """Time alone wears, too."""
         days = elapsed_s / 86_400
         self.oil_used += elapsed_s / OIL_LIFE_S
-        self.pressure_loss_kpa = tuple(
-            loss + PRESSURE_LOSS_KPA_PER_DAY * days for loss in self.pressure_loss_kpa
-        )
         self.pack_health = max(0.5, self.pack_health - PACK_LOSS_PER_YEAR * days / 365.25)
-
-    def pressures_kpa(self, ambient_c: float) -> tuple[float, ...]:
-        """Gauge pressure by wheel: follows the air's temperature."""
-        ratio = (ambient_c + KELVIN) / (20.0 + KELVIN)
-        return tuple((PRESSURE_KPA - loss + 100.0) * ratio - 100.0 for loss in self.pressure_loss_kpa)
 
 
 def pack_health(odometer_m: float, age_years: float) -> float:

@@ -61,19 +61,6 @@ class Notice(enum.StrEnum):
     UNKNOWN_COMMAND = "?"
 
 
-SILENCE: Final = frozenset(
-    {
-        Notice.NO_DATA,
-        Notice.UNABLE_TO_CONNECT,
-        Notice.BUS_INIT_ERROR,
-        Notice.BUS_ERROR,
-        Notice.CAN_ERROR,
-        Notice.FEEDBACK_ERROR,
-    }
-)
-"""Notices of a bus on which nobody answers, as with the ignition off."""
-
-
 RESETS: Final = frozenset({Notice.RESET, Notice.LOW_VOLTAGE_RESET})
 """Notices of an adapter that began anew and forgot its settings, as when a starter takes its supply."""
 

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 CHUNK_OWNERS_MAX = 500
 SURE = (RestsOn.MEASURED.value, RestsOn.RECORD.value)
 RESTING = (LifeCycle.SNOOZED.value, LifeCycle.DONE.value)
+Held = dict[int, tuple[int, "dt.date"]]
+"""Whose each vehicle (by id) is, the owner by place, and since when."""
 _ENTRIES = {
     OutcomeKind.SALE.value: EntryKind.SALE,
     OutcomeKind.LEASE.value: EntryKind.SALE,
@@ -120,7 +122,7 @@ async def load(
     """Read a chunk of owners: ``CHUNK_OWNERS_MAX`` or fewer."""
     assert len(ids) <= CHUNK_OWNERS_MAX
     place = {owner_id: index for index, owner_id in enumerate(ids)}
-    owned, since_d = await _owned(connection, dealer_id, place, as_of)
+    owned, held, since_d = await _owned(connection, dealer_id, place, as_of)
     vehicle_ids = sorted({int(vehicle) for vehicle in owned.vehicle})
     scores = await _scores(connection, dealer_id, place, as_of.date)
     pairs = list(zip(owned.owner.tolist(), owned.vehicle.tolist(), strict=True))
@@ -138,7 +140,7 @@ async def load(
         ledger=await _ledger(connection, dealer_id, place, as_of.date),
         since_d=since_d,
         subscription_left=await _subscriptions(
-            connection, dealer_id, place, owned, as_of, horizon_d=horizon_d
+            connection, dealer_id, place, held, as_of, horizon_d=horizon_d
         ),
     )
 
@@ -177,7 +179,7 @@ async def services(connection: AsyncConnection, dealer_id: int, as_of: AsOf, *, 
 
 async def _owned(
     connection: AsyncConnection, dealer_id: int, place: dict[int, int], as_of: AsOf
-) -> tuple[Owned, Floats]:
+) -> tuple[Owned, Held, Floats]:
     c = ownerships.c
     query = (
         select(c.owner_id, c.vehicle_id, c.start_on, c.end_on)
@@ -185,14 +187,15 @@ async def _owned(
         .order_by(c.owner_id, c.start_on, c.id)
     )
     since_d = np.full(len(place), np.nan)
-    rows: list[tuple[int, int, float]] = []
+    rows: list[tuple[int, int]] = []
+    held: Held = {}
     for owner_id, vehicle_id, start_on, end_on in await connection.execute(query):
         since_d[place[owner_id]] = np.fmin(since_d[place[owner_id]], times.start_d(start_on))
         if end_on is None or end_on > as_of.date:
-            rows.append((place[owner_id], vehicle_id, times.start_d(start_on)))
-    owner, vehicle, start = list(zip(*rows, strict=True)) or [()] * 3
-    owned = Owned(np.array(owner, dtype=np.int64), np.array(vehicle, dtype=np.int64), np.array(start))
-    return owned, since_d
+            rows.append((place[owner_id], vehicle_id))
+            held[vehicle_id] = place[owner_id], start_on
+    owner, vehicle = list(zip(*rows, strict=True)) or [()] * 2
+    return Owned(np.array(owner, dtype=np.int64), np.array(vehicle, dtype=np.int64)), held, since_d
 
 
 def _newest(table: Table, dealer_id: int, vehicle_ids: Collection[int], day: dt.date) -> Subquery:
@@ -303,7 +306,7 @@ async def _subscriptions(
     connection: AsyncConnection,
     dealer_id: int,
     place: dict[int, int],
-    owned: Owned,
+    held: Held,
     as_of: AsOf,
     *,
     horizon_d: float,
@@ -313,13 +316,7 @@ async def _subscriptions(
     Who signed pays; where nobody is named, whose car it is, as `store.contracts.concerns` has it.
     """
     c = contracts.c
-    of_vehicle = {
-        vehicle: (owner, times.date_of(since_d))
-        for owner, vehicle, since_d in zip(
-            owned.owner.tolist(), owned.vehicle.tolist(), owned.since_d.tolist(), strict=True
-        )
-    }
-    whose = or_(c.owner_id.in_(place), and_(c.owner_id.is_(None), c.vehicle_id.in_(of_vehicle)))
+    whose = or_(c.owner_id.in_(place), and_(c.owner_id.is_(None), c.vehicle_id.in_(held)))
     query = select(c.owner_id, c.vehicle_id, c.start_on, c.end_on, c.payment_per_month).where(
         c.dealer_id == dealer_id,
         whose,
@@ -333,7 +330,7 @@ async def _subscriptions(
         if signed_by is not None:
             payer = place[signed_by]
         else:
-            payer, since = of_vehicle[vehicle_id]
+            payer, since = held[vehicle_id]
             if start_on < since - BEFORE_HANDOVER_MAX:
                 continue  # of a former owner
         days = horizon_d if end_on is None else min(times.start_d(end_on) - as_of.end_d, horizon_d)

@@ -1,4 +1,4 @@
-"""Codes that were cleared: when, whether shortly before a visit, and whether they may still be there.
+"""Codes that were cleared: when, and whether shortly before a visit.
 
 Whoever clears codes hides them from the workshop for some days: the car has to test itself again first.
 """
@@ -19,8 +19,6 @@ class ClearingRules:
 
     together_d: float = 1.0  # a code that is gone so soon before or after was cleared then
     before_visit_d: float = 7.0  # a clearing this close before a visit is worth a question
-    proof_m: float = 150_000.0  # an assumption: after this distance most self tests have run again
-    proof_warm_ups: int = 10  # or after so many warm-ups; maker's drive cycles ask for fewer
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +90,3 @@ def cleared_before_visit(faults: FleetFaults, found: Clearings, rules: ClearingR
     )
     hidden: Bools = np.isfinite(faults.cleared_d) & (near > 0)
     return hidden
-
-
-def is_proving(since_cleared_m: Floats, warm_ups: Floats, rules: ClearingRules) -> Bools:
-    """Whether each vehicle (V) has driven too little since codes were cleared for their absence to count.
-
-    NaN in both where nothing is known of a clearing: then it is not.
-    """
-    proving: Bools = (since_cleared_m < rules.proof_m) & ~(warm_ups >= rules.proof_warm_ups)
-    return proving | (np.isnan(since_cleared_m) & (warm_ups < rules.proof_warm_ups))

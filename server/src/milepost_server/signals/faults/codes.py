@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from milepost_server.signals.flat import Bools, Ints
+from milepost_server.signals.flat import Ints
 
 CODE_LENGTH = 5
 CODES = 1 << 16
@@ -16,7 +16,6 @@ NO_CODE = -1
 
 _LETTERS = "PCBU"
 _HEX = "0123456789ABCDEF"
-_POWERTRAIN = 0
 
 
 def _values_of(symbols: str) -> Ints:
@@ -48,11 +47,3 @@ def decode(code: int) -> str:
     """The text of a code: ``P0301`` for 0x0301."""
     assert 0 <= code < CODES
     return f"{_LETTERS[code >> 14]}{code >> 12 & 3}{code & 0xFFF:03X}"
-
-
-def is_generic(code: Ints) -> Bools:
-    """Whether each code (N) means the same for every maker (SAE J2012), rather than what its maker says."""
-    letter, first = code >> 14, code >> 12 & 3
-    powertrain = (first % 2 == 0) | ((first == 3) & (code & 0xFFF >= 0x400))
-    generic: Bools = np.where(letter == _POWERTRAIN, powertrain, first % 3 == 0)
-    return generic

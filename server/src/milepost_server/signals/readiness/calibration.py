@@ -59,23 +59,3 @@ def reliability(probability: Floats, event: Floats, bins: int = BINS) -> Reliabi
     expected, events = np.add.reduceat(rising, starts) / rows, np.add.reduceat(happened, starts)
     low, high = wilson(events, rows.astype(np.float64))
     return Reliability(rows, expected, events / rows, low, high)
-
-
-def isotonic(values: Floats, weights: Floats) -> Floats:
-    """The rising sequence (N) nearest to ``values`` (N): pooling of adjacent violators.
-
-    Barlow, Bartholomew, Bremner and Brunk 1972, "Statistical inference under order restrictions".
-    """
-    mean: list[float] = []
-    weight: list[float] = []
-    count: list[int] = []
-    for value, its in zip(values.tolist(), weights.tolist(), strict=True):
-        pool, mass, members = value, its, 1
-        while mean and mean[-1] >= pool:
-            pool = (mean[-1] * weight[-1] + pool * mass) / (weight[-1] + mass)
-            mass, members = mass + weight.pop(), members + count.pop()
-            mean.pop()
-        mean.append(pool)
-        weight.append(mass)
-        count.append(members)
-    return np.repeat(np.array(mean, dtype=np.float64), count)

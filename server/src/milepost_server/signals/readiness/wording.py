@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-DAYS = (90, 180)
-
 
 def of_owners(probability: float) -> str:
     """``12 of 100``, ``4 of 1,000``, ``fewer than 1 of 1,000``, ``more than 99 of 100``."""

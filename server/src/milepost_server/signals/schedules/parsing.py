@@ -12,7 +12,6 @@ from milepost_server.signals.items.item import Table
 from milepost_server.signals.schedules.documents import Layer, Schedule
 
 FILE_BYTES_MAX = 256 * 1024
-_SELECTORS = frozenset({"dealer", "make", "model", "engine", "duty", "without"})
 
 _Document = TypeVar("_Document", bound=Table)
 
@@ -33,14 +32,6 @@ def parse_layer(text: str, name: str) -> Layer:
         ScheduleError: as `parse_schedule`, and where it fits no car or says nothing.
     """
     return _validated(Layer, _document(text, name), name)
-
-
-def parse_file(text: str, name: str) -> Schedule | Layer:
-    """Read either: a file with a selector beside the powertrain is a layer."""
-    document = _document(text, name)
-    if _SELECTORS & document.keys():
-        return _validated(Layer, document, name)
-    return _validated(Schedule, document, name)
 
 
 def _document(text: str, name: str) -> dict[str, Any]:
