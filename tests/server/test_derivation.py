@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Table, update
 
 from milepost_protocol.samples import TimeTrust
-from milepost_server.derivation import results
+from milepost_server.derivation import keeping, results
 from milepost_server.derivation.configuration import OF_DEALERS, Configuration
 from milepost_server.derivation.derive import Report
 from milepost_server.derivation.learning import knowledge
@@ -368,12 +368,18 @@ async def test_the_runner_begins_each_day_with_everyone_and_then_takes_what_is_n
     await garage.read(cars[0], [(NOW, 50_010 * KM)])
     assert (await runner.turn()).vehicles == 1
 
-    clock.now += dt.timedelta(days=40)
-    assert (await runner.turn()).vehicles == 3
-    assert {row["as_of"] for row in await garage.rows(service_due)} == {TODAY + dt.timedelta(days=40)}
+    for days in (1, 40):
+        clock.now += dt.timedelta(days=days)
+        assert (await runner.turn()).vehicles == 3
+    kept = {TODAY + dt.timedelta(days=days) for days in (1, 41)}
+    assert {row["as_of"] for row in await garage.rows(service_due)} == kept, (
+        "the last of its month, and today"
+    )
 
 
-async def test_what_was_learned_is_kept_for_a_month_and_then_the_last_of_each_month(garage: Garage) -> None:
+async def test_lists_and_what_they_rest_on_stay_for_a_month_then_the_last_of_each_month(
+    garage: Garage,
+) -> None:
     await garage.drive(await garage.car(), km_per_month=1_000)
     for days in (0, 27, 28, 35, 75):
         day = dt.timedelta(days=days)
@@ -384,13 +390,21 @@ async def test_what_was_learned_is_kept_for_a_month_and_then_the_last_of_each_mo
 
     assert await days_left(usage_priors) == {0, 27, 28, 35, 75}
     async with garage.store.write() as connection:
-        await knowledge.drop_old(connection, garage.dealer.id, TODAY + dt.timedelta(days=50))
-    for table in (usage_priors, due_calibrations):
+        await keeping.drop_old(connection, garage.dealer.id, TODAY + dt.timedelta(days=80))
+    for table in (service_due, vehicle_usage, usage_priors, due_calibrations):
         assert await days_left(table) == {28, 35, 75}, "of March the last, of April the last, and the newest"
     async with garage.store.write() as connection:
-        later = TODAY + dt.timedelta(days=31 * (knowledge.MONTHS_KEPT + 10))
-        await knowledge.drop_old(connection, garage.dealer.id + 1, later)
+        later = TODAY + dt.timedelta(days=31 * (keeping.MONTHS_KEPT + 10))
+        await keeping.drop_old(connection, garage.dealer.id + 1, later)
     assert await days_left(usage_priors) == {28, 35, 75}, "another dealer's stay"
+
+
+def test_of_months_long_gone_no_day_is_kept() -> None:
+    days = [TODAY + dt.timedelta(days=n) for n in range(31 * (keeping.MONTHS_KEPT + 10))]
+    kept = sorted(keeping.days_kept(days, days[-1]))
+    assert len(kept) == keeping.MONTHS_KEPT
+    assert kept[-1] == days[-2]
+    assert all((day + dt.timedelta(days=1)).day == 1 for day in kept[:-1])
 
 
 async def test_the_runner_makes_priors_anew_when_the_fleet_has_grown(garage: Garage) -> None:

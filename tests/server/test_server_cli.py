@@ -216,7 +216,14 @@ async def test_the_quarantine_from_held_to_settled(site: Installation, tmp_path:
 
 
 def test_derive_says_what_it_did(site: Installation) -> None:
-    assert site.run("derive", "--as-of", "2026-03-03") == "0 vehicles, 0 items as of 2026-03-03\n"
+    assert site.run("derive").startswith("no vehicles, no items as of 20")
+    past = site.run("derive", "--as-of", "2026-03-03")
+    assert "no vehicles, no items as of 2026-03-03\nno list had been made by then" in past
+    assert "played from 2026-01-02 on, day by day: 61 days\n" in past
+    assert "61 of 61 steps" in past
+    assert "is still to come: where Nord Motors is, it is 20" in site.run(
+        "derive", "--as-of", "2999-01-01", code=1
+    )
 
 
 def test_a_schedule_is_set_shown_and_taken_back(site: Installation, tmp_path: Path) -> None:

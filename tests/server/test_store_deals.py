@@ -15,6 +15,7 @@ from milepost_server.store import (
     item_actions,
     outcomes,
     overrules,
+    ownerships,
     readiness_models,
 )
 from milepost_server.store.overrules import Place
@@ -63,6 +64,18 @@ async def test_a_contract_holds_from_its_first_day_until_it_is_over(store: Store
             (made.end_on, []),
         ):
             assert await contracts.of_vehicle(connection, dealer_id, 2, day) == found, day
+
+
+async def test_whose_else_a_car_is_counts_as_far_as_it_was_known(store: Store, dealer_id: int) -> None:
+    async with store.write() as connection:
+        (owned,) = await ownerships.of_vehicle(connection, dealer_id, 2)
+        other = 1 if owned.owner_id != 1 else 2
+        sold = {"owner_id": other, "vehicle_id": 2, "start_on": TODAY, "end_on": None, "now": NOW + DAY}
+        await ownerships.end(connection, dealer_id, owned.id, TODAY, now=NOW + DAY)
+        await ownerships.add(connection, dealer_id, **sold)
+        for known_by, others in ((None, {owned.owner_id}), (NOW + DAY, {owned.owner_id}), (NOW, set())):
+            found = await ownerships.other_owners(connection, dealer_id, [2], TODAY, known_by=known_by)
+            assert found == {2: others}, known_by
 
 
 async def test_an_outcome_is_kept_once_and_seen_from_its_day_on(store: Store, dealer_id: int) -> None:

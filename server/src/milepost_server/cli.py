@@ -6,6 +6,7 @@ import click
 
 from milepost_server.commands import (
     dealer_files,
+    derive,
     device_config,
     evaluate,
     install,
@@ -31,7 +32,7 @@ for part in (
     registry.device,
     quarantine.quarantine,
     operate.reproject,
-    operate.derive,
+    derive.derive,
     readiness.readiness,
     dealer_files.schedule,
     dealer_files.plan,

@@ -110,7 +110,7 @@ async def vehicle_facts(
     until = times.moment(until_ms)
     due = await condition.due_items(connection, dealer_id, vehicle_id, as_of)
     usage = await results.usage_of(connection, dealer_id, vehicle_id, as_of)
-    plan = await plan_of(connection, dealer_id, vehicle)
+    plan = await plan_of(connection, dealer_id, vehicle, times.moment(until_ms))
     signals = [path for item in plan.items if item.wear for path in item.wear.signals]
     worn = await condition.latest_readings(connection, dealer_id, vehicle_id, signals, until_ms)
     last = await condition.last_words(connection, dealer_id, [vehicle_id], until_ms)

@@ -1,8 +1,7 @@
-"""``run``, ``reproject``, ``derive``, ``config`` and ``broker``: what keeps an installation going."""
+"""``run``, ``reproject``, ``config`` and ``broker``: what keeps an installation going."""
 
 from __future__ import annotations
 
-import datetime as dt
 from pathlib import Path
 
 import click
@@ -20,10 +19,6 @@ from milepost_server.commands.common import (
     opened,
     the_dealer,
 )
-from milepost_server.derivation.configuration import Configuration
-from milepost_server.derivation.derive import Derivation
-from milepost_server.derivation.fault_texts import texts_of
-from milepost_server.derivation.times import AsOf
 from milepost_server.errors import ServerError
 from milepost_server.ingest.projection import Projector
 from milepost_server.ingest.reproject import reproject_device
@@ -66,22 +61,6 @@ async def reproject(data_dir: Path, dealer_id: int | None, device_id: str | None
             async with store.write() as connection:
                 made = await reproject_device(connection, projector, of.id, one, now=now())
             click.echo(f"{one}\t{made} readings")
-
-
-@click.command(epilog="Example: milepost-server derive --as-of 2026-03-03")
-@data_dir_option
-@click.option("--dealer", "dealer_id", type=int, help="The dealer's id, where there are several.")
-@click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), default=None, help="The dealer's date; today.")
-@command
-async def derive(data_dir: Path, dealer_id: int | None, as_of: dt.datetime | None) -> None:
-    """Derive all vehicles of a dealer as of a date, priors first."""
-    async with opened(data_dir) as (settings, store):
-        async with store.read() as connection:
-            of = await the_dealer(connection, dealer_id)
-        texts = texts_of(settings.dtc_file)
-        date = as_of.date() if as_of else AsOf.at(now(), of.timezone).date
-        report = await Derivation(store, Configuration(), now=now(), texts=texts).dealer(of, date)
-    click.echo(f"{report.vehicles} vehicles, {report.items} items as of {date}")
 
 
 @click.group()

@@ -80,12 +80,14 @@ async def put(
     )
 
 
-async def configuration_of(connection: AsyncConnection, dealer_id: int, base: Configuration) -> Configuration:
-    """``base`` with what a dealer's files say, which goes into its version."""
+async def configuration_of(
+    connection: AsyncConnection, dealer_id: int, base: Configuration, at: dt.datetime | None = None
+) -> Configuration:
+    """``base`` with what a dealer's files say now, or said at the moment ``at``; it goes into its version."""
     return replace(
         base,
-        book=await schedules.book_of(connection, dealer_id),
-        plans=await plans.plans_of(connection, dealer_id),
+        book=await schedules.book_of(connection, dealer_id, at),
+        plans=await plans.plans_of(connection, dealer_id, at),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from milepost_server.derivation import writing
+from milepost_server.derivation.carried import Carried
 from milepost_server.derivation.learning import knowledge
 from milepost_server.derivation.loading import owners as load_owners
 from milepost_server.derivation.loading import vehicles as loading
@@ -18,7 +19,7 @@ from milepost_server.derivation.rows import readiness as rows_readiness
 from milepost_server.derivation.rows import usage as rows
 from milepost_server.derivation.steps.owner import owner_rows
 from milepost_server.derivation.steps.whole import derive
-from milepost_server.signals.value.lifetime import DAYS_PER_YEAR, memory_d
+from milepost_server.signals.value.lifetime import DAYS_PER_YEAR, memory_d, usual_service
 from milepost_server.store import dirty
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from milepost_server.derivation.fleet import Chunk
     from milepost_server.derivation.learning.knowledge import Knowledge
     from milepost_server.derivation.learning.readiness_check import ModelWatch
+    from milepost_server.derivation.steps.whole import Derived
     from milepost_server.derivation.times import AsOf
     from milepost_server.signals.faults.texts import FaultTexts
     from milepost_server.store.dirty import DirtyVehicle
@@ -67,7 +69,7 @@ class DealerRun:
         while True:
             async with self.store.read() as connection:
                 ids = await loading.vehicle_ids(
-                    connection, self.stamp.dealer_id, after_id=after_id, limit=CHUNK_VEHICLES_MAX
+                    connection, self.stamp.dealer_id, self.as_of, after_id=after_id, limit=CHUNK_VEHICLES_MAX
                 )
             if not ids:
                 return
@@ -77,17 +79,32 @@ class DealerRun:
     async def learn(self) -> Knowledge:
         """What the dealer's fleet says of itself."""
         async with self.store.read() as connection:
-            chosen = await loading.sample_ids(connection, self.stamp.dealer_id)
+            chosen = await loading.sample_ids(connection, self.stamp.dealer_id, self.as_of)
             model = await knowledge.model_of(connection, self.stamp.dealer_id, self.stamp.as_of)
+            rules = self.config.lifetime
+            services = await load_owners.services(
+                connection, self.stamp.dealer_id, self.as_of, memory_d=memory_d(rules)
+            )
+        usual = usual_service(*services, self.as_of.end_d, rules)
         sample = knowledge.FleetSample(self.config, self.as_of.end_d, len(chosen))
         for start in range(0, len(chosen), CHUNK_VEHICLES_MAX):
             chunk = await self._load(chosen[start : start + CHUNK_VEHICLES_MAX])
             await asyncio.to_thread(sample.add, chunk)
-        return await asyncio.to_thread(sample.knowledge, model)
+        return await asyncio.to_thread(sample.knowledge, model, usual)
 
-    async def chunk(self, ids: Sequence[int], learned: Knowledge, watch: ModelWatch | None = None) -> Report:
-        """Derive a chunk of vehicles; ``watch`` sees what the readiness model makes of them."""
-        chunk = await self._load(ids)
+    async def chunk(
+        self,
+        ids: Sequence[int],
+        learned: Knowledge,
+        carried: Carried | None = None,
+        *,
+        watch: ModelWatch | None = None,
+    ) -> Report:
+        """Derive a chunk of vehicles, with what the day before left: ``carried``, or as the store has it.
+
+        ``watch`` sees what the readiness model makes of them.
+        """
+        chunk = await self._load(ids, carried)
         prepared = await asyncio.to_thread(self._prepare, chunk, learned, watch)
         async with self.store.write() as connection:
             judgements = await writing.write(connection, prepared, self.stamp)
@@ -95,53 +112,56 @@ class DealerRun:
                 await watch.note(connection, self.stamp, prepared.vehicle_ids, prepared.readiness)
         return Report(len(chunk.vehicles), len(prepared.due), judgements)
 
+    async def carry(self, ids: Sequence[int], learned: Knowledge, carried: Carried) -> Carried:
+        """What the day leaves of a chunk of vehicles to the next one; nothing is written."""
+        chunk = await self._load(ids, carried)
+        return await asyncio.to_thread(lambda: Carried.of(chunk, self._derived(chunk, learned)))
+
     async def all_owner_ids(self) -> AsyncIterator[Sequence[int]]:
         """The ids of all owners, a chunk at a time."""
         after_id = 0
         while True:
             async with self.store.read() as connection:
                 ids = await load_owners.owner_ids(
-                    connection, self.stamp.dealer_id, after_id=after_id, limit=CHUNK_OWNERS_MAX
+                    connection, self.stamp.dealer_id, self.as_of, after_id=after_id, limit=CHUNK_OWNERS_MAX
                 )
             if not ids:
                 return
             yield ids
             after_id = ids[-1]
 
-    async def owners_of(self, vehicle_ids: Sequence[int], seen: Sequence[DirtyVehicle]) -> None:
+    async def owners_of(
+        self, vehicle_ids: Sequence[int], learned: Knowledge, seen: Sequence[DirtyVehicle]
+    ) -> None:
         """Take together the vehicles of all whom these vehicles are, or were; ``seen`` are clean then."""
         async with self.store.read() as connection:
             ids = await load_owners.owners_touched(connection, self.stamp.dealer_id, vehicle_ids)
-        services = await self.services()
         for start in range(0, len(ids), CHUNK_OWNERS_MAX):
-            await self.owners(ids[start : start + CHUNK_OWNERS_MAX], services)
+            await self.owners(ids[start : start + CHUNK_OWNERS_MAX], learned)
         async with self.store.write() as connection:
             await dirty.clear(connection, seen)
 
-    async def services(self) -> load_owners.Services:
-        """What the services of all of the dealer's owners brought."""
-        async with self.store.read() as connection:
-            return await load_owners.services(
-                connection, self.stamp.dealer_id, self.as_of, memory_d=memory_d(self.config.lifetime)
-            )
-
-    async def owners(self, ids: Sequence[int], services: load_owners.Services) -> None:
+    async def owners(self, ids: Sequence[int], learned: Knowledge) -> None:
         """Take the vehicles of a chunk of owners together, as they were derived."""
         horizon_d = self.config.lifetime.horizon_years * DAYS_PER_YEAR
         async with self.store.read() as connection:
             chunk = await load_owners.load(
                 connection, self.stamp.dealer_id, ids, self.as_of, horizon_d=horizon_d
             )
-        found = list(owner_rows(chunk, services, self.as_of, self.config, self.currency))
+        found = list(owner_rows(chunk, learned.usual_service, self.as_of, self.config, self.currency))
         async with self.store.write() as connection:
             await writing.write_owners(connection, ids, found, self.stamp)
 
-    async def _load(self, ids: Sequence[int]) -> Chunk:
+    async def _load(self, ids: Sequence[int], carried: Carried | None = None) -> Chunk:
+        dealer_id, as_of = self.stamp.dealer_id, self.as_of
         async with self.store.read() as connection:
-            return await loading.load(connection, self.stamp.dealer_id, ids, self.as_of, self.config)
+            return await loading.load(connection, dealer_id, ids, as_of, self.config, carried=carried)
+
+    def _derived(self, chunk: Chunk, learned: Knowledge) -> Derived:
+        return derive(chunk.inputs, learned.of(chunk.vehicles), self.as_of.end_d, self.config)
 
     def _prepare(self, chunk: Chunk, learned: Knowledge, watch: ModelWatch | None) -> writing.Prepared:
-        derived = derive(chunk.inputs, learned.of(chunk.vehicles), self.as_of.end_d, self.config)
+        derived = self._derived(chunk, learned)
         if watch is not None:
             watch.see(derived.readiness)
         return writing.Prepared(

@@ -16,11 +16,13 @@ from milepost_server.derivation.learning import knowledge, readiness_check
 from milepost_server.derivation.loading.vehicles import CHUNK_VEHICLES_MAX
 from milepost_server.derivation.times import AsOf
 from milepost_server.signals.faults.texts import FaultTexts
-from milepost_server.store import dealers, dirty
+from milepost_server.store import dealers, derived_days, dirty
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Sequence
+
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
     from milepost_server.derivation.configuration import Configuration
     from milepost_server.store.dealers import DealerRow
@@ -51,14 +53,14 @@ class Derivation:
         watch = await readiness_check.watch(self._store, run.stamp, learned.model)
         report = Report()
         async for ids in run.all_ids():
-            report += await run.chunk(ids, learned, watch)
-        services = await run.services()
+            report += await run.chunk(ids, learned, watch=watch)
         async for ids in run.all_owner_ids():
-            await run.owners(ids, services)
+            await run.owners(ids, learned)
         await readiness_check.check(self._store, run.stamp, watch, dealer.timezone)
         # Last, so that a derivation that was cut short is made again.
         async with self._store.write() as connection:
             await knowledge.save(connection, dealer.id, date, learned, run.config, now=self._now)
+            await self._note(connection, dealer, run, learned=True)
         return report
 
     async def vehicles(
@@ -79,7 +81,9 @@ class Derivation:
             chosen = set(ids)
             clean = [vehicle for vehicle in seen if vehicle.vehicle_id in chosen]
             report += await run.chunk(ids, learned)
-            await run.owners_of(ids, clean)
+            await run.owners_of(ids, learned, clean)
+        async with self._store.write() as connection:
+            await self._note(connection, dealer, run, learned=False)
         return report
 
     async def dirty(self, limit: int) -> Report:
@@ -96,6 +100,16 @@ class Derivation:
             date = AsOf.at(self._now, dealer.timezone).date
             report += await self.vehicles(dealer, date, [each.vehicle_id for each in seen], seen=seen)
         return report
+
+    async def _note(
+        self, connection: AsyncConnection, dealer: DealerRow, run: DealerRun, *, learned: bool
+    ) -> None:
+        """Note what the list of today rests on; of a past day, that was noted on the day."""
+        if run.as_of.date == AsOf.at(self._now, dealer.timezone).date:
+            version = run.config.version
+            await derived_days.note(
+                connection, dealer.id, run.as_of.date, config_version=version, now=self._now, learned=learned
+            )
 
     async def _run(self, dealer: DealerRow, date: dt.date) -> DealerRun:
         async with self._store.read() as connection:

@@ -11,6 +11,8 @@ from milepost_server.store import dealer_files
 from milepost_server.store.schema import DealerFileKind
 
 if TYPE_CHECKING:
+    import datetime as dt
+
     from sqlalchemy.ext.asyncio import AsyncConnection
 
 LISTS_CACHED_MAX = 64
@@ -46,7 +48,7 @@ def usable_with(own: tuple[tuple[str, str], ...]) -> tuple[PriceList, dict[str, 
     return plans_with(kept), problems
 
 
-async def plans_of(connection: AsyncConnection, dealer_id: int) -> PriceList:
-    """The dealer's subscription plans of now."""
-    rows = await dealer_files.current(connection, dealer_id, DealerFileKind.PLANS)
+async def plans_of(connection: AsyncConnection, dealer_id: int, at: dt.datetime | None = None) -> PriceList:
+    """The dealer's subscription plans of now, or of the moment ``at``."""
+    rows = await dealer_files.current(connection, dealer_id, DealerFileKind.PLANS, at)
     return usable_with(tuple((row.name, row.text) for row in rows))[0]

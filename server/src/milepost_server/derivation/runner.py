@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 from typing import TYPE_CHECKING
 
-from milepost_server.derivation import writing
+from milepost_server.derivation import keeping
 from milepost_server.derivation.dealer_files import configuration_of
 from milepost_server.derivation.derive import Derivation, Report
-from milepost_server.derivation.learning import knowledge, priors, readiness_check
+from milepost_server.derivation.learning import priors
 from milepost_server.derivation.times import AsOf
-from milepost_server.store import dealers, readiness_foretold
+from milepost_server.store import dealers
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Callable
 
     from milepost_server.derivation.configuration import Configuration
@@ -74,11 +74,7 @@ class DerivationRunner:
             if not current:
                 done += await derivation.dealer(dealer, date)
                 async with self._store.write() as connection:
-                    before = date - dt.timedelta(days=writing.DAYS_KEPT)
-                    await writing.drop_old(connection, dealer.id, before)
-                    await knowledge.drop_old(connection, dealer.id, before)
-                    foretold = date - dt.timedelta(days=readiness_check.BACK_D)
-                    await readiness_foretold.drop_old(connection, dealer.id, foretold)
+                    await keeping.drop_old(connection, dealer.id, date)
         done += await derivation.dirty(DIRTY_VEHICLES_MAX)
         self.total += done
         return done

@@ -13,6 +13,7 @@ from milepost_server.store import dealer_files
 from milepost_server.store.schema import DealerFileKind
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Mapping
 
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -51,9 +52,9 @@ def usable_with(own: tuple[tuple[str, str], ...]) -> tuple[ScheduleBook, dict[st
     return book, problems
 
 
-async def book_of(connection: AsyncConnection, dealer_id: int) -> ScheduleBook:
-    """The schedules that hold for a dealer now."""
-    rows = await dealer_files.current(connection, dealer_id, DealerFileKind.SCHEDULE)
+async def book_of(connection: AsyncConnection, dealer_id: int, at: dt.datetime | None = None) -> ScheduleBook:
+    """The schedules that hold for a dealer now, or held at the moment ``at``."""
+    rows = await dealer_files.current(connection, dealer_id, DealerFileKind.SCHEDULE, at)
     return usable_with(tuple((row.name, row.text) for row in rows))[0]
 
 
@@ -67,6 +68,8 @@ def kind_of(vehicle: Vehicle | VehicleRow) -> Kind:
     return Kind(vehicle.powertrain, vehicle.make, vehicle.model, vehicle.engine or "", vehicle.duty or "")
 
 
-async def plan_of(connection: AsyncConnection, dealer_id: int, vehicle: VehicleRow) -> Plan:
-    """The items that a vehicle has by the dealer's schedules of now."""
-    return (await book_of(connection, dealer_id)).plan(kind_of(vehicle))
+async def plan_of(
+    connection: AsyncConnection, dealer_id: int, vehicle: VehicleRow, at: dt.datetime | None = None
+) -> Plan:
+    """The items that a vehicle has by the dealer's schedules of now, or of the moment ``at``."""
+    return (await book_of(connection, dealer_id, at)).plan(kind_of(vehicle))

@@ -11,10 +11,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import or_, true
+
 from milepost_protocol.samples import TimeTrust
 from milepost_server.signals.flat import MS_PER_DAY
 
 if TYPE_CHECKING:
+    from sqlalchemy import Column, ColumnElement
+
     from milepost_server.signals.flat import Floats, Ints
 
 EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -33,10 +37,15 @@ def start_d(on: dt.date) -> float:
 
 @dataclass(frozen=True, slots=True)
 class AsOf:
-    """An as-of date of a dealer, and the axis of local days on which its derivation counts."""
+    """An as-of date of a dealer, and the axis of local days on which its derivation counts.
+
+    What was stored after ``known_by`` is not looked at, even where it is of an earlier time; None: all that
+    is stored counts.
+    """
 
     date: dt.date
     offset_ms: int
+    known_by: dt.datetime | None = None
 
     @classmethod
     def of(cls, date: dt.date, zone: str) -> AsOf:
@@ -59,6 +68,12 @@ class AsOf:
     def end_ms(self) -> int:
         """The end of the date, milliseconds since 1970 UTC."""
         return int(self.end_d) * MS_PER_DAY - self.offset_ms
+
+    def knows(self, stored_at: Column[dt.datetime]) -> ColumnElement[bool]:
+        """Of rows by the column that says when they were stored: those that count; null counts always."""
+        if self.known_by is None:
+            return true()
+        return or_(stored_at.is_(None), stored_at <= self.known_by)
 
     def days(self, time_ms: Ints) -> Floats:
         """Local days since 1970 of times in milliseconds since 1970 UTC."""

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 ROWS_A_STATEMENT_MAX = 4_000
 OF_VEHICLES = (service_due, vehicle_usage, vehicle_faults, vehicle_health, readiness)
 """Tables that hold what was derived of vehicles for a day."""
-DAYS_KEPT = 30
-"""Results older than this before the newest are dropped; any past date can be derived again."""
 
 
 class Stamp(NamedTuple):
@@ -92,10 +90,10 @@ async def write_owners(
     await _insert(connection, owner_signals, [{**row, **stamp._asdict()} for row in found])
 
 
-async def drop_old(connection: AsyncConnection, dealer_id: int, before: dt.date) -> None:
-    """Drop the dealer's results for dates before ``before``."""
+async def clear(connection: AsyncConnection, dealer_id: int, as_of: dt.date) -> None:
+    """Delete the dealer's list of that day, to be made anew."""
     for table in (*OF_VEHICLES, owner_signals):
-        await connection.execute(delete(table).where(table.c.dealer_id == dealer_id, table.c.as_of < before))
+        await connection.execute(delete(table).where(table.c.dealer_id == dealer_id, table.c.as_of == as_of))
 
 
 async def _derived_later(connection: AsyncConnection, ids: Sequence[int], stamp: Stamp) -> set[int]:

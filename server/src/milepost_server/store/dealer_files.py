@@ -38,16 +38,15 @@ def version_of(text: str) -> str:
 
 
 async def current(
-    connection: AsyncConnection, dealer_id: int, kind: DealerFileKind
+    connection: AsyncConnection, dealer_id: int, kind: DealerFileKind, at: dt.datetime | None = None
 ) -> Sequence[DealerFileRow]:
-    """The dealer's files of that kind that hold now, by name."""
+    """The dealer's files of that kind that hold now, or held at the moment ``at``; by name."""
     c = dealer_files.c
-    newest = (
-        select(func.max(c.id).label("id"))
-        .where(c.dealer_id == dealer_id, c.kind == kind.value)
-        .group_by(c.name)
-        .subquery()
-    )
+    mine = (c.dealer_id == dealer_id, c.kind == kind.value)
+    set_by_then = select(func.max(c.id).label("id")).where(*mine).group_by(c.name)
+    if at is not None:
+        set_by_then = set_by_then.where(c.at <= at)
+    newest = set_by_then.subquery()
     query = (
         select(c.name, c.text, c.version, staff.c.name, c.at)
         .join(newest, newest.c.id == c.id)

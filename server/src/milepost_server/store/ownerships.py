@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, or_, select, update
+from sqlalchemy import case, insert, null, or_, select, update
 
 from milepost_server.store.schema import ownerships
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Collection, Sequence
 
+    from sqlalchemy import ColumnElement
     from sqlalchemy.ext.asyncio import AsyncConnection
 
 
@@ -65,16 +66,28 @@ async def of_vehicle(connection: AsyncConnection, dealer_id: int, vehicle_id: in
 
 
 async def other_owners(
-    connection: AsyncConnection, dealer_id: int, vehicle_ids: Collection[int], as_of: dt.date
+    connection: AsyncConnection,
+    dealer_id: int,
+    vehicle_ids: Collection[int],
+    as_of: dt.date,
+    *,
+    known_by: dt.datetime | None = None,
 ) -> dict[int, set[int]]:
-    """Whose each of these vehicles (by id) was before that day or is after it, and is not on it."""
+    """Whose each of these vehicles (by id) was before that day or is after it, and is not on it.
+
+    What was entered after ``known_by`` does not count; None: all that is known.
+    """
     c = ownerships.c
-    query = select(c.vehicle_id, c.owner_id, c.start_on, c.end_on).where(
+    end_known: ColumnElement[dt.date | None] = c.end_on
+    query = select(c.vehicle_id, c.owner_id, c.start_on).where(
         c.dealer_id == dealer_id, c.vehicle_id.in_(vehicle_ids)
     )
+    if known_by is not None:
+        query = query.where(or_(c.created_at.is_(None), c.created_at <= known_by))
+        end_known = case((c.end_entered_at > known_by, null()), else_=c.end_on)
     ever: dict[int, set[int]] = {one: set() for one in vehicle_ids}
     present: dict[int, set[int]] = {one: set() for one in vehicle_ids}
-    for vehicle_id, owner_id, start_on, end_on in await connection.execute(query):
+    for vehicle_id, owner_id, start_on, end_on in await connection.execute(query.add_columns(end_known)):
         ever[vehicle_id].add(owner_id)
         if start_on <= as_of and (end_on is None or end_on > as_of):
             present[vehicle_id].add(owner_id)

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sqlalchemy import delete, select
 
 from milepost_server.derivation.learning import priors, wear_priors
 from milepost_server.derivation.learning.pace_sample import PaceSample, coverage_rows
@@ -25,8 +24,6 @@ from milepost_server.signals.usage.ahead import Ahead
 from milepost_server.signals.usage.model import PaceModel, untaught
 from milepost_server.signals.usage.rate import published_prior, shrink
 from milepost_server.store import calibrations, readiness_models
-from milepost_server.store.schema import due_calibrations, readiness_checks, usage_priors
-from milepost_server.store.schema import wear_priors as wear_priors_table
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -38,13 +35,10 @@ if TYPE_CHECKING:
     from milepost_server.derivation.fleet import Chunk, Vehicle
     from milepost_server.signals.flat import Floats
 
-SEASON, PACE, LAPSE = "battery_season", "pace", "lapses_after_d"
+SEASON, PACE, LAPSE, USUAL_SERVICE = "battery_season", "pace", "lapses_after_d", "usual_service"
 """Keys of the document of a calibration."""
-MONTHS_KEPT = 37
-"""Months of which something that was learned is kept: as far back as readiness models look, and one more."""
 SEASON_READINGS_MAX = 500_000
 """Readings of each measure that a season is made of: more say the same."""
-_DAYS_A_STATEMENT_MAX = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +49,7 @@ class Knowledge:
     pace: PaceModel = field(default_factory=untaught)
     wear: WearPriors = field(default_factory=WearPriors)
     season: Sequence[Floats] = field(default_factory=no_season)
+    usual_service: float = 0.0  # what one owner's services bring in a year, minor units
     model: Scorecard = field(default_factory=lambda: readiness_priors.shipped()[0])
     lapses_after_d: float = np.inf
 
@@ -91,8 +86,11 @@ class FleetSample:
             if sum(len(each.value) for each in kept) < SEASON_READINGS_MAX:
                 kept.append(readings)
 
-    def knowledge(self, model: Scorecard | None = None) -> Knowledge:
-        """What the fleet says of itself, beside the readiness ``model`` that outcomes taught, if any has."""
+    def knowledge(self, model: Scorecard | None = None, usual_service: float = 0.0) -> Knowledge:
+        """What the fleet says of itself, beside what its owners do.
+
+        That is the readiness ``model`` that outcomes taught, if any has, and what services bring in a year.
+        """
         config, measures = self._config, self._config.battery.measures
         groups = self._usage.groups
         return Knowledge(
@@ -103,6 +101,7 @@ class FleetSample:
                 season_of(_joined(kept), measure)
                 for kept, measure in zip(self._batteries, measures, strict=True)
             ],
+            usual_service=usual_service,
             model=model or readiness_priors.shipped()[0],
             lapses_after_d=self._late.lapses_after_d(),
         )
@@ -117,6 +116,11 @@ def _joined(parts: Sequence[BatteryReadings]) -> BatteryReadings:
         time_d=np.concatenate([part.time_d for part in parts] or none),
         value=np.concatenate([part.value for part in parts] or none),
     )
+
+
+def nothing() -> Knowledge:
+    """What is known before the first full derivation: what is published."""
+    return Knowledge(Priors.published())
 
 
 async def save(
@@ -139,6 +143,7 @@ async def save(
             SEASON: [[float(month) for month in season] for season in known.season],
             PACE: known.pace.to_document(),
             LAPSE: known.lapses_after_d if np.isfinite(known.lapses_after_d) else None,
+            USUAL_SERVICE: known.usual_service,
         },
         coverage=coverage_rows(known.pace),
         config_version=config.version,
@@ -155,27 +160,10 @@ async def newest(connection: AsyncConnection, dealer_id: int, as_of: dt.date) ->
         pace=PaceModel.from_document(document[PACE]) if PACE in document else untaught(),
         wear=await wear_priors.newest(connection, dealer_id, as_of),
         season=[np.array(season) for season in document[SEASON]] if SEASON in document else no_season(),
+        usual_service=float(document.get(USUAL_SERVICE, 0.0)),
         model=await model_of(connection, dealer_id, as_of),
         lapses_after_d=np.inf if document.get(LAPSE) is None else float(document[LAPSE]),
     )
-
-
-async def drop_old(connection: AsyncConnection, dealer_id: int, before: dt.date) -> None:
-    """Drop what was learned for dates before ``before``, except the newest and the last of each month.
-
-    Readiness models learn from past days as they were known then; of months that are further back than
-    those, more than ``MONTHS_KEPT`` of them, nothing is kept.
-    """
-    for table in (usage_priors, wear_priors_table, due_calibrations, readiness_checks):
-        c = table.c
-        query = select(c.as_of).where(c.dealer_id == dealer_id).distinct().order_by(c.as_of)
-        days = list((await connection.execute(query)).scalars())
-        last_of_month = {(day.year, day.month): day for day in days if day < before}
-        kept = {*days[-1:], *list(last_of_month.values())[-MONTHS_KEPT:]}
-        dropped = [day for day in days if day < before and day not in kept]
-        for start in range(0, len(dropped), _DAYS_A_STATEMENT_MAX):
-            some = dropped[start : start + _DAYS_A_STATEMENT_MAX]
-            await connection.execute(delete(table).where(c.dealer_id == dealer_id, c.as_of.in_(some)))
 
 
 async def model_of(connection: AsyncConnection, dealer_id: int, as_of: dt.date) -> Scorecard:

@@ -185,7 +185,7 @@ async def _seen(store: Store, dealer: DealerRow, base: Configuration, now: dt.da
         while True:
             async with store.read() as connection:
                 ids = await loading.vehicle_ids(
-                    connection, dealer.id, after_id=after_id, limit=CHUNK_VEHICLES_MAX
+                    connection, dealer.id, as_of, after_id=after_id, limit=CHUNK_VEHICLES_MAX
                 )
                 if not ids:
                     break

@@ -1,57 +1,74 @@
-"""Reads what the day before left of each item, and what staff have done about it."""
+"""Reads what a day left of each item to the next one, and what staff have done about it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sqlalchemy import and_, func, select
 
 from milepost_server.derivation import times
-from milepost_server.derivation.fleet import Before
-from milepost_server.signals.fleet.inputs import Previous
-from milepost_server.signals.items.life_cycle import Action, Actions, Listing
+from milepost_server.derivation.carried import Carried, Left
+from milepost_server.signals.items.life_cycle import Action, Actions
 from milepost_server.signals.items.states import State
 from milepost_server.store.schema import item_actions, service_due
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Collection
 
+    from sqlalchemy import Select
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from milepost_server.derivation.times import AsOf
     from milepost_server.signals.flat import Floats
 
 MS_PER_S = 1_000
+_COLUMNS = [
+    service_due.c[name]
+    for name in (
+        "vehicle_id",
+        "item",
+        "state",
+        "started_on",
+        "listed_since_on",
+        "due_since_on",
+        "cleared_on",
+    )
+]
 
 
-async def before(
-    connection: AsyncConnection, dealer_id: int, place: dict[int, int], as_of: AsOf, keys: tuple[str, ...]
-) -> Before:
-    """What the newest derivation before the as-of date left of the vehicles in ``place`` (place by id)."""
-    code = {key: index for index, key in enumerate(keys)}
-    shape = (len(place), len(keys))
-    state = np.full(shape, int(State.UNKNOWN), dtype=np.int64)
-    start_d, since_d, due_since_d, cleared_d = (np.full(shape, np.nan) for _ in range(4))
+async def newest(
+    connection: AsyncConnection, dealer_id: int, vehicle_ids: Collection[int], as_of: AsOf
+) -> Carried:
+    """What the newest derivation before the as-of date left of each of the vehicles."""
     c = service_due.c
-    newest = (
+    found = (
         select(c.vehicle_id, func.max(c.as_of).label("as_of"))
-        .where(c.dealer_id == dealer_id, c.vehicle_id.in_(place), c.as_of < as_of.date)
+        .where(c.dealer_id == dealer_id, c.vehicle_id.in_(vehicle_ids), c.as_of < as_of.date)
         .group_by(c.vehicle_id)
         .subquery()
     )
-    query = (
-        select(c.vehicle_id, c.item, c.state, c.started_on, c.listed_since_on, c.due_since_on, c.cleared_on)
-        .join(newest, and_(newest.c.vehicle_id == c.vehicle_id, newest.c.as_of == c.as_of))
-        .where(c.dealer_id == dealer_id)
+    same = and_(found.c.vehicle_id == c.vehicle_id, found.c.as_of == c.as_of)
+    return await _carried(connection, select(*_COLUMNS).join(found, same).where(c.dealer_id == dealer_id))
+
+
+async def left_on(
+    connection: AsyncConnection, dealer_id: int, vehicle_ids: Collection[int], day: dt.date
+) -> Carried:
+    """What the derivation of that very day left of the vehicles."""
+    c = service_due.c
+    mine = (c.dealer_id == dealer_id, c.vehicle_id.in_(vehicle_ids), c.as_of == day)
+    return await _carried(connection, select(*_COLUMNS).where(*mine))
+
+
+async def _carried(connection: AsyncConnection, query: Select[Any]) -> Carried:
+    return Carried(
+        {
+            (vehicle_id, item): Left(State[word.upper()], *map(_day, days))
+            for vehicle_id, item, word, *days in await connection.execute(query)
+        }
     )
-    for vehicle_id, item, word, *days in await connection.execute(query):
-        if item in code:
-            cell = place[vehicle_id], code[item]
-            state[cell] = State[word.upper()]
-            start_d[cell], since_d[cell], due_since_d[cell], cleared_d[cell] = map(_day, days)
-    listing = Listing(since_d.ravel(), due_since_d.ravel(), cleared_d.ravel())
-    return Before(Previous(state, start_d), listing)
 
 
 async def actions(
@@ -73,6 +90,7 @@ async def actions(
     query = (
         select(c.vehicle_id, c.item, c.action, c.at, c.for_on, c.until_on)
         .where(c.dealer_id == dealer_id, c.vehicle_id.in_(place), c.at < times.moment(as_of.end_ms))
+        .where(as_of.knows(c.at))
         .order_by(c.at, c.id)
     )
     rows = [

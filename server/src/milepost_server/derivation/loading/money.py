@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from sqlalchemy import or_, select
+from sqlalchemy import case, null, or_, select
 
 from milepost_server.derivation import times
 from milepost_server.derivation.fleet import NOBODY, MoneyInputs, Vehicle
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Collection, Sequence
 
-    from sqlalchemy import RowMapping
+    from sqlalchemy import ColumnElement, RowMapping
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from milepost_server.derivation.times import AsOf
@@ -47,15 +47,22 @@ class OwnersOfDay(NamedTuple):
     since_d: Floats  # (V) NaN where nobody does
 
 
+def end_as_known(as_of: AsOf) -> ColumnElement[dt.date | None]:
+    """Of ownerships: the day on which each is over; null where nobody had said so by then."""
+    c = ownership_table.c
+    return case((as_of.knows(c.end_entered_at), c.end_on), else_=null())
+
+
 async def owners_of(
     connection: AsyncConnection, dealer_id: int, place: dict[int, int], as_of: AsOf
 ) -> OwnersOfDay:
     """The owners of the vehicles in ``place`` (place by id); of several, the one who came last."""
     c = ownership_table.c
+    end_on = end_as_known(as_of)
     query = (
         select(c.vehicle_id, c.owner_id, c.start_on)
         .where(c.dealer_id == dealer_id, c.vehicle_id.in_(place), c.start_on <= as_of.date)
-        .where(or_(c.end_on.is_(None), c.end_on > as_of.date))
+        .where(or_(end_on.is_(None), end_on > as_of.date), as_of.knows(c.created_at))
         .order_by(c.start_on, c.id)
     )
     owner_id = np.full(len(place), NOBODY, dtype=np.int64)
@@ -77,12 +84,12 @@ async def money_of(
     query = (
         select(contracts)
         .where(contracts.c.dealer_id == dealer_id, contracts.c.vehicle_id.in_(place))
-        .where(contracts.c.start_on <= as_of.date)
+        .where(contracts.c.start_on <= as_of.date, as_of.knows(contracts.c.created_at))
         .order_by(contracts.c.start_on, contracts.c.id)
     )
     signed = (await connection.execute(query)).mappings().all()
     others = await ownerships.other_owners(
-        connection, dealer_id, {row["vehicle_id"] for row in signed}, as_of.date
+        connection, dealer_id, {row["vehicle_id"] for row in signed}, as_of.date, known_by=as_of.known_by
     )
     rows = [
         row for row in signed if _is_present(row, owned, place[row["vehicle_id"]], others[row["vehicle_id"]])

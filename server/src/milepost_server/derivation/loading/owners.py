@@ -9,6 +9,7 @@ import numpy as np
 from sqlalchemy import and_, func, or_, select
 
 from milepost_server.derivation import times
+from milepost_server.derivation.loading.money import end_as_known
 from milepost_server.signals.faults.systems import URGENCIES
 from milepost_server.signals.flat import DAYS_PER_MONTH
 from milepost_server.signals.items.states import State
@@ -90,12 +91,13 @@ class OwnersChunk:
 
 
 async def owner_ids(
-    connection: AsyncConnection, dealer_id: int, *, after_id: int, limit: int
+    connection: AsyncConnection, dealer_id: int, as_of: AsOf, *, after_id: int, limit: int
 ) -> Sequence[int]:
-    """At most ``limit`` ids of the dealer's owners above ``after_id``, rising."""
+    """At most ``limit`` ids of the dealer's owners who are known, above ``after_id``, rising."""
     query = (
         select(owners.c.id)
         .where(owners.c.dealer_id == dealer_id, owners.c.id > after_id)
+        .where(as_of.knows(owners.c.created_at))
         .order_by(owners.c.id)
         .limit(limit)
     )
@@ -137,7 +139,7 @@ async def load(
         score=score,
         p_90d=p_90d,
         p_180d=p_180d,
-        ledger=await _ledger(connection, dealer_id, place, as_of.date),
+        ledger=await _ledger(connection, dealer_id, place, as_of),
         since_d=since_d,
         subscription_left=await _subscriptions(
             connection, dealer_id, place, held, as_of, horizon_d=horizon_d
@@ -162,10 +164,11 @@ async def services(connection: AsyncConnection, dealer_id: int, as_of: AsOf, *, 
         c.kind == OutcomeKind.SERVICE.value,
         c.happened_on > since,
         c.happened_on <= as_of.date,
+        as_of.knows(c.received_at),
     )
     came = (
         select(func.min(owned.start_on).label("day"))
-        .where(owned.dealer_id == dealer_id, owned.start_on <= as_of.date)
+        .where(owned.dealer_id == dealer_id, owned.start_on <= as_of.date, as_of.knows(owned.created_at))
         .group_by(owned.owner_id)
         .subquery()
     )
@@ -182,8 +185,9 @@ async def _owned(
 ) -> tuple[Owned, Held, Floats]:
     c = ownerships.c
     query = (
-        select(c.owner_id, c.vehicle_id, c.start_on, c.end_on)
+        select(c.owner_id, c.vehicle_id, c.start_on, end_as_known(as_of))
         .where(c.dealer_id == dealer_id, c.owner_id.in_(place), c.start_on <= as_of.date)
+        .where(as_of.knows(c.created_at))
         .order_by(c.owner_id, c.start_on, c.id)
     )
     since_d = np.full(len(place), np.nan)
@@ -285,12 +289,12 @@ async def _scores(
     }
 
 
-async def _ledger(connection: AsyncConnection, dealer_id: int, place: dict[int, int], day: dt.date) -> Ledger:
+async def _ledger(connection: AsyncConnection, dealer_id: int, place: dict[int, int], as_of: AsOf) -> Ledger:
     c = outcomes.c
     query = (
         select(c.owner_id, c.kind, c.happened_on, c.amount)
-        .where(c.dealer_id == dealer_id, c.owner_id.in_(place), c.happened_on <= day)
-        .where(c.amount.is_not(None), c.kind.in_(_ENTRIES))
+        .where(c.dealer_id == dealer_id, c.owner_id.in_(place), c.happened_on <= as_of.date)
+        .where(c.amount.is_not(None), c.kind.in_(_ENTRIES), as_of.knows(c.received_at))
         .order_by(c.happened_on, c.id)
     )
     rows = list(await connection.execute(query))
@@ -324,6 +328,7 @@ async def _subscriptions(
         c.start_on <= as_of.date,
         or_(c.end_on.is_(None), c.end_on > as_of.date),
         c.payment_per_month.is_not(None),
+        as_of.knows(c.created_at),
     )
     left = np.zeros(len(place))
     for signed_by, vehicle_id, start_on, end_on, monthly in await connection.execute(query):

@@ -29,14 +29,15 @@ if TYPE_CHECKING:
 
 
 def _known_by(as_of: AsOf) -> ColumnElement[bool]:
-    """Of readings: those of a time up to the end of the as-of date.
+    """Of readings that are known: those of a time up to the end of the as-of date.
 
     One whose time says nothing counts from when it was received; else a past day would know of it.
     """
     c = readings.c
     has_time = and_(c.time_plausible, c.trust != TimeTrust.UNTRUSTED.value)
     received = c.received_at < times.moment(as_of.end_ms)
-    return or_(and_(has_time, c.time_ms < as_of.end_ms), and_(not_(has_time), received))
+    by_time = or_(and_(has_time, c.time_ms < as_of.end_ms), and_(not_(has_time), received))
+    return and_(by_time, as_of.knows(c.received_at))
 
 
 class OdometerRow(NamedTuple):
@@ -82,13 +83,13 @@ async def odometer_rows(
 
 
 async def overrules(
-    connection: AsyncConnection, dealer_id: int, place: dict[int, int]
+    connection: AsyncConnection, dealer_id: int, place: dict[int, int], as_of: AsOf
 ) -> dict[tuple[int, int], Overrule]:
     """What staff say of readings of these vehicles, by stream and seq: of each, what was said last."""
     c = reading_overrules.c
     query = (
         select(c.stream_id, c.seq, c.keep)
-        .where(c.dealer_id == dealer_id, c.vehicle_id.in_(place))
+        .where(c.dealer_id == dealer_id, c.vehicle_id.in_(place), as_of.knows(c.at))
         .order_by(c.id)
     )
     said = {None: Overrule.NONE, True: Overrule.KEEP, False: Overrule.REJECT}
@@ -104,6 +105,7 @@ async def signal_rows(
         select(c.signal, c.vehicle_id, c.time_ms, c.value_num, c.stream_id, c.seq)
         .where(c.dealer_id == dealer_id, c.vehicle_id.in_(place), c.signal.in_(paths))
         .where(c.time_plausible, c.trust != TimeTrust.UNTRUSTED.value, c.time_ms < as_of.end_ms)
+        .where(as_of.knows(c.received_at))
         .order_by(c.vehicle_id, c.time_ms, c.stream_id, c.seq)
     )
     found: dict[str, list[tuple[Any, ...]]] = {path: [] for path in paths}

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
+    from milepost_server.derivation.carried import Carried
     from milepost_server.derivation.configuration import Configuration
     from milepost_server.derivation.times import AsOf
     from milepost_server.signals.flat import Ints
@@ -40,19 +41,20 @@ _NOON_D = 0.5  # service records carry no hour
 
 
 async def vehicle_ids(
-    connection: AsyncConnection, dealer_id: int, *, after_id: int, limit: int
+    connection: AsyncConnection, dealer_id: int, as_of: AsOf, *, after_id: int, limit: int
 ) -> Sequence[int]:
-    """At most ``limit`` ids of the dealer's vehicles above ``after_id``, rising."""
+    """At most ``limit`` ids of the dealer's vehicles that are known, above ``after_id``, rising."""
     query = (
         select(vehicles.c.id)
         .where(vehicles.c.dealer_id == dealer_id, vehicles.c.id > after_id)
+        .where(as_of.knows(vehicles.c.created_at))
         .order_by(vehicles.c.id)
         .limit(limit)
     )
     return list((await connection.execute(query)).scalars())
 
 
-async def sample_ids(connection: AsyncConnection, dealer_id: int) -> Sequence[int]:
+async def sample_ids(connection: AsyncConnection, dealer_id: int, as_of: AsOf) -> Sequence[int]:
     """The ids of the vehicles that a fleet is learned from, rising: ``LEARN_PER_MODEL_MAX`` of each model.
 
     Taken as if by lot, and the same each time.
@@ -60,23 +62,33 @@ async def sample_ids(connection: AsyncConnection, dealer_id: int) -> Sequence[in
     c = vehicles.c
     lot = (c.id * _LOT_FACTOR) % _LOT_MODULUS
     place = func.row_number().over(partition_by=(c.make, c.model), order_by=(lot, c.id)).label("place")
-    ranked = select(c.id, place).where(c.dealer_id == dealer_id).subquery()
+    known = select(c.id, place).where(c.dealer_id == dealer_id, as_of.knows(c.created_at))
+    ranked = known.subquery()
     query = select(ranked.c.id).where(ranked.c.place <= LEARN_PER_MODEL_MAX).order_by(ranked.c.id)
     return list((await connection.execute(query)).scalars())
 
 
 async def load(
-    connection: AsyncConnection, dealer_id: int, ids: Sequence[int], as_of: AsOf, config: Configuration
+    connection: AsyncConnection,
+    dealer_id: int,
+    ids: Sequence[int],
+    as_of: AsOf,
+    config: Configuration,
+    *,
+    carried: Carried | None = None,
 ) -> Chunk:
-    """Read a chunk: ``CHUNK_VEHICLES_MAX`` vehicles or fewer, without those that the dealer does not have."""
+    """Read a chunk: ``CHUNK_VEHICLES_MAX`` vehicles or fewer, without those that the dealer does not have.
+
+    ``carried`` is what the day before left; None: as the store has it.
+    """
     assert len(ids) <= CHUNK_VEHICLES_MAX
-    found = await _vehicles(connection, dealer_id, ids)
+    found = await _vehicles(connection, dealer_id, ids, as_of)
     place = {vehicle.id: index for index, vehicle in enumerate(found)}
     plans = config.book.plans([kind_of(vehicle) for vehicle in found])
     records = await _services(connection, dealer_id, place, as_of)
     driven = await load_readings.odometer_rows(connection, dealer_id, place, as_of, config.odometer)
     entered, entered_row = _entered(records, as_of, config.odometer, len(driven))
-    said = await load_readings.overrules(connection, dealer_id, place)
+    said = await load_readings.overrules(connection, dealer_id, place, as_of)
     odometer, sources, row_of = _odometers(driven + entered, len(found), as_of, said)
     paths = signal_paths(plans)
     signals, signal_ids = await load_readings.signal_rows(connection, dealer_id, place, as_of, paths)
@@ -84,6 +96,8 @@ async def load(
     faults, fault_ids = load_readings.fault_inputs(events, len(found))
     owned = await load_money.owners_of(connection, dealer_id, place, as_of)
     money, contract_ids = await load_money.money_of(connection, dealer_id, found, owned, as_of)
+    if carried is None:
+        carried = await load_before.newest(connection, dealer_id, place, as_of)
     registered = [vehicle.first_registered_on for vehicle in found]
     inputs = Inputs(
         plans=plans,
@@ -94,7 +108,7 @@ async def load(
         signals=signals,
         faults=faults,
         money=money,
-        before=await load_before.before(connection, dealer_id, place, as_of, plans.keys),
+        before=carried.before(list(place), plans.keys),
         actions=await load_before.actions(
             connection, dealer_id, place, as_of, plans.keys, since_d=owned.since_d
         ),
@@ -121,10 +135,13 @@ def signal_paths(plans: Plans) -> list[str]:
     return sorted(paths)
 
 
-async def _vehicles(connection: AsyncConnection, dealer_id: int, ids: Sequence[int]) -> list[Vehicle]:
+async def _vehicles(
+    connection: AsyncConnection, dealer_id: int, ids: Sequence[int], as_of: AsOf
+) -> list[Vehicle]:
     query = (
         select(*(vehicles.c[name] for name in Vehicle._fields))
         .where(vehicles.c.dealer_id == dealer_id, vehicles.c.id.in_(ids))
+        .where(as_of.knows(vehicles.c.created_at))
         .order_by(vehicles.c.id)
     )
     return [Vehicle(*row) for row in await connection.execute(query)]
@@ -148,6 +165,7 @@ async def _services(
     query = (
         select(c.id, c.vehicle_id, c.item, c.done_on, c.odometer_m)
         .where(c.dealer_id == dealer_id, c.vehicle_id.in_(place), c.done_on <= as_of.date)
+        .where(as_of.knows(c.created_at))
         .order_by(c.id)
     )
     return [

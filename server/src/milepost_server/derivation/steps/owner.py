@@ -10,7 +10,7 @@ import numpy as np
 from milepost_server.derivation.rows.usage import Row, or_none
 from milepost_server.signals.faults.systems import URGENCIES
 from milepost_server.signals.owners import NOBODY, roll_up
-from milepost_server.signals.value.lifetime import DAYS_PER_YEAR, Outlook, lifetime, usual_service
+from milepost_server.signals.value.lifetime import DAYS_PER_YEAR, Outlook, lifetime
 from milepost_server.signals.work_list import (
     NO_NEED_KEY,
     fault_keys,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from milepost_server.derivation.configuration import Configuration
-    from milepost_server.derivation.loading.owners import OwnersChunk, Services
+    from milepost_server.derivation.loading.owners import OwnersChunk
     from milepost_server.derivation.times import AsOf
     from milepost_server.signals.flat import Floats, Ints
     from milepost_server.signals.owners import RollUp
@@ -34,13 +34,16 @@ HALF_YEARS_PER_YEAR = 2
 
 
 def owner_rows(
-    chunk: OwnersChunk, services: Services, as_of: AsOf, config: Configuration, currency: str
+    chunk: OwnersChunk, usual_service: float, as_of: AsOf, config: Configuration, currency: str
 ) -> Iterator[Row]:
-    """Rows of ``owner_signals``, without dealer, date and version; ``services`` are those of all owners."""
+    """Rows of ``owner_signals``, without dealer, date and version.
+
+    ``usual_service`` is what one owner's services bring in a year, minor units, the mean of all owners.
+    """
     size = len(chunk.owner_ids)
     rolled = roll_up(chunk.owned, chunk.score, chunk.p_90d, chunk.p_180d, size)
     service = _Service(chunk, as_of.end_d)
-    worth = _lifetime(chunk, services, rolled, as_of, config)
+    worth = _lifetime(chunk, usual_service, rolled, as_of, config)
     until_on = as_of.date + dt.timedelta(days=round(config.lifetime.horizon_years * DAYS_PER_YEAR))
     keys = sales_keys(rolled.p_90d)
     for place, owner_id in enumerate(chunk.owner_ids):
@@ -118,15 +121,14 @@ class _Service:
 
 
 def _lifetime(
-    chunk: OwnersChunk, services: Services, rolled: RollUp, as_of: AsOf, config: Configuration
+    chunk: OwnersChunk, usual_service: float, rolled: RollUp, as_of: AsOf, config: Configuration
 ) -> Lifetime:
     rules = config.lifetime
     halves = HALF_YEARS_PER_YEAR * rules.horizon_years
     # As if each half year were like the next one: who is not ready now will be some day.
     odds: Floats = 1 - (1 - np.nan_to_num(rolled.p_180d)) ** halves
     outlook = Outlook(chunk.since_d, odds, chunk.subscription_left)
-    usual = usual_service(*services, as_of.end_d, rules)
-    return lifetime(chunk.ledger, outlook, as_of.end_d, rules, usual=usual)
+    return lifetime(chunk.ledger, outlook, as_of.end_d, rules, usual=usual_service)
 
 
 def _value(worth: Lifetime, place: int, currency: str, until_on: dt.date) -> Row:

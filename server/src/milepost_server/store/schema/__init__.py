@@ -19,6 +19,7 @@ from milepost_server.store.schema.columns import metadata
 from milepost_server.store.schema.customers import contracts, outcomes
 from milepost_server.store.schema.decisions import dealer_files, item_actions, reading_overrules
 from milepost_server.store.schema.derived import (
+    derived_days,
     dirty_vehicles,
     due_calibrations,
     odometer_judgements,
@@ -89,6 +90,7 @@ __all__ = [
     "contracts",
     "dealer_files",
     "dealers",
+    "derived_days",
     "device_configs",
     "device_states",
     "devices",

@@ -16,8 +16,9 @@ Shapes of the JSON columns:
 ``vehicle_usage.pace``
     ``{"longer": [...], "early": [...], "late": [...]}``: one number for each knot of `signals.usage.pace`.
 ``due_calibrations.document``
-    what else a full derivation has learned: ``{"battery_season": [[12 numbers], ...], "pace": {...}}``, the
-    latter as `signals.usage.model.PaceModel` writes it.
+    what else a full derivation has learned: ``{"battery_season": [[12 numbers], ...], "pace": {...},
+    "usual_service": 31250.0}``; ``pace`` as `signals.usage.model.PaceModel` writes it, ``usual_service`` what
+    one owner's services bring in a year, minor units.
 ``due_calibrations.coverage``
     ``[{"horizon_d": 90, "n": 412, "covered": 0.79, "low": 0.75, "high": 0.83, "early": 0.11, "late": 0.10,
     "wanted": 0.8}]``: of ``n`` days on which a distance was reached, foretold about ``horizon_d`` days before
@@ -200,6 +201,17 @@ due_calibrations = Table(  # how often past due intervals held, and what that ma
     Column("coverage", Json, nullable=False),
     Column("config_version", String(64), nullable=False),
     Column("derived_at", UtcDateTime, nullable=False),
+    PrimaryKeyConstraint("dealer_id", "as_of"),
+)
+
+derived_days = Table(  # which lists were made on their day, and what was known then: a replay needs it
+    "derived_days",
+    metadata,
+    dealer_column(root=True),
+    Column("as_of", Date, nullable=False),
+    Column("learned_at", UtcDateTime),  # the last full derivation; null: only some vehicles were derived
+    Column("derived_at", UtcDateTime, nullable=False),  # the last derivation of any kind
+    Column("config_version", String(64), nullable=False),
     PrimaryKeyConstraint("dealer_id", "as_of"),
 )
 

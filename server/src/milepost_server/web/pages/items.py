@@ -15,7 +15,7 @@ from milepost_server.api.bodies import ItemActionBody, PathId
 from milepost_server.api.errors import InvalidError
 from milepost_server.api.items import act
 from milepost_server.api.services import Handler, Parts, Services, Viewer
-from milepost_server.derivation import results
+from milepost_server.derivation import results, times
 from milepost_server.derivation.schedules import plan_of
 from milepost_server.errors import NotFoundError
 from milepost_server.people.sessions import Principal
@@ -126,7 +126,8 @@ async def _page(
     async with parts.store.read() as connection:
         vehicle = await vehicle_of(connection, who, vehicle_id)
         row = await _due(connection, who, vehicle_id, item, day)
-        plan = await plan_of(connection, who.dealer_id, vehicle)
+        held_until = times.moment(times.AsOf.of(day, who.timezone).end_ms)
+        plan = await plan_of(connection, who.dealer_id, vehicle, held_until)
         places = [(entry["stream"], entry["seq"]) for entry in row.evidence.get("readings", ())]
         readings = await condition.readings_at(connection, who.dealer_id, vehicle_id, places)
         ids = {entry["id"] for entry in row.evidence.get("service_records", ())}

@@ -22,6 +22,7 @@ TABLES = (
     "readiness_models",
     "vehicle_health",
     "vehicle_faults",
+    "derived_days",
     "due_calibrations",
     "wear_priors",
     "reading_overrules",
@@ -287,6 +288,18 @@ def _results_of_vehicles() -> None:
             ["dealer_id"], ["dealers.id"], name=op.f("fk_due_calibrations_dealer_id_dealers")
         ),
         sa.PrimaryKeyConstraint("dealer_id", "as_of", name=op.f("pk_due_calibrations")),
+    )
+    op.create_table(
+        "derived_days",
+        sa.Column("dealer_id", BigId, nullable=False),
+        sa.Column("as_of", sa.Date(), nullable=False),
+        sa.Column("learned_at", UtcDateTime(), nullable=True),
+        sa.Column("derived_at", UtcDateTime(), nullable=False),
+        sa.Column("config_version", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["dealer_id"], ["dealers.id"], name=op.f("fk_derived_days_dealer_id_dealers")
+        ),
+        sa.PrimaryKeyConstraint("dealer_id", "as_of", name=op.f("pk_derived_days")),
     )
     op.create_table(
         "vehicle_faults",
