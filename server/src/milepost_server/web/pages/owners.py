@@ -28,6 +28,7 @@ from milepost_server.store import (
 )
 from milepost_server.store.schema import DueState
 from milepost_server.store.work_list import Sort
+from milepost_server.web.pages.past import doubt_of
 from milepost_server.web.pages.vehicle import FIELD_CHARS_MAX, way_back, with_query
 from milepost_server.web.rendering import render
 from milepost_server.web.views import items, life_cycle, lists, owner_question
@@ -116,6 +117,7 @@ async def owners_list(
         )
         faults = await vehicle_health.confirmed_faults(connection, who.dealer_id, cars, query.as_of)
         following = None if found else await work_list.next_after(connection, who.dealer_id, query.as_of)
+        doubt = await doubt_of(connection, who.dealer_id, query.as_of, today)
     total = sum(counts.values()) if state.state is None else counts[state.state]
     rows = view.rows(
         found,
@@ -132,6 +134,7 @@ async def owners_list(
         "state": state,
         "as_of": query.as_of,
         "is_past": state.as_of is not None and state.as_of != today,
+        "doubt": doubt,
         "headline": view.headline(counts, titles.get(state.item)),
         "tabs": view.tabs(state, counts),
         "heads": view.heads(state),
@@ -167,11 +170,13 @@ async def owner_page(
         facts = await vehicles_of(connection, who, owner_id, day)
         ready = await readiness.of_owner(connection, who.dealer_id, owner_id, day) if sees_readiness else []
         signals = await readiness.signals_of(connection, who.dealer_id, owner_id, day)
+        doubt = await doubt_of(connection, who.dealer_id, day, today)
     titles = {one.vehicle.id: one.titles for one in facts}
     context = {
         "owner": owner,
         "as_of": day,
         "is_past": day != today,
+        "doubt": doubt,
         "vehicles": [vehicle_view(one, f"/owners/{owner_id}#vehicle-{one.vehicle.id}") for one in facts],
         "readiness": {
             row.vehicle_id: readiness_view(row, titles.get(row.vehicle_id, {}), day, is_past=day != today)

@@ -10,6 +10,7 @@ from milepost_server.api.services import Forecaster, Parts
 from milepost_server.store import sales_list
 from milepost_server.store.sales_list import SalesSort
 from milepost_server.web.pages.owners import PAGE_MAX, AsOfText, day_or_none
+from milepost_server.web.pages.past import doubt_of
 from milepost_server.web.rendering import render
 from milepost_server.web.views import lists, readiness
 from milepost_server.web.views import sales as view
@@ -50,10 +51,12 @@ async def sales_page(
         found = await sales_list.page(
             connection, who.dealer_id, query, offset=offset, limit=lists.ROWS_A_PAGE
         )
+        doubt = await doubt_of(connection, who.dealer_id, query.as_of, today)
     context = {
         "state": state,
         "as_of": query.as_of,
         "is_past": state.as_of is not None and state.as_of != today,
+        "doubt": doubt,
         "headline": view.headline(found, total, state),
         "basis": readiness.basis_words(found[0].is_prior) if found else "",
         "heads": view.heads(state),

@@ -1,0 +1,69 @@
+"""Pages of past days: they say whether what they show is what that day's list was."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+import pytest
+
+from milepost_server.derivation.configuration import Configuration
+from milepost_server.derivation.derive import Derivation
+from milepost_server.derivation.replay import Basis, Replay
+from milepost_server.store import dealers
+from milepost_server.web.views.past import doubt
+from support import showroom
+from support.html import Page
+
+if TYPE_CHECKING:
+    import httpx
+
+    from support.sites import Site
+
+TODAY, DAY = showroom.TODAY, dt.timedelta(days=1)
+PATHS = ("/owners", "/sales", "/owners/1")
+
+
+async def lines_of(client: httpx.AsyncClient, path: str, day: dt.date) -> list[str]:
+    answer = await client.get(f"{path}?as_of={day}")
+    assert answer.status_code == 200, answer.text
+    return Page(answer.text.replace("\u00a0", " ")).lines
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_a_past_day_without_a_list_says_whose_list_stands_there(
+    site: Site, page: httpx.AsyncClient, path: str
+) -> None:
+    day = TODAY - 3 * DAY
+    async with site.store.read() as connection:
+        dealer = await dealers.one(connection, site.dealer_id)
+    await Derivation(site.store, Configuration(), now=showroom.NOW - 3 * DAY).dealer(dealer, day)
+    assert "As of 17 November 2026, as it was known then" in await lines_of(page, path, day)
+    missing = await lines_of(page, path, day + DAY)
+    assert "As of 18 November 2026" in missing, "nobody knew it then"
+    assert "There is no list of 18 November 2026." in missing
+    assert (
+        "What stands here is of 17 November 2026. Whoever runs the server can make it again: "
+        "milepost-server derive --as-of 2026-11-18."
+    ) in missing
+    assert not [line for line in await lines_of(page, path, TODAY) if "list of" in line]
+
+
+async def test_a_list_that_was_made_later_says_so(site: Site, page: httpx.AsyncClient) -> None:
+    async with site.store.read() as connection:
+        dealer = await dealers.one(connection, site.dealer_id)
+    day = TODAY - 5 * DAY
+    found = await Replay(site.store, Configuration(), now=showroom.NOW).day(dealer, day)
+    assert found.basis is Basis.NONE_BY_THEN
+    for path in PATHS:
+        lines = await lines_of(page, path, day)
+        assert "No list was made on 15 November 2026." in lines
+        assert "As of 15 November 2026" in lines
+
+
+def test_before_the_first_list_nothing_stands_there() -> None:
+    found = doubt(TODAY - DAY, TODAY, listed_on=None, was_made=False)
+    assert found is not None
+    assert found.more.startswith("Whoever runs the server")
+    assert doubt(TODAY - DAY, TODAY, listed_on=TODAY - DAY, was_made=True) is None
+    assert doubt(TODAY, TODAY, listed_on=TODAY - DAY, was_made=False) is None, "the day has just begun"
