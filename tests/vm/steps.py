@@ -61,14 +61,17 @@ async def installs(trial: Trial) -> str:
 async def becomes_ready(trial: Trial) -> str:
     await trial.drive()
     began_s = time.monotonic()
-    await trial.machine.good(f"systemctl start {UNIT}", LONG_S)
+    # Where the emulation is starved, TimeoutStartSec= may end a start; systemd begins anew, which is told.
+    await trial.machine.good(f"systemctl --no-block start {UNIT}")
+    await trial.is_running()
     took_s = time.monotonic() - began_s
     shown = [await trial.shown(name) for name in ("Type", "ActiveState", "SubState", "StatusText")]
     assert shown[:3] == ["notify", "active", "running"], shown
     assert f"Started {UNIT}.service" in await trial.journal(), "systemd does not say that it started"
     where = await trial.machine.good("findmnt -n -o SOURCE,FSTYPE -T /var/lib/milepost/buffer.db")
     assert where.split() == ["/dev/vdb", "ext4"], where
-    return f"READY after {took_s:.1f} s; status {shown[3] or '(none)'}; buffer on {where}"
+    again = await trial.shown("NRestarts")
+    return f"READY after {took_s:.1f} s, {again} starts timed out; status {shown[3]}; buffer on {where}"
 
 
 async def is_kept_in(trial: Trial) -> str:
@@ -146,11 +149,12 @@ async def explains_itself(trial: Trial) -> str:
 async def hangs_once(trial: Trial) -> str:
     """Stopped by a signal, as if it hung: the watchdog of the unit as it is shipped."""
     pid = await trial.shown("MainPID")
+    starts = int(await trial.shown("NRestarts"))
     stored = (await trial.status())["buffer"]["stored_seq"]
     began_s = time.monotonic()
     await trial.machine.good(f"kill -STOP {pid}")
     await trial.machine.until(
-        f'[ "$(systemctl show -p NRestarts --value {UNIT})" = 1 ]', "a new start", HANG_S_MAX
+        f'[ "$(systemctl show -p NRestarts --value {UNIT})" -gt {starts} ]', "a new start", HANG_S_MAX
     )
     await trial.is_running()
     took_s = time.monotonic() - began_s
