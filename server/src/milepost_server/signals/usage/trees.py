@@ -136,39 +136,47 @@ class _Grower:
         self._rules = rules
         self._rng = rng
         self._bins = int(self._codes.max(initial=0)) + 1
-        known = np.isfinite(wanted)
-        weights = np.where(known, weight[:, None], 0.0)
-        mean = weights.sum(axis=0) / np.maximum(known.sum(axis=0), 1)
-        self._weight = weights / np.where(mean > 0, mean, 1.0)
-        self.base = np.array(
-            [weighted_median(w[k], weight[k]) for w, k in zip(wanted.T, known.T, strict=True)]
-        )
-        self._left = np.where(known, wanted, self.base) - self.base
+        known = np.isfinite(wanted.T)
+        weights = np.where(known, weight, 0.0)
+        mean = weights.sum(axis=1, keepdims=True) / np.maximum(known.sum(axis=1, keepdims=True), 1)
+        self._weight = weights / np.where(mean > 0, mean, 1.0)  # (K, N)
+        self.base = np.array([weighted_median(w[k], weight[k]) for w, k in zip(wanted.T, known, strict=True)])
+        base = self.base[:, None]
+        self._left = np.where(known, wanted.T, base) - base  # (K, N)
 
     def tree(self) -> tuple[list[tuple[int, int]], Floats]:
         """The questions (column, border) of the next tree, and its leaves (2 ** depth, K)."""
-        seen = self._rng.random(len(self._left)) < self._rules.rows_share
         soft = self._rules.soft_error
-        pull = self._weight * seen[:, None] * soft / np.maximum(np.abs(self._left), soft)
-        force = pull * self._left
-        leaf = np.zeros(len(self._left), dtype=np.int64)
+        seen = np.flatnonzero(self._rng.random(self._left.shape[1]) < self._rules.rows_share)
+        codes, left = self._codes[:, seen], self._left[:, seen]
+        pull = self._weight[:, seen] * soft / np.maximum(np.abs(left), soft)
+        force = pull * left
+        leaf = np.zeros(len(seen), dtype=np.int64)
         asked = []
         for level in range(self._rules.depth):
-            column, border = self._question(leaf, 2**level, force, pull)
+            column, border = self._question(codes, leaf, 2**level, force, pull)
             asked.append((column, border))
-            leaf = leaf * 2 + (self._codes[column] > border)
+            leaf = leaf * 2 + (codes[column] > border)
         size = 2**self._rules.depth
         sums = [_sums(leaf, values, size) for values in (force, pull)]
         values = self._rules.step * sums[0] / (sums[1] + self._rules.leaf_rows)
-        self._left -= np.where(self._weight > 0, values[leaf], 0.0)
-        return asked, values
+        self._left -= np.where(self._weight > 0, values[:, self._leaf(asked)], 0.0)
+        return asked, values.T
 
-    def _question(self, leaf: Ints, leaves: int, force: Floats, pull: Floats) -> tuple[int, int]:
-        columns = len(self._codes)
+    def _leaf(self, asked: list[tuple[int, int]]) -> Ints:
+        """The leaf (N) of every row, seen or not."""
+        leaf = np.zeros(self._left.shape[1], dtype=np.int64)
+        for column, border in asked:
+            leaf = leaf * 2 + (self._codes[column] > border)
+        return leaf
+
+    def _question(self, codes: Ints, leaf: Ints, leaves: int, force: Floats, pull: Floats) -> tuple[int, int]:
+        """What to ask of the rows with these ``codes`` (F, N), now in ``leaf`` (N)."""
+        columns = len(codes)
         tried = self._rng.permutation(columns)[: max(1, int(columns * self._rules.columns_share))]
         best, found = -1.0, (int(tried[0]), self._bins)
         for column in tried:
-            gain = self._gain(leaf * self._bins + self._codes[column], leaves, force, pull)
+            gain = self._gain(leaf * self._bins + codes[column], leaves, force, pull)
             border = int(np.argmax(gain))
             if gain[border] > best:
                 best, found = float(gain[border]), (int(column), border)
@@ -176,19 +184,20 @@ class _Grower:
 
     def _gain(self, cell: Ints, leaves: int, force: Floats, pull: Floats) -> Floats:
         """How much (bins) the errors would fall by a question at each border, over all leaves and outputs."""
-        shape = (leaves, self._bins, force.shape[1])
+        shape = (len(force), leaves, self._bins)
         low_force, low_pull = (
-            _sums(cell, values, leaves * self._bins).reshape(shape).cumsum(axis=1) for values in (force, pull)
+            _sums(cell, values, leaves * self._bins).reshape(shape).cumsum(axis=2) for values in (force, pull)
         )
-        high_force, high_pull = low_force[:, -1:] - low_force, low_pull[:, -1:] - low_pull
+        high_force, high_pull = low_force[:, :, -1:] - low_force, low_pull[:, :, -1:] - low_pull
         lean = self._rules.leaf_rows
         gain = low_force**2 / (low_pull + lean) + high_force**2 / (high_pull + lean)
-        total: Floats = gain.sum(axis=(0, 2))
+        total: Floats = gain.sum(axis=(0, 1))
         return total
 
 
 def _sums(cell: Ints, values: Floats, cells: int) -> Floats:
-    return np.stack([np.bincount(cell, weights=column, minlength=cells) for column in values.T], axis=1)
+    """The sums (K, ``cells``) of ``values`` (K, N) by ``cell`` (N)."""
+    return np.stack([np.bincount(cell, weights=each, minlength=cells) for each in values])
 
 
 def weighted_median(values: Floats, weight: Floats) -> float:
