@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import calendar
 import datetime as dt
 from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from milepost_server.signals.flat import offsets_of
@@ -252,6 +253,18 @@ def test_months_end_where_the_month_ends() -> None:
     result = add_months(days, np.array([12.0, 1.0, 24.0, 12.0, np.nan]))
     expected = [day("2025-02-28"), day("2025-02-28"), day("2027-03-15"), np.nan, np.nan]
     np.testing.assert_array_equal(result, expected)
+
+
+@given(date=st.dates(max_value=dt.date(9979, 12, 31)), months=st.integers(0, 240), hour=st.floats(0.0, 0.99))
+@example(date=dt.date(1, 1, 1), months=0, hour=0.0)
+@example(date=dt.date(1900, 1, 31), months=1, hour=0.5)
+def test_months_later_is_what_the_calendar_says(date: dt.date, months: int, hour: float) -> None:
+    later = date.year * 12 + date.month - 1 + months
+    year, month = divmod(later, 12)
+    last = calendar.monthrange(year, month + 1)[1]
+    expected = dt.date(year, month + 1, min(date.day, last))
+    result = add_months(np.array([day(date.isoformat()) + hour]), np.array([float(months)]))
+    assert result[0] == day(expected.isoformat())
 
 
 BANDS = st.lists(st.integers(1, 200), max_size=3, unique=True).map(sorted)
