@@ -51,7 +51,7 @@ class OdometerAxis:
         row = np.searchsorted(self._keys, vehicle * _SPAN_D + (at - self._zero_d), side="right")
         return row, offsets[vehicle], offsets[vehicle + 1]
 
-    @property
+    @cached_property
     def _zero_d(self) -> float:
         return float(np.min(self.history.time_d, initial=0.0)) - 1.0
 

@@ -39,8 +39,9 @@ FLEET_GROWTH = 1.25
 
 def places(groups: Mapping[Model, int], vehicles: Sequence[Vehicle]) -> Ints:
     """The place (V) of each vehicle's group; that of the whole fleet for a model that has none."""
-    found = [groups.get(Model(each.make, each.model), groups[FLEET]) for each in vehicles]
-    return np.array(found, dtype=np.int64)
+    names = [(each.make, each.model) for each in vehicles]
+    place = {name: groups.get(Model(*name), groups[FLEET]) for name in set(names)}
+    return np.array([place[name] for name in names], dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,8 +36,8 @@ def month_steps(history: History, months: int) -> Floats:
     row = np.maximum(before, 0)
     after = np.minimum(row + 1, np.maximum(offsets[1:] - 1, 0)[:, None])
     at_d = end_d[:, None] - np.arange(months + 1) * DAYS_PER_MONTH
-    span = time_d[after] - time_d[row]
-    share = np.clip((at_d - time_d[row]) / np.where(span > 0, span, 1.0), 0.0, 1.0)
-    odometer = history.odometer_m
-    grid = np.where(before >= 0, odometer[row] + share * (odometer[after] - odometer[row]), np.nan)
+    begin_d, begin_m = time_d[row], history.odometer_m[row]
+    span = time_d[after] - begin_d
+    share = np.clip((at_d - begin_d) / np.where(span > 0, span, 1.0), 0.0, 1.0)
+    grid = np.where(before >= 0, begin_m + share * (history.odometer_m[after] - begin_m), np.nan)
     return grid[:, :-1] - grid[:, 1:]

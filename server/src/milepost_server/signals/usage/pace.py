@@ -101,13 +101,16 @@ class Place:
 
 def expected_log_months(curve: Floats, vehicle: Ints, log_months: Floats) -> Floats:
     """The expected time (Q, log) of which ``curve`` (V, K) makes exp(``log_months``) (Q): the way back."""
-    ends = (KNOTS + curve)[vehicle]
-    left = np.minimum((ends[:, 1:-1] <= log_months[:, None]).sum(axis=1), len(KNOTS) - 2)
-    rows = np.arange(len(vehicle))
-    low, high = ends[rows, left], ends[rows, left + 1]
+    knots = len(KNOTS)
+    ends, first = (KNOTS + curve).reshape(-1), vehicle * knots
+    left = np.zeros(len(vehicle), dtype=np.int64)
+    for inner in range(1, knots - 1):
+        left += ends[first + inner] <= log_months
+    low, high = ends[first + left], ends[first + left + 1]
     share = np.clip((log_months - low) / (high - low), 0.0, 1.0)
     inside = KNOTS[left] + share * STEP
-    outside = np.minimum(log_months - ends[:, 0], 0.0) + np.maximum(log_months - ends[:, -1], 0.0)
+    outside = np.minimum(log_months - ends[first], 0.0)
+    outside += np.maximum(log_months - ends[first + knots - 1], 0.0)
     back: Floats = inside + outside
     return back
 
