@@ -115,7 +115,10 @@ class Measured:
         for readings, in_km in self._countdowns(group):
             row = set_back(readings, _since(starts), in_km=in_km)
             time_d = np.fmax(time_d, np.append(readings.time_d, np.nan)[row])
-        return time_d, self._fleet.axis.at(group.vehicle, time_d)
+        odometer_m = np.full(len(group.vehicle), np.nan)
+        renewed = np.flatnonzero(np.isfinite(time_d))
+        odometer_m[renewed] = self._fleet.axis.at(group.vehicle[renewed], time_d[renewed])
+        return time_d, odometer_m
 
     def counters(
         self, group: Group, starts: Starts, intervals: Intervals

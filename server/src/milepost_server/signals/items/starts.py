@@ -110,9 +110,8 @@ def starts_of(
 
 def _service_odometer(axis: OdometerAxis, vehicle: Ints, done_d: Floats, own_m: Floats) -> Floats:
     """The odometer (Q) at a service: the record's own where readings around its day allow it, or theirs."""
-    from_readings = axis.at(vehicle, done_d + NOON_D)
     if not np.isfinite(own_m).any() or not len(axis.history.time_d):
-        return from_readings
+        return axis.at(vehicle, done_d + NOON_D)
     x, y = axis.history.time_d, axis.history.odometer_m
     before, first, end = axis.around(vehicle, done_d)
     after, _, _ = axis.around(vehicle, done_d + 1.0)
@@ -123,4 +122,6 @@ def _service_odometer(axis: OdometerAxis, vehicle: Ints, done_d: Floats, own_m: 
     later_m = y[np.minimum(after, len(y) - 1)]
     high_m = np.where(has_after, later_m, np.where(has_before, low_m + room_m, np.inf))
     fits = (own_m >= low_m) & (own_m <= high_m) & (first < end)
-    return np.where(fits, own_m, from_readings)
+    odometer_m, others = own_m.copy(), np.flatnonzero(~fits)
+    odometer_m[others] = axis.at(vehicle[others], done_d[others] + NOON_D)
+    return odometer_m
