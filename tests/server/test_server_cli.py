@@ -216,7 +216,9 @@ async def test_the_quarantine_from_held_to_settled(site: Installation, tmp_path:
 
 
 def test_derive_says_what_it_did(site: Installation) -> None:
-    assert site.run("derive").startswith("no vehicles, no items as of 20")
+    today = site.run("derive")
+    assert today.startswith("1 of 1 step\n"), "learning, and no chunk of vehicles or owners"
+    assert "no vehicles, no items as of 20" in today
     past = site.run("derive", "--as-of", "2026-03-03")
     assert "no vehicles, no items as of 2026-03-03\nno list had been made by then" in past
     assert "played from 2026-01-02 on, day by day: 61 days\n" in past

@@ -46,8 +46,8 @@ async def derive(data_dir: Path, dealer_id: int | None, as_of: dt.datetime | Non
         if date > today:
             raise CommandError(f"{date} is still to come: where {of.name} is, it is {today}")
         if date == today:
-            report = await Derivation(store, config, now=now(), texts=texts).dealer(of, date)
-            click.echo(_derived(report, date))
+            derivation = Derivation(store, config, now=now(), texts=texts, tell=_tell)
+            click.echo(_derived(await derivation.dealer(of, date), date))
             return
         replay = Replay(store, config, now=now(), texts=texts, tell=_tell)
         for line in said(await replay.day(of, date)):
@@ -84,7 +84,8 @@ def _derived(report: Report, date: dt.date) -> str:
 
 def _tell(done: int, total: int) -> None:
     """How far it has come, on a line that is written over where somebody looks, else every tenth of it."""
+    line = f"{done} of {count(total, 'step', 'steps')}"
     if sys.stderr.isatty():
-        click.echo(f"\r{done} of {total} steps", err=True, nl=done == total)
+        click.echo(f"\r{line}", err=True, nl=done == total)
     elif done * 10 // total != (done - 1) * 10 // total:
-        click.echo(f"{done} of {total} steps", err=True)
+        click.echo(line, err=True)

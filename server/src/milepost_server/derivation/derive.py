@@ -14,6 +14,7 @@ from milepost_server.derivation.dealer_files import configuration_of
 from milepost_server.derivation.dealer_run import DealerRun, Report
 from milepost_server.derivation.learning import knowledge, readiness_check
 from milepost_server.derivation.loading.vehicles import CHUNK_VEHICLES_MAX
+from milepost_server.derivation.progress import Progress, Tell, silent
 from milepost_server.derivation.times import AsOf
 from milepost_server.signals.faults.texts import FaultTexts
 from milepost_server.store import dealers, derived_days, dirty
@@ -35,27 +36,41 @@ __all__ = ["Derivation", "Report"]
 class Derivation:
     """Derives with one configuration, to which each dealer's own schedules are added.
 
-    ``now`` is written down as the time of derivation; ``texts`` are what trouble codes are called.
+    ``now`` is written down as the time of derivation; ``texts`` are what trouble codes are called; ``tell``
+    is called with the steps of a full derivation that are done, and that there are.
     """
 
     def __init__(
-        self, store: Store, config: Configuration, *, now: dt.datetime, texts: FaultTexts | None = None
+        self,
+        store: Store,
+        config: Configuration,
+        *,
+        now: dt.datetime,
+        texts: FaultTexts | None = None,
+        tell: Tell = silent,
     ) -> None:
         self._store = store
         self._config = config
         self._now = now
         self._texts = texts or FaultTexts()
+        self._tell = tell
 
     async def dealer(self, dealer: DealerRow, date: dt.date) -> Report:
         """Learn from the dealer's fleet anew, and derive all of its vehicles with that."""
         run = await self._run(dealer, date)
+        vehicles = [ids async for ids in run.all_ids()]
+        owners = [ids async for ids in run.all_owner_ids()]
+        progress = Progress(self._tell, 1 + len(vehicles) + len(owners))
         learned = await run.learn()
+        progress.step()
         watch = await readiness_check.watch(self._store, run.stamp, learned.model)
         report = Report()
-        async for ids in run.all_ids():
+        for ids in vehicles:
             report += await run.chunk(ids, learned, watch=watch)
-        async for ids in run.all_owner_ids():
+            progress.step()
+        for ids in owners:
             await run.owners(ids, learned)
+            progress.step()
         await readiness_check.check(self._store, run.stamp, watch, dealer.timezone)
         # Last, so that a derivation that was cut short is made again.
         async with self._store.write() as connection:

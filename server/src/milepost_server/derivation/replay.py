@@ -18,13 +18,14 @@ from milepost_server.derivation.dealer_files import configuration_of
 from milepost_server.derivation.dealer_run import DealerRun, Report
 from milepost_server.derivation.learning import knowledge
 from milepost_server.derivation.loading import before as load_before
+from milepost_server.derivation.progress import Progress, Tell, silent
 from milepost_server.derivation.times import AsOf, moment
 from milepost_server.signals.faults.texts import FaultTexts
 from milepost_server.store import calibrations, derived_days
 from milepost_server.store.derived_days import DerivedDay
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from milepost_server.derivation.configuration import Configuration
     from milepost_server.derivation.learning.knowledge import Knowledge
@@ -70,23 +71,6 @@ class _Day:
     config_version: str | None  # by which the day was derived; None: it was not
 
 
-@dataclass(slots=True)
-class _Progress:
-    """Counts steps, and tells of each: how many are done, and how many there are."""
-
-    tell: Callable[[int, int], None]
-    total: int
-    done: int = 0
-
-    def step(self) -> None:
-        self.done += 1
-        self.tell(self.done, self.total)
-
-
-def _silent(done: int, total: int) -> None:
-    """Nobody waits for it."""
-
-
 def _basis(derived: Sequence[DerivedDay], date: dt.date) -> Basis:
     if not derived:
         return Basis.NONE_BY_THEN
@@ -103,7 +87,7 @@ class Replay:
         *,
         now: dt.datetime,
         texts: FaultTexts | None = None,
-        tell: Callable[[int, int], None] = _silent,
+        tell: Tell = silent,
     ) -> None:
         self._store = store
         self._config = config
@@ -167,7 +151,7 @@ class Replay:
         last = days[-1].run
         vehicles = [ids async for ids in last.all_ids()]
         owners = [ids async for ids in last.all_owner_ids()]
-        progress = _Progress(self._tell, len(days) * (len(vehicles) + 1) + len(owners))
+        progress = Progress(self._tell, len(days) * (len(vehicles) + 1) + len(owners))
         learned = await self._learned(dealer, days, progress)
         async with self._store.write() as connection:
             await writing.clear(connection, dealer.id, last.as_of.date)
@@ -194,7 +178,7 @@ class Replay:
         async with self._store.read() as connection:
             return await load_before.left_on(connection, dealer.id, ids, anchor)
 
-    async def _learned(self, dealer: DealerRow, days: Sequence[_Day], progress: _Progress) -> list[Knowledge]:
+    async def _learned(self, dealer: DealerRow, days: Sequence[_Day], progress: Progress) -> list[Knowledge]:
         """What was known of the fleet on each day."""
         found: list[Knowledge] = []
         used: AsOf | None = None
