@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from milepost_server.evaluation.truth.command import as_of_days
 from milepost_server.evaluation.truth.derive import DerivedPart, Deriver
 from milepost_server.evaluation.truth.files import OBSERVED, TRUTH, Part, read_facts, read_parts
 from milepost_server.evaluation.truth.tenures import owned_on
+from milepost_server.signals.items.due import FirstLimit
 from milepost_server.signals.items.states import State
 from support.columns import AS_OF_DAY, FIRST_DAY, ITEMS, EvenFleet
 
@@ -62,6 +64,22 @@ def test_what_is_said_of_even_cars_is_true_to_a_few_days(tmp_path: Path) -> None
     assert soon.sum() >= 3
     assert (oil.state[oil.true_d < 15] >= State.DUE).all()
     assert (oil.state[oil.true_d > 60] < State.DUE).all()
+
+
+def test_what_ends_with_a_day_that_is_written_down_is_told_apart(tmp_path: Path) -> None:
+    fleet = EvenFleet()
+    part = part_of(fleet.write(tmp_path))
+    rows = due.compare(part, derived(part, float(AS_OF_DAY)), 0)
+    fluid = rows.item == ITEMS.index("brake-fluid")
+    assert rows.capped[fluid].all()
+    assert (rows.first_limit[fluid] == FirstLimit.TIME).all()
+    # Oil after 15,000 km or 12 months: who goes far is not held by the months, not even when slow.
+    oil = rows.where(~fluid)
+    by_distance = oil.first_limit == FirstLimit.DISTANCE
+    free = by_distance & (oil.p90_d < oil.calendar_d)
+    assert free.any()
+    assert not oil.capped[free].any()
+    assert np.array_equal(oil.capped, oil.p90_d >= oil.calendar_d)
 
 
 def test_a_sold_car_and_a_service_not_yet_known_do_not_count(tmp_path: Path) -> None:
@@ -115,6 +133,8 @@ def test_coverage_and_lists_by_hand() -> None:
         recorded=np.array([True, False, True, True]),
         since_d=np.array([100.0, 300.0, 200.0, nan]),
         calendar_d=np.array([200.0, 20.0, np.inf, np.inf]),
+        first_limit=np.array([FirstLimit.DISTANCE, FirstLimit.TIME, FirstLimit.WEAR, FirstLimit.NONE]),
+        capped=np.array([False, True, False, False]),
         wear_left_m=np.full(4, nan),
         true_left_m=np.full(4, np.inf),
     )
@@ -124,9 +144,12 @@ def test_coverage_and_lists_by_hand() -> None:
     assert error.value == pytest.approx((5 + 70 + 15) / 3)
     assert coverage.value == pytest.approx(2 / 3)
     assert width == pytest.approx((30 + 30 + 200) / 3)
-    known, *others = due.known_by_horizon(rows, seed=1)[0].rows
+    known, *others = due.known_by_horizon(rows, seed=1, capped=False)[0].rows
     assert (known[1], known[3].value, known[5:]) == (1, 1.0, (0.0, 0.0))
     assert [row[1] for row in others] == [0, 0, 0], "nothing is judged that the truth ends before"
+    rows_of_record = replace(rows, recorded=np.ones(4, np.bool_))
+    capped = due.known_by_horizon(rows_of_record, seed=1, capped=True)[0].rows[0]
+    assert (capped[1], capped[3].value, capped[5:]) == (1, 0.0, (0.0, 1.0))
 
     table, figures = lists.listed(rows, seed=1)
     assert [row[1] for row in table.rows] == [2, 1, 1, 1, 2, 2]

@@ -12,21 +12,25 @@ from milepost_server.evaluation.table import Table
 from milepost_server.evaluation.truth.tenures import owned_on, true_items, true_odometer_m
 from milepost_server.signals import bootstrap
 from milepost_server.signals.flat import Bools, Floats, Ints
+from milepost_server.signals.items.due import FirstLimit
 from milepost_server.signals.items.limits import add_months, intervals_of
 from milepost_server.signals.items.states import State
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from milepost_server.evaluation.truth.derive import DerivedPart
     from milepost_server.evaluation.truth.files import Part
     from milepost_server.signals.bootstrap import Interval
     from milepost_server.signals.fleet.results import ItemResult
+    from milepost_server.signals.items.due import Due
 
 HORIZON_D_MAX = 365.0
 """Dates further ahead are not judged: the truth of a fleet ends a year after its as-of day."""
 HORIZONS_D = ((0.0, 30.0), (30.0, 90.0), (90.0, 180.0), (180.0, HORIZON_D_MAX))
 SOON_D = 30.0
+ITEMS_MIN = 100
+"""Fewer items make no row of a table by limit and item."""
 DRAWS = 500
 """Of each bootstrap: rows are many, and intervals narrow."""
 LIMITS = {"front-pads": 0.9, "rear-pads": 0.9}
@@ -50,6 +54,8 @@ class DueRows:
     recorded: Bools  # (N) whether the dealer knows the last renewal
     since_d: Floats  # (N) days since the last renewal that the dealer knows, or first registration; or NaN
     calendar_d: Floats  # (N) days until the schedule's months since then are over; inf where it has none
+    first_limit: Ints  # (N) of `FirstLimit`: what the median comes from
+    capped: Bools  # (N) whether P90 is a day that is written down, so that it cannot be too early
     wear_left_m: Floats  # (N) said distance to the wear limit; NaN where not measured
     true_left_m: Floats  # (N)
 
@@ -98,6 +104,8 @@ def _compare_item(part: Part, derived: DerivedPart, item: ItemResult, as_of: int
         recorded=item.starts.time_d[row] == truth.start_d[row],
         since_d=day - item.starts.time_d[row],
         calendar_d=_calendar_d(item, day)[row],
+        first_limit=item.due.first_limit[row],
+        capped=_is_capped(item.due)[row],
         wear_left_m=np.where(measured[row], at_m[row] - anchor_m, np.nan),
         true_left_m=truth.at_m[row] - true_now_m,
     )
@@ -109,6 +117,13 @@ def _calendar_d(item: ItemResult, day: float) -> Floats:
     months = intervals_of(item.items, item.which, starts.age_months).months
     over_d = add_months(starts.time_d, months) - day
     return np.where(np.isnan(over_d), np.inf, over_d)
+
+
+def _is_capped(due: Due) -> Bools:
+    """Whether (Q) the latest day of each item is one that is written down, and not foretold."""
+    days = [np.where(each.time_d[0] == each.time_d[2], each.time_d[2], np.inf) for each in due.reached]
+    capped: Bools = np.min(days, axis=0) <= due.time_d[2]
+    return capped
 
 
 def _judged(rows: DueRows) -> DueRows:
@@ -148,35 +163,62 @@ def by_item(rows: DueRows, names: Sequence[str], seed: int) -> Table:
 
 def by_horizon(rows: DueRows, seed: int) -> tuple[Table, list[Interval]]:
     """Error and coverage by how far ahead the date was said to be; and the coverages alone."""
-    judged = _judged(rows)
-    found = []
-    for low, high in HORIZONS_D:
-        within = judged.where((judged.p50_d >= low) & (judged.p50_d < high))
-        found.append((f"{low:.0f} to {high:.0f} d", *_figures(within, seed)))
+    found = [(words, *_figures(within, seed)) for words, within in _split_by_horizon(_judged(rows))]
     table = Table("Due dates within a year, by how far ahead", ("ahead", *_HEADER), found)
     return table, [row[3] for row in found]
 
 
-def known_by_horizon(rows: DueRows, seed: int) -> tuple[Table, list[Interval]]:
+def known_by_horizon(rows: DueRows, seed: int, *, capped: bool) -> tuple[Table, list[Interval]]:
     """The same of dates that are an interval, all of it within the truth's days, from a known renewal on.
 
     So nothing is covered because it is written down (a time limit is a day) or because the truth ends before
-    it could be late, and nothing is missed because the item was renewed elsewhere.
+    it could be late, and nothing is missed because the item was renewed elsewhere. Those that are ``capped``
+    are told apart from those that are not.
     """
+    judged = _intervals(rows)
+    judged = judged.where(judged.capped == capped)
+    found = [(words, *_sides(of, seed)) for words, of in _split_by_horizon(judged)]
+    how = "end with a day that is written down" if capped else "driving alone limits"
+    title = f"Due dates that {how}, counted from a known renewal, by how far ahead"
+    return Table(title, ("ahead", *_HEADER_SIDES), found), [row[3] for row in found]
+
+
+def driven_by_limit(rows: DueRows, names: Sequence[str], seed: int) -> Table:
+    """The same of those that driving alone limits, by what comes first, by item and by how far ahead."""
+    judged = _intervals(rows)
+    judged = judged.where(~judged.capped)
+    found = []
+    for limit in np.unique(judged.first_limit):
+        first = judged.where(judged.first_limit == limit)
+        name = FirstLimit(limit).name.lower().replace("_", " ")
+        for item in np.unique(first.item):
+            found += [
+                (name, names[item], words, *_sides(of, seed))
+                for words, of in _split_by_horizon(first.where(first.item == item))
+                if len(of) >= ITEMS_MIN
+            ]
+    title = f"Due dates that driving alone limits, by limit and item ({ITEMS_MIN} items and more)"
+    return Table(title, ("limit", "item", "ahead", *_HEADER_SIDES), found)
+
+
+_HEADER_SIDES = (*_HEADER, "before P10", "after P90")
+
+
+def _intervals(rows: DueRows) -> DueRows:
     real = (rows.p90_d - rows.p10_d >= 1) & (rows.p90_d < HORIZON_D_MAX)
-    judged = _judged(rows.where(rows.recorded & real))
-    found: list[tuple[str | int | float | Interval, ...]] = []
-    coverages = []
+    return _judged(rows.where(rows.recorded & real))
+
+
+def _split_by_horizon(rows: DueRows) -> Iterator[tuple[str, DueRows]]:
     for low, high in HORIZONS_D:
-        of = judged.where((judged.p50_d >= low) & (judged.p50_d < high))
-        beside = [(of.true_d < of.p10_d - 1), (of.true_d > of.p90_d + 1)]
-        shares = [float(each.mean()) if len(of) else float("nan") for each in beside]
-        items, error, coverage, width = _figures(of, seed)
-        found.append((f"{low:.0f} to {high:.0f} d", items, error, coverage, width, *shares))
-        coverages.append(coverage)
-    header = ("ahead", *_HEADER, "before P10", "after P90")
-    title = "Due dates that are an interval and count from a known renewal, by how far ahead"
-    return Table(title, header, found), coverages
+        yield f"{low:.0f} to {high:.0f} d", rows.where((rows.p50_d >= low) & (rows.p50_d < high))
+
+
+def _sides(rows: DueRows, seed: int) -> tuple[int, Interval, Interval, float, float, float]:
+    """The figures, and the shares that came before P10 and after P90."""
+    beside = [(rows.true_d < rows.p10_d - 1), (rows.true_d > rows.p90_d + 1)]
+    early, late = (float(each.mean()) if len(rows) else float("nan") for each in beside)
+    return (*_figures(rows, seed), early, late)
 
 
 def by_record(rows: DueRows, seed: int) -> Table:

@@ -33,11 +33,14 @@ def make_report(found: Found, facts: Facts, seed: int) -> Report:
 def _add_due(report: Report, rows: due.DueRows, facts: Facts) -> None:
     names, seed = facts.words["items"], report.seed
     by_horizon, coverages = due.by_horizon(rows, seed)
-    known_by_horizon, known_coverages = due.known_by_horizon(rows, seed)
+    driven_by_horizon, driven_coverages = due.known_by_horizon(rows, seed, capped=False)
+    capped_by_horizon, capped_coverages = due.known_by_horizon(rows, seed, capped=True)
     report.tables += [
         due.by_item(rows, names, seed),
         by_horizon,
-        known_by_horizon,
+        driven_by_horizon,
+        due.driven_by_limit(rows, names, seed),
+        capped_by_horizon,
         due.by_record(rows, seed),
         due.states(rows),
         due.wear(rows, names, seed),
@@ -45,13 +48,17 @@ def _add_due(report: Report, rows: due.DueRows, facts: Facts) -> None:
     for table, figures in (lists.listed(rows, seed), lists.best_vehicles(rows, seed)):
         report.tables.append(table)
         _add_figures(report, figures)
-    for name, each in (("due_coverage80", coverages), ("due_known_coverage80", known_coverages)):
+    for name, each in (
+        ("due_coverage80", coverages),
+        ("due_driven_coverage80", driven_coverages),
+        ("due_capped_coverage90", capped_coverages),
+    ):
         horizons = zip(due.HORIZONS_D, each, strict=True)
         _add_figures(report, {f"{name}_{low:.0f}_{high:.0f}d": found for (low, high), found in horizons})
-    report.pictures["coverage"] = _coverage_picture(coverages, len(rows))
+    report.pictures["coverage"] = _coverage_picture(driven_coverages)
 
 
-def _coverage_picture(coverages: Sequence[Interval], items: int) -> str:
+def _coverage_picture(coverages: Sequence[Interval]) -> str:
     middles = np.array([(low + high) / 2 for low, high in due.HORIZONS_D])
     values, lows, highs = (
         100 * np.array([getattr(each, name) for each in coverages]) for name in ("value", "low", "high")
@@ -60,7 +67,7 @@ def _coverage_picture(coverages: Sequence[Interval], items: int) -> str:
     return draw(
         Chart(
             title=f"80 % intervals cover {values[int(np.argmax(off))]:.0f} % where they are furthest off",
-            subtitle=f"Simulated fleet, {items:,} items, bars: 95 % interval over owners",
+            subtitle="Simulated fleet, dates that driving alone limits, bars: 95 % interval over owners",
             x_label="days ahead that the date was said to be",
             y_label="share of true dates within P10 and P90, %",
             series=[Series("measured", middles, values, lows, highs)],
