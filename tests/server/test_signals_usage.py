@@ -18,6 +18,7 @@ from milepost_server.signals.usage.rate import (
     Scatter,
     Usage,
     UsageRules,
+    aged_until,
     group_prior,
     month_variances,
     observe,
@@ -73,6 +74,20 @@ def test_silence_leads_back_to_the_group_and_widens() -> None:
     assert variances == sorted(variances)
     assert results[-1].rate_m_per_d[0] == pytest.approx(PUBLISHED_RATE_M_PER_D, rel=1e-3)
     assert results[0].rate_m_per_d[0] > 1.3 * PUBLISHED_RATE_M_PER_D
+
+
+def test_a_silence_of_a_month_ages_nothing_and_a_longer_one_by_what_is_over() -> None:
+    month_d = RULES.silence_months * DAYS_PER_MONTH
+    last_d = NOW_D - np.array([0.0, month_d, month_d + 10, np.nan])
+    until_d = aged_until(last_d, NOW_D, RULES)
+    assert (until_d - last_d)[:3] == pytest.approx([0, 0, 10])
+    assert until_d[3] <= NOW_D
+    car = history([(6, 0), (0, 12_000)])
+    fresh, quiet, silent = (
+        observe(car, aged_until(np.array([NOW_D]), NOW_D + days, RULES), RULES).weight_months[0]
+        for days in (0, 30, 90)
+    )
+    assert fresh == quiet > silent
 
 
 def test_vehicles_without_steps_have_the_prior_and_an_empty_fleet_has_the_published_one() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from milepost_server.signals.flat import Floats, Ints, last_rows
 from milepost_server.signals.odometer import CleanOdometer, clean_odometer
 from milepost_server.signals.usage.months import month_steps
-from milepost_server.signals.usage.rate import History, Observed, Scatter, observe, scatter_of
+from milepost_server.signals.usage.rate import History, Observed, Scatter, aged_until, observe, scatter_of
 from milepost_server.signals.usage.regimes import MONTHS, Regimes, regimes
 
 if TYPE_CHECKING:
@@ -50,13 +50,14 @@ def drive(odometer: OdometerReadings, as_of_d: float, config: Configuration) -> 
     changes = regimes(history, config.regimes, steps)
     padded_d, padded_m = np.append(clean.time_d, np.nan), np.append(continuous_m, np.nan)
     shift = np.append(continuous_m - clean.odometer_m, np.nan)
+    until_d = aged_until(padded_d[last], as_of_d, config.usage)
     return Driven(
         clean=clean,
         history=history,
         steps=steps,
         regimes=changes,
         scatter=scatter_of(history, steps),
-        observed=observe(history, as_of_d, config.usage, changes.counts_from_d),
+        observed=observe(history, until_d, config.usage, changes.counts_from_d),
         anchor_d=padded_d[last],
         anchor_m=padded_m[last],
         origin_m=shift[np.where(last >= 0, first, -1)],

@@ -24,7 +24,7 @@ from milepost_server.signals.usage.ahead import Ahead
 from milepost_server.signals.usage.features import features
 from milepost_server.signals.usage.model import PaceModel, untaught
 from milepost_server.signals.usage.past import Known
-from milepost_server.signals.usage.rate import GroupPrior, Usage, shrink
+from milepost_server.signals.usage.rate import GroupPrior, Usage, aged_until, shrink
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,7 +101,8 @@ def _pace(
     if not learned.pace.examples:
         return None
     known = Known(usage, learned.usage, features(driven.history, usage, learned.usage, driven.steps))
-    silent = np.nan_to_num(np.maximum(as_of_d - driven.anchor_d, 0.0)) / DAYS_PER_MONTH
+    until_d = aged_until(driven.anchor_d, as_of_d, config.usage)
+    silent = np.nan_to_num(until_d - driven.anchor_d) / DAYS_PER_MONTH
     return learned.pace.learned(known, silent, config.usage.decay_per_month)
 
 

@@ -1,8 +1,8 @@
 """How far a vehicle goes in a day: a distribution, from its own history and that of its group.
 
 The rate is a mean over the vehicle's months, weighted by ``0.8 ** age_months`` and shrunk to its group as if
-the group's rate had been seen for 1.5 months. Ages count from the as-of time, so that a silent vehicle falls
-back to its group, and its uncertainty with it.
+the group's rate had been seen for 1.5 months. Ages count from the last reading, until it has been silent for
+longer than is usual: from then on a vehicle falls back to its group, and its uncertainty with it.
 
 What lies ahead is gamma distributed: rates are positive, and a car that stands still is likelier than one
 that goes twice as far. Its variance has three parts: what is not known of the vehicle's level, changes of
@@ -28,6 +28,7 @@ class UsageRules:
     lasting_share: float = 0.45  # of the variance of a month: city buses, 1974-85, horizons of 2 to 7 months
     passing_share: float = 0.36  # of the variance of a month, divided by the months ahead: the same buses
     scatter_weight_months: float = 24.0  # a vehicle's scatter counts its months, its group's this many
+    silence_months: float = 1.0  # so long without a reading is usual, and says nothing: see `aged_until`
     cv_max: float = 0.9
     group_weight_vehicles: float = 1.0  # a group of n vehicles counts n, its fleet this much
     fleet_weight_vehicles: float = 5.0  # a fleet of n vehicles counts n, the published prior this much
@@ -95,6 +96,16 @@ class Usage:
             self.month_variance[vehicle],
             self.weight_months[vehicle],
         )
+
+
+def aged_until(last_d: Floats, as_of_d: float, rules: UsageRules) -> Floats:
+    """The time (V) up to which ages count, with the last reading at ``last_d`` (V; NaN where none).
+
+    What lies ahead is foretold from the last reading on, so until then nothing ages. Only a silence that is
+    longer than usual tells that the vehicle may be used otherwise by now.
+    """
+    until_d: Floats = np.fmax(last_d, as_of_d - rules.silence_months * DAYS_PER_MONTH)
+    return until_d
 
 
 @dataclass(frozen=True, slots=True)
