@@ -14,7 +14,7 @@ from milepost_server.signals.usage import calibration
 from milepost_server.signals.usage.features import FEATURES, features
 from milepost_server.signals.usage.model import VEHICLES_MIN, Held, PaceModel, fit, untaught
 from milepost_server.signals.usage.months import month_steps
-from milepost_server.signals.usage.pace import KNOTS_MONTHS, Curves
+from milepost_server.signals.usage.pace import KNOTS_MONTHS, Curves, curves
 from milepost_server.signals.usage.past import (
     Examples,
     days_until,
@@ -259,6 +259,41 @@ def test_what_had_come_by_a_time_is_what_could_be_watched_until_then() -> None:
     told = np.isfinite(past.longer_by(until_d))
     watched_d = (until_d - past.as_of_d)[:, None] >= 2 * np.array(KNOTS_MONTHS) * DAYS_PER_MONTH
     assert (told == (watched_d & np.isfinite(past.longer))).all()
+
+
+def test_a_knot_that_few_can_tell_of_leans_on_the_nearer_one() -> None:
+    rng = np.random.default_rng(16)
+    came = rng.normal(0, 0.1, (1_000, 3))
+    came[:, 2] = np.nan  # too far ahead to be told yet
+    came[20:, 1] = np.nan
+    came[:20, 1] *= 3  # the few that were there first, by chance
+    wide = np.ones((1_000, 3))
+    for sides in calibration.factors(Curves(0 * wide, 0.2 * wide, 0.2 * wide), came, np.arange(1_000)):
+        near, few, none = sides
+        assert near == pytest.approx(0.5, abs=0.05)
+        assert near < few < near + 0.4 * (1.5 - near)
+        assert none == few
+
+
+def test_widths_that_the_newest_prior_makes_wider_are_not_widened_twice() -> None:
+    past = past_of(fleet(80, 48, seed=17))
+    newest, twice = past.as_of_d == past.as_of_d.max(), 1.5
+    assert 0 < newest.sum() < 0.1 * len(newest)
+    growth = np.where(newest, twice, 1.0)
+    usage, prior = past.known.usage, past.known.prior
+    known = replace(
+        past.known,
+        usage=replace(usage, level_variance=usage.level_variance * growth**2),
+        prior=replace(prior, between_cv=prior.between_cv * growth),
+    )
+    plain, grown = (fit(each, RULES, FEW, 1) for each in (past, replace(past, known=known)))
+    said = replace(usage, level_variance=usage.level_variance * twice**2)
+    before, after = (curves(each, RULES) for each in (usage, said))
+    near = slice(0, 3)
+    for side in ("early", "late"):
+        was = np.median(getattr(before, side)[:, near], axis=0) * getattr(plain, side)[near]
+        becomes = np.median(getattr(after, side)[:, near], axis=0) * getattr(grown, side)[near]
+        assert becomes == pytest.approx(was, rel=0.1)
 
 
 def test_factors_are_the_steps_beyond_which_one_in_ten_lies() -> None:

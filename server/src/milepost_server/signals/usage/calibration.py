@@ -19,7 +19,11 @@ from milepost_server.signals.usage.pace import Curves
 
 WANTED = 0.8
 VEHICLES_OF_DOUBT = 10.0
-"""A factor from n vehicles is believed as n / (n + this); the rest says that the interval is right."""
+"""What n vehicles say is believed as n / (n + this); the rest says that the interval is right, or, of a knot
+beside others, that it is as right as at the nearer one."""
+SHARE_OF_DOUBT = 0.1
+"""At a knot where far fewer than this share of the others have a say, it is the few that were there first, in
+the same few weeks: they doubt as if so many more were needed."""
 FACTOR_MIN, FACTOR_MAX = 0.4, 2.5
 
 
@@ -59,22 +63,33 @@ def factors(curves: Curves, longer: Floats, vehicle: Ints) -> tuple[Floats, Floa
     """The factors (K, K) by which the early and the late side of ``curves`` (O, K) must be widened.
 
     ``longer`` (O, K) is what came, as in ``Curves``; NaN where it is not known. ``vehicle`` (O) says how many
-    vehicles have a say. 1 where nothing is known.
+    vehicles have a say. A knot that few or none can tell of, since a long time has to be waited for, leans on
+    the nearer one: what makes intervals too wide at three months does so at twelve. 1 where nothing is known.
     """
-    tail = (1 - WANTED) / 2
-    early, late = np.ones(longer.shape[1]), np.ones(longer.shape[1])
+    found = np.ones((2, longer.shape[1]))
+    most = 0
     for knot, came in enumerate(longer.T):
         told = np.isfinite(came)
-        if not told.any():
-            continue
-        over = came[told] - curves.median[told, knot]
         vehicles = len(np.unique(vehicle[told]))
-        trust = vehicles / (vehicles + VEHICLES_OF_DOUBT)
-        early_steps = np.quantile(-over / curves.early[told, knot], 1 - tail) / gamma.Z90
-        late_steps = np.quantile(over / curves.late[told, knot], 1 - tail) / gamma.Z90
-        for result, steps in ((early, early_steps), (late, late_steps)):
-            result[knot] = 1 + trust * (np.clip(steps, FACTOR_MIN, FACTOR_MAX) - 1)
+        if not vehicles:
+            continue
+        share = _belief(vehicles, SHARE_OF_DOUBT * most) if most else 1.0
+        over = came[told] - curves.median[told, knot]
+        steps = _steps(-over / curves.early[told, knot]), _steps(over / curves.late[told, knot])
+        found[:, knot:] += share * (np.array(steps)[:, None] - found[:, knot:])
+        most = max(most, vehicles)
+    early, late = 1 + _belief(most) * (found - 1)
     return early, late
+
+
+def _belief(vehicles: int, doubt: float = 0.0) -> float:
+    return vehicles / (vehicles + max(VEHICLES_OF_DOUBT, doubt))
+
+
+def _steps(over: Floats) -> float:
+    """Beyond how many of its standard steps one in ten lies, over those of the normal distribution."""
+    steps = np.quantile(over, (1 + WANTED) / 2) / gamma.Z90
+    return float(np.clip(steps, FACTOR_MIN, FACTOR_MAX))
 
 
 def coverage(curves: Curves, longer: Floats) -> Coverage:

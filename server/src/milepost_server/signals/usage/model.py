@@ -142,7 +142,7 @@ def fit(
     if trust:
         whole = grow(past.known.features, target, weight, trees, seed)
         plain = replace(plain, trees=whole, trust=trust, gain=gain)
-    return _calibrated(plain, past, trust * across, folds, rules)
+    return _calibrated(plain, _Foretold(past, trust * across, held, rules), folds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,27 +200,51 @@ def _trust(across: Floats, target: Floats, weight: Floats) -> tuple[float, float
     return (TRUSTS[best], float(gain)) if gain >= GAIN_MIN else (0.0, 0.0)
 
 
-def _calibrated(
-    model: PaceModel, past: Examples, longer: Floats, folds: list[_Fold], rules: UsageRules
-) -> PaceModel:
-    """``model`` with true widths; its coverage is that of widths that were made on other examples.
+@dataclass(frozen=True, slots=True)
+class _Foretold:
+    """What was said of examples that were held out."""
 
-    ``longer`` (O, K) is the correction across folds; NaN for examples that were never held out.
-    """
-    ones = np.ones(longer.shape[1])
-    usage = past.known.usage
-    foretold: Bools = np.isfinite(longer[:, 0])
-    bent = curves(usage, rules, Learned(np.nan_to_num(longer), ones, ones))
-    counted = np.zeros((3, longer.shape[1]), dtype=np.int64)
+    past: Examples
+    longer: Floats  # (O, K) the correction across folds; NaN for examples that were never held out
+    held: Held
+    rules: UsageRules
+
+    def sides(self, rows: Ints, told: Floats) -> tuple[Floats, Floats]:
+        """The true widths (K, K) by what came (R, K) of some examples (R) that were held out."""
+        examples, ones = self.past.of(rows), np.ones(told.shape[1])
+        usage = _of_newest_levels(examples) if self.held is Held.LATER else examples.known.usage
+        bent = curves(usage, self.rules, Learned(self.longer[rows], ones, ones))
+        return calibration.factors(bent, told, examples.vehicle)
+
+    def coverage(self, rows: Ints, sides: tuple[Floats, Floats]) -> Coverage:
+        """What intervals of these widths cover of other examples (H)."""
+        widened = curves(self.past.known.usage.of(rows), self.rules, Learned(self.longer[rows], *sides))
+        return calibration.coverage(widened, self.past.longer[rows])
+
+
+def _calibrated(model: PaceModel, foretold: _Foretold, folds: list[_Fold]) -> PaceModel:
+    """``model`` with true widths; its coverage is that of widths that were made on other examples."""
+    past = foretold.past
+    usable: Bools = np.isfinite(foretold.longer[:, 0])
+    counted = np.zeros((3, past.longer.shape[1]), dtype=np.int64)
     for fold in folds:
-        rest = foretold[fold.rest]
+        rest = usable[fold.rest]
         if not rest.any():
             continue  # nothing was held out before this stretch: its widths would be untaught ones
-        rows, told = fold.rest[rest], fold.told[rest]
-        sides = calibration.factors(bent.of(rows), told, past.vehicle[rows])
-        widened = curves(usage.of(fold.held), rules, Learned(longer[fold.held], *sides))
-        found = calibration.coverage(widened, past.longer[fold.held])
+        sides = foretold.sides(fold.rest[rest], fold.told[rest])
+        found = foretold.coverage(fold.held, sides)
         counted += np.stack([found.told, found.early, found.late])
-    rows = np.flatnonzero(foretold)
-    early, late = calibration.factors(bent.of(rows), past.longer[rows], past.vehicle[rows])
+    rows = np.flatnonzero(usable)
+    early, late = foretold.sides(rows, past.longer[rows])
     return replace(model, early=early, late=late, coverage=Coverage(*counted))
+
+
+def _of_newest_levels(past: Examples) -> Usage:
+    """The usage of examples, had vehicles been held to differ as much as at the newest of them.
+
+    Widths are for what will be said next, and that is said with the newest prior: where levels have come to
+    differ more since, factors that were made with older ones would widen intervals a second time.
+    """
+    usage, between = past.known.usage, past.known.prior.between_cv
+    newest = between[np.argsort(past.as_of_d)[-1:]]  # (1), or (0) of no examples
+    return replace(usage, level_variance=usage.level_variance * (newest / between) ** 2)
