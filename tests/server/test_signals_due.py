@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from milepost_server.signals.flat import offsets_of
-from milepost_server.signals.items.due import Due, FirstLimit, Widening, due
+from milepost_server.signals.items.due import Due, FirstLimit, due
 from milepost_server.signals.items.item import Band, Item
 from milepost_server.signals.items.limits import ItemLimits, add_months, intervals_of, item_limits
 from milepost_server.signals.items.starts import Starts
@@ -44,7 +44,7 @@ class Car:
     age_months: float = 24.0
     wear: WearLimit | None = None
 
-    def due(self, item: Item, as_of_d: float = NOW_D, *, widening: Widening | None = None) -> Due:
+    def due(self, item: Item, as_of_d: float = NOW_D) -> Due:
         history = History(
             offsets_of(np.array([len(self.rows)], dtype=np.int64)),
             np.array([NOW_D + days for days, _ in self.rows]),
@@ -53,7 +53,7 @@ class Car:
         one = np.ones(1)
         usage = Usage(one * self.rate_km * KM, one * self.cv2, one * 0.0, one)
         limits = self.limits(item, as_of_d).limits
-        return due(history, Ahead(usage, UsageRules()), limits, as_of_d, DueRules(), widening=widening)
+        return due(history, Ahead(usage, UsageRules()), limits, as_of_d, DueRules())
 
     def limits(self, item: Item, as_of_d: float = NOW_D) -> ItemLimits:
         one = np.ones(1)
@@ -300,29 +300,10 @@ def test_intervals_in_columns_are_those_of_each_item_at_each_age(
             assert (item.interval[found.band[place]], found.months[place]) == (band, band.time_months)
 
 
-def stretched(factor: float) -> Widening:
-    return lambda days: np.full(len(days), factor)
-
-
-def test_calibration_stretches_times_around_their_median_and_the_odds_with_them() -> None:
+def test_the_odds_of_a_day_are_those_of_the_quantile_that_stands_on_it() -> None:
     car, oil = Car(cv2=0.04), interval(km=15_000)
-    plain, wide = car.due(oil), car.due(oil, widening=stretched(1.5))
-    (p10, p50, p90), wider = (np.log(result.time_d[:, 0] - NOW_D) for result in (plain, wide))
-    assert wider == pytest.approx([p50 + 1.5 * (p10 - p50), p50, p50 + 1.5 * (p90 - p50)])
-    assert plain.p_90d[0] < wide.p_90d[0]
-    # The odds of a day are those of the quantile that stands on it.
-    for days, odds in zip(np.exp(wider), (0.1, 0.5, 0.9), strict=True):
-        moved = car.due(oil, as_of_d=NOW_D + days - 90, widening=stretched(1.5))
-        assert moved.p_90d[0] == pytest.approx(odds, abs=1e-3)
-
-
-def test_a_factor_of_one_changes_nothing_and_a_day_is_not_stretched() -> None:
-    item = interval(km=15_000, months=12)
-    plain, same, wide = (Car(cv2=0.04).due(item, widening=w) for w in (None, stretched(1.0), stretched(2.0)))
-    assert same.time_d == pytest.approx(plain.time_d)
-    assert same.p_90d == pytest.approx(plain.p_90d)
-    by_time = next(each for each in wide.reached if each.kind is FirstLimit.TIME)
-    assert np.ptp(by_time.time_d) == 0
+    for quantile_d, odds in zip(car.due(oil).time_d[:, 0], (0.1, 0.5, 0.9), strict=True):
+        assert car.due(oil, as_of_d=quantile_d - 90).p_90d[0] == pytest.approx(odds, abs=1e-3)
 
 
 def first_of_both(km: float, worn_km: float, variance: float) -> tuple[np.ndarray, Due]:

@@ -9,7 +9,6 @@ from typing import TypeAlias
 
 from milepost_server.signals.axis import OdometerAxis
 from milepost_server.signals.flat import Floats, Ints
-from milepost_server.signals.items.due import Widening
 from milepost_server.signals.items.starts import ServiceRecords
 from milepost_server.signals.items.states import DueRules
 from milepost_server.signals.items.wear import UsualWear, WearRules
@@ -58,6 +57,5 @@ class ItemRules:
 
     wear: WearRules = field(default_factory=WearRules)
     due: DueRules = field(default_factory=DueRules)
-    widening: Widening | None = None
     lapses_after_d: float = math.inf  # so late, what is on record has probably been done elsewhere: `lapse`
     usual: UsualOf | None = None

@@ -126,7 +126,6 @@ class _Run:
             self.as_of_d,
             self.rules.due,
             previous=before,
-            widening=self.rules.widening,
         )
 
     def _before(self, group: Group, starts: Starts) -> tuple[Ints | None, Bools]:

@@ -10,10 +10,9 @@ earlier than is said here (a few days of an interval of months: the tests hold i
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import TypeAlias
 
 import numpy as np
 
@@ -26,11 +25,6 @@ from milepost_server.signals.usage.rate import History
 QUANTILES = (0.1, 0.5, 0.9)
 NEAR_D, FAR_D = 30.0, 90.0
 """The horizons of ``p_30d`` and ``p_90d``."""
-
-Widening: TypeAlias = Callable[[Floats], Floats]
-"""From days ahead (Q, of the median) to the factors (Q, > 0) by which the logarithm of the time to a distance
-is stretched around its median: what measured coverage says of intervals of that length. Days that are not
-foretold but written down (time limits, countdowns in days) are left alone."""
 
 
 class FirstLimit(enum.IntEnum):
@@ -97,13 +91,12 @@ def due(
     rules: DueRules,
     *,
     previous: Ints | None = None,
-    widening: Widening | None = None,
 ) -> Due:
     """The due distribution of K items as seen at ``as_of_d``, the end of the as-of day (days since 1970).
 
-    ``previous`` (K) are the states of the day before (see `states`); ``widening`` is what calibration says.
+    ``previous`` (K) are the states of the day before (see `states`).
     """
-    known = _Known(history, ahead, limits, widening)
+    known = _Known(history, ahead, limits)
     reached = [known.reached(limit) for limit in limits.each]
     firm_d = _earliest(
         np.where(limit.firm, row[1], np.inf) for limit, row in zip(limits.each, reached, strict=True)
@@ -153,7 +146,6 @@ class _Known:
     history: History
     ahead: Ahead
     limits: Limits
-    widening: Widening | None
 
     def reached(self, limit: Limit) -> Floats:
         """The days (3, K) of one limit, infinite where there is none."""
@@ -164,22 +156,14 @@ class _Known:
         coming = np.flatnonzero(left_m > 0)
         vehicle, from_d = self.limits.vehicle[coming], self.limits.anchor_d[coming]
         metres, variance = left_m[coming], _at(limit.variance, coming)
-        days = [self.ahead.days_to(vehicle, metres, variance, pace) for pace in PACES]
-        for row, ahead_d in zip(result, self._widened(days), strict=True):
-            row[coming] = from_d + ahead_d
+        for row, pace in zip(result, PACES, strict=True):
+            row[coming] = from_d + self.ahead.days_to(vehicle, metres, variance, pace)
         gone = np.flatnonzero(left_m <= 0)
         if len(gone):
             early, late = self._crossing(gone, limit.at_m[gone])
             for row, share in zip(result, QUANTILES, strict=True):
                 row[gone] = early + share * (late - early)
         return result
-
-    def _widened(self, days: list[Floats]) -> list[Floats]:
-        if self.widening is None:
-            return days
-        middle = days[1]
-        factor = self.widening(middle)
-        return [np.minimum(middle * (each / middle) ** factor, HORIZON_D_MAX) for each in days]
 
     def _crossing(self, items: Ints, at_m: Floats) -> tuple[Floats, Floats]:
         """Between which days (Q, Q) the odometer passed ``at_m`` (Q): those of the readings around it."""
@@ -251,9 +235,6 @@ class _Known:
         left_m = limit.at_m - self.limits.anchor_m
         coming = np.flatnonzero((left_m > 0) & np.isfinite(reached[1]))
         days = until_d - self.limits.anchor_d[coming]
-        if self.widening is not None:
-            middle = reached[1][coming] - self.limits.anchor_d[coming]
-            days = middle * (np.maximum(days, 0.0) / middle) ** (1 / self.widening(middle))
         odds[coming] = self.ahead.odds_within(
             self.limits.vehicle[coming], left_m[coming], _at(limit.variance, coming), days
         )
