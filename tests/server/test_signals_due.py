@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import calendar
 import datetime as dt
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -169,6 +169,54 @@ def test_measured_wear_sets_the_odometer_and_its_spread() -> None:
     assert p10 < p50 < p90
     assert p50 == pytest.approx(58_000, rel=0.01)
     assert result.time_d[1, 0] - NOW_D == pytest.approx(100, rel=0.03)
+
+
+def stale(way_km: float, gone_km: float, variance: float = 0.05) -> Due:
+    """What a car at 54,000 km is told of wear measured ``gone_km`` ago, when ``way_km`` were left."""
+    from_km = 54_000 - gone_km
+    limit = replace(worn_at(from_km + way_km, variance), from_m=np.ones(1) * from_km * KM)
+    rows = [(-300.0, 42_000.0), (-200.0, 46_000.0), (-100.0, 50_000.0), (0.0, 54_000.0)]
+    return Car(rows=rows, cv2=1e-9, recorded=False, wear=limit).due(pads())
+
+
+def test_old_wear_may_have_reached_its_limit_or_not() -> None:
+    p10, p50, p90 = (stale(way_km=8_000, gone_km=8_000).time_d[:, 0] - NOW_D).tolist()
+    # A part that wears out after 8,000 km at the mean rate, 22 % more or less: 40 km are a day.
+    assert p10 == pytest.approx(-40, abs=15)
+    assert p50 == pytest.approx(3, abs=3)
+    assert p90 == pytest.approx(75, abs=15)
+    result = stale(way_km=8_000, gone_km=8_000)
+    assert 0.6 < result.p_30d[0] < 0.8
+    assert np.all(np.diff(result.odometer_m[:, 0]) > 0)
+    assert result.odometer_m[0, 0] < 54_000 * KM < result.odometer_m[2, 0]
+    assert state(result) is State.DUE
+
+
+def test_old_wear_that_is_far_past_its_limit_is_overdue_for_sure() -> None:
+    result = stale(way_km=4_000, gone_km=9_000)
+    assert (result.time_d[:, 0] < NOW_D).all()
+    assert state(result) is State.OVERDUE
+    assert result.p_30d[0] == pytest.approx(1)
+
+
+def test_wear_that_was_just_measured_is_not_behind() -> None:
+    result = stale(way_km=1_000, gone_km=0, variance=0.5)
+    assert (result.time_d[:, 0] > NOW_D).all()
+
+
+@given(
+    way_km=st.floats(100, 60_000),
+    gone_km=st.floats(0, 11_000),
+    variance=st.floats(0.005, 0.8),
+    later_km=st.floats(0, 1_000),
+)
+def test_dates_of_old_wear_are_in_order_and_a_longer_way_is_not_due_earlier(
+    way_km: float, gone_km: float, variance: float, later_km: float
+) -> None:
+    near, far = stale(way_km, gone_km, variance), stale(way_km + later_km, gone_km, variance)
+    assert np.all(np.diff(near.time_d[:, 0]) >= 0)
+    assert near.p_30d[0] <= near.p_90d[0]
+    assert far.time_d[1, 0] >= near.time_d[1, 0] - 1e-6
 
 
 def test_wear_that_nobody_measured_can_be_due_for_a_look_but_never_overdue() -> None:

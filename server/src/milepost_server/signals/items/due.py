@@ -40,6 +40,24 @@ class FirstLimit(enum.IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Stale:
+    """The R of K vehicles whose limit was foretold so long ago that it may lie behind their last reading.
+
+    There the uncertain distance, more than the pace, says when it was or will be reached.
+    """
+
+    row: Ints  # (R) of the vehicles
+    from_m: Floats  # (R) the odometer at which it was foretold
+    way_m: Floats  # (R) > 0, from there to the limit at the mean rate
+    variance: Floats  # (R) relative, of what a metre of this way uses up
+
+    def at_m(self, pace: float) -> Floats:
+        """The odometer (R) of the limit at the quantile ``pace`` of what a metre uses up."""
+        at_m: Floats = self.from_m + self.way_m / gamma.quantile(self.variance, pace)
+        return at_m
+
+
+@dataclass(frozen=True, slots=True)
 class Limit:
     """One limit of an item on K vehicles: an odometer or a day; NaN where there is none, or none known."""
 
@@ -48,6 +66,7 @@ class Limit:
     at_m: Floats | None = None  # (K) on the continuous axis, at the mean rate
     variance: Floats | None = None  # (K) relative, of what a metre uses up; None: ``at_m`` is exact
     at_d: Floats | None = None  # (K) days since 1970
+    stale: Stale | None = None  # of ``at_m``; None: of none
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +95,9 @@ class Due:
 
     time_d: Floats  # (3, K) P10, P50, P90, days since 1970
     odometer_m: Floats  # (3, K) P10, P50, P90 on the continuous axis; NaN where no odometer is known
-    p_30d: Floats  # (K) probability of being due by then
+    p_30d: (
+        Floats  # (K) probability that it is due by then, if nobody acts: 1 where it is due already for sure
+    )
     p_90d: Floats  # (K)
     state: Ints  # (K) of `State`
     first_limit: Ints  # (K) of `FirstLimit`
@@ -152,7 +173,7 @@ class _Known:
         if limit.at_m is None:
             return np.broadcast_to(_or_never(limit.at_d), (3, len(limit.firm)))
         result = np.full((3, len(limit.firm)), np.inf)
-        left_m = limit.at_m - self.limits.anchor_m
+        left_m = self._left_m(limit)
         coming = np.flatnonzero(left_m > 0)
         vehicle, from_d = self.limits.vehicle[coming], self.limits.anchor_d[coming]
         metres, variance = left_m[coming], _at(limit.variance, coming)
@@ -163,7 +184,30 @@ class _Known:
             early, late = self._crossing(gone, limit.at_m[gone])
             for row, share in zip(result, QUANTILES, strict=True):
                 row[gone] = early + share * (late - early)
+        if limit.stale is not None:
+            for row, pace in zip(result, PACES, strict=True):
+                row[limit.stale.row] = self._passing(limit.stale, pace)
         return result
+
+    def _left_m(self, limit: Limit) -> Floats:
+        """The distance (K) from the last reading to a limit; NaN where there is none, or it is stale."""
+        assert limit.at_m is not None, "only asked for an odometer"
+        left_m: Floats = limit.at_m - self.limits.anchor_m
+        if limit.stale is not None:
+            left_m[limit.stale.row] = np.nan
+        return left_m
+
+    def _passing(self, stale: Stale, pace: float) -> Floats:
+        """When (R) a stale limit was passed, or will be, if it lies where ``pace`` has it."""
+        history, ahead, at_m = self.history, self.ahead, stale.at_m(pace)
+        vehicle = self.limits.vehicle[stale.row]
+        anchor_d, left_m = self.limits.anchor_d[stale.row], at_m - self.limits.anchor_m[stale.row]
+        ahead_d = ahead.days_to(vehicle, np.maximum(left_m, 1.0), np.zeros(len(vehicle)), gamma.Z50)
+        passed_d = interpolate(history.offsets, history.odometer_m, history.time_d, vehicle, at_m)
+        # Before the first reading there is nothing to look up: go back at the vehicle's rate.
+        ago_d = -left_m / ahead.usage.rate_m_per_d[vehicle]
+        passed_d = np.where(np.isnan(passed_d), anchor_d - ago_d, passed_d)
+        return np.where(left_m > 0, anchor_d + ahead_d, passed_d)
 
     def _crossing(self, items: Ints, at_m: Floats) -> tuple[Floats, Floats]:
         """Between which days (Q, Q) the odometer passed ``at_m`` (Q): those of the readings around it."""
@@ -202,7 +246,11 @@ class _Known:
             left_m = at_m - self.limits.anchor_m
             for row, pace in zip(result, reversed(PACES), strict=True):
                 slow = np.where(left_m > 0, gamma.quantile(limit.variance, -pace), 1.0)
-                np.fmin(row, self.limits.anchor_m + left_m / slow, out=row)
+                reached_m = self.limits.anchor_m + left_m / slow
+                if limit.stale is not None:
+                    stale = limit.stale
+                    reached_m[stale.row] = stale.at_m(-pace) + open_[stale.row]
+                np.fmin(row, reached_m, out=row)
         return np.where(np.isfinite(result), np.maximum(result, 0.0), np.nan)
 
     def _lower_to_day(self, result: Floats, at_d: Floats) -> None:
@@ -232,13 +280,26 @@ class _Known:
         odds: Floats = (reached[1] < until_d).astype(np.float64)
         if limit.at_m is None:
             return odds
-        left_m = limit.at_m - self.limits.anchor_m
+        left_m = self._left_m(limit)
         coming = np.flatnonzero((left_m > 0) & np.isfinite(reached[1]))
         days = until_d - self.limits.anchor_d[coming]
         odds[coming] = self.ahead.odds_within(
             self.limits.vehicle[coming], left_m[coming], _at(limit.variance, coming), days
         )
+        if limit.stale is not None:
+            row = limit.stale.row[np.isfinite(reached[1, limit.stale.row])]
+            odds[row] = _between(reached[:, row], until_d)
         return odds
+
+
+def _between(time_d: Floats, until_d: float) -> Floats:
+    """The probability (R) of ``until_d``; P10, P50 and P90 are ``time_d`` (3, R), each side is normal."""
+    early, middle, late = time_d
+    side = np.where(until_d < middle, middle - early, late - middle)
+    return gamma.normal_below(gamma.Z90 * (until_d - middle) / np.maximum(side, _LEAST_D))
+
+
+_LEAST_D = 0.01
 
 
 def _or_never(values: Floats | None) -> Floats:

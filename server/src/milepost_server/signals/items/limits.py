@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from milepost_server.signals import gamma
 from milepost_server.signals.flat import DAYS_PER_MONTH, METRES_PER_KM, Bools, Floats, Ints
-from milepost_server.signals.items.due import FirstLimit, Limit, Limits
+from milepost_server.signals.items.due import FirstLimit, Limit, Limits, Stale
 
 if TYPE_CHECKING:
     from milepost_server.signals.items.countdown import CountdownLimit
@@ -134,17 +135,24 @@ def item_limits(
     ]
     if wear is not None:
         at_m = wear_at_m + np.where(measured, 0.0, hidden)
-        each.append(Limit(FirstLimit.WEAR, measured, at_m=at_m, variance=wear.variance_from(anchor_m)))
+        each.append(_foretold(FirstLimit.WEAR, measured, at_m, wear, anchor_m))
     for kind, counter in counters:
-        each.append(
-            Limit(kind, starts.sure, at_m=counter.at_m + hidden, variance=counter.variance_from(anchor_m))
-        )
+        each.append(_foretold(kind, starts.sure, counter.at_m + hidden, counter, anchor_m))
     if countdown is not None:
         sure = np.ones(size, dtype=np.bool_)
         each.append(Limit(FirstLimit.COUNTDOWN, sure, at_m=np.where(anchorless, np.nan, countdown.at_m)))
         each.append(Limit(FirstLimit.COUNTDOWN, sure, at_d=countdown.at_d))
     limits = Limits(starts.vehicle, starts.time_d, anchor_d, anchor_m, ~anchorless, tuple(each))
     return ItemLimits(limits, intervals.band, forgotten)
+
+
+def _foretold(kind: FirstLimit, firm: Bools, at_m: Floats, wear: WearLimit, anchor_m: Floats) -> Limit:
+    """The limit at ``at_m`` (Q) that ``wear`` foretold where it was measured last, from ``anchor_m`` on."""
+    way_m = at_m - wear.from_m
+    early_m = wear.from_m + way_m / gamma.quantile(wear.variance, gamma.Z90)
+    row = np.flatnonzero((way_m > 0) & (wear.from_m < anchor_m) & (early_m <= anchor_m))
+    stale = Stale(row, wear.from_m[row], way_m[row], wear.variance[row])
+    return Limit(kind, firm, at_m=at_m, variance=wear.variance_from(anchor_m), stale=stale)
 
 
 def _is_forgotten(starts: Starts, intervals: Intervals, lives_m: Floats, as_of_d: float) -> Bools:
