@@ -104,3 +104,15 @@ def test_what_lapsed_is_a_question_and_what_is_measured_or_not_on_record_is_not_
         assert np.isnan(oil.due.p_30d[0]) == (expected == State.UNKNOWN)
         assert oil.due.state[2] == State.OK
         assert pads.due.first_limit[1] == FirstLimit.WEAR
+
+
+def test_wear_that_was_measured_before_it_ran_out_long_ago_is_a_question_too() -> None:
+    # 60 km a percent: worn out at 50,400 km, 90 days ago.
+    old = {path: [(-200.0, 30.0), (-150.0, 63.33)] for path in PADS}
+    seen = {path: [*rows, (-1.0, 150.0)] for path, rows in old.items()}
+    gone, still_there = Car(signals=old), Car(signals=seen)
+    for after_d, expected in ((np.inf, State.OVERDUE), (110.0, State.OVERDUE), (60.0, State.UNKNOWN)):
+        pads = items(gone, still_there, rules=ItemRules(lapses_after_d=after_d))["front-pads"]
+        assert pads.due.state.tolist() == [expected, State.OVERDUE]
+        assert pads.limits.forgotten.tolist() == [expected == State.UNKNOWN, False]
+        assert np.isnan(pads.due.p_30d[0]) == (expected == State.UNKNOWN)

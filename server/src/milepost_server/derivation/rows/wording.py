@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from milepost_server.signals.flat import METRES_PER_KM
 from milepost_server.signals.items.due import FirstLimit
 from milepost_server.signals.items.item import months_words, position_words
 from milepost_server.store.schema import RestsOn
@@ -17,9 +18,12 @@ if TYPE_CHECKING:
 
 ASK = "no service on record: ask when it was last done"
 LAPSED = "long overdue by the records, so probably done elsewhere: ask when"
+WORN_OUT = "long worn out by what was measured last, so probably renewed elsewhere: ask when"
 COUNTED_DOWN = "the car's own countdown to this service"
 
 WORN_SAID_MAX = 9.99
+SINCE_SAID_M_MIN = 1_000_000.0
+"""It is said how far a car has gone since a measurement where that is at least so much."""
 
 
 class Begin(NamedTuple):
@@ -65,6 +69,12 @@ class Said(NamedTuple):
         """Whether what is on record lies too far back to say anything."""
         return bool(self.result.limits.forgotten[self.row]) and self.begin.done_on is not None
 
+    @property
+    def is_worn_out(self) -> bool:
+        """Whether what was measured must have reached its limit so long ago that it says nothing any more."""
+        forgotten = bool(self.result.limits.forgotten[self.row])
+        return self.is_measured and forgotten and self.first is FirstLimit.NONE
+
 
 def rests_on(said: Said) -> RestsOn:
     """What the dates of one vehicle's item rest on."""
@@ -87,7 +97,7 @@ def limit_short(said: Said) -> str:
         return _wear_short(said.item.wear, said)
     amount = None if said.band is None else _amount(said.band, said.first)
     if amount is None:
-        return LAPSED if said.is_lapsed else ASK
+        return WORN_OUT if said.is_worn_out else LAPSED if said.is_lapsed else ASK
     return f"{amount}{_begin(said.begin)}"
 
 
@@ -112,6 +122,8 @@ def limit_text(said: Said) -> str:
         parts.append(_wear_words(item.wear, said))
     if band is not None:
         parts.append(band.words)
+    if said.is_worn_out:
+        return f"{'; '.join(parts)}. {_WORN_OUT}"
     if said.result.limits.forgotten[said.row] and not measured:
         return f"{'; '.join(parts)}. {_forgotten(said.begin)}"
     counts_from_start = band is not None or not (measured or parts[:1] == [COUNTED_DOWN])
@@ -141,7 +153,9 @@ def _measured(said: Said) -> str:
     wear = said.result.wear
     assert wear is not None, "only said of what is measured"
     where = position_words(wear.signals[int(wear.position[said.row])])
-    return f"{where} measured" if where else "measured"
+    measured = f"{where} measured" if where else "measured"
+    gone_m = said.result.limits.limits.anchor_m[said.row] - wear.limit.from_m[said.row]
+    return f"{measured} {gone_m / METRES_PER_KM:,.0f} km ago" if gone_m >= SINCE_SAID_M_MIN else measured
 
 
 def _begin(begin: Begin) -> str:
@@ -160,6 +174,12 @@ def _since(begin: Begin) -> str:
     if begin.registered_on is not None:
         return f"counted from first registration on {_day(begin.registered_on)}: no service on record"
     return "but neither a service nor the first registration is on record"
+
+
+_WORN_OUT = (
+    "It must have reached its limit so long ago that it has probably been renewed elsewhere since. "
+    "Ask the owner when, or measure it"
+)
 
 
 def _forgotten(begin: Begin) -> str:

@@ -13,8 +13,8 @@ from milepost_server.signals.fleet.inputs import Fleet, ItemRules, Previous
 from milepost_server.signals.fleet.measured import Measured, PositionedWear
 from milepost_server.signals.items.due import Due, FirstLimit, due
 from milepost_server.signals.items.item import Item
-from milepost_server.signals.items.lapse import Seen, late_d
-from milepost_server.signals.items.limits import Intervals, ItemLimits, intervals_of, item_limits
+from milepost_server.signals.items.lapse import Seen, late_d, worn_out_d
+from milepost_server.signals.items.limits import Intervals, ItemLimits, Lapsed, intervals_of, item_limits
 from milepost_server.signals.items.starts import Starts, last_services, starts_of
 from milepost_server.signals.items.states import State, carried, goes_on
 from milepost_server.signals.items.wear import WearLimit, WearLine
@@ -89,7 +89,7 @@ class _Run:
             self.as_of_d,
             counters=counters,
             countdown=self.measured.countdown(group, starts),
-            lapsed=self._lapsed(starts, intervals),
+            lapsed=self._lapsed(starts, intervals, wear),
         )
         before, began_anew = self._before(group, starts)
         return ItemResult(
@@ -109,14 +109,17 @@ class _Run:
         last: Ints = self.last[group.vehicle, self.code[group.key]]
         return last
 
-    def _lapsed(self, starts: Starts, intervals: Intervals) -> Bools | None:
-        """Which items (Q) that are on record are so late that they have probably been done elsewhere."""
+    def _lapsed(self, starts: Starts, intervals: Intervals, wear: PositionedWear | None) -> Lapsed | None:
+        """Which items (Q) are so late that they have probably been done elsewhere since."""
         if not np.isfinite(self.rules.lapses_after_d):
             return None
         rate = self.fleet.ahead.usage.rate_m_per_d[starts.vehicle]
         seen = Seen(starts.anchor_d, starts.anchor_m, rate)
-        lapsed: Bools = late_d(starts, intervals, seen, self.as_of_d) > self.rules.lapses_after_d
-        return starts.recorded & lapsed
+        after_d = self.rules.lapses_after_d
+        record = starts.recorded & (late_d(starts, intervals, seen, self.as_of_d) > after_d)
+        if wear is None:
+            return Lapsed(record, np.zeros(len(record), dtype=np.bool_))
+        return Lapsed(record, worn_out_d(wear.limit, seen, self.as_of_d) > after_d)
 
     def _due(self, limits: ItemLimits, before: Ints | None) -> Due:
         return due(

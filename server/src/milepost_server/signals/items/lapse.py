@@ -19,6 +19,7 @@ from milepost_server.signals.errors import RulesError
 from milepost_server.signals.flat import Bools, Floats
 from milepost_server.signals.items.limits import Intervals, add_months
 from milepost_server.signals.items.starts import Starts
+from milepost_server.signals.items.wear import WearLimit
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,16 @@ def late_d(starts: Starts, intervals: Intervals, seen: Seen, end_d: Floats | flo
     by_distance = end_d - seen.time_d + over_m / seen.rate_m_per_d
     late: Floats = np.fmax(end_d - add_months(starts.time_d, intervals.months), by_distance)
     return late
+
+
+def worn_out_d(wear: WearLimit, seen: Seen, end_d: float) -> Floats:
+    """How many days (Q) before ``end_d`` each measured part was worn out, and not yet looked at again.
+
+    What was still seen worn out at the last reading was not renewed until then. NaN where not measured.
+    """
+    over_m = seen.odometer_m - np.fmax(wear.at_m, wear.from_m)
+    late: Floats = end_d - seen.time_d + over_m / seen.rate_m_per_d
+    return np.where(wear.measured, late, np.nan)
 
 
 def lapses_after_d(services: Lateness, rules: LapseRules) -> float:

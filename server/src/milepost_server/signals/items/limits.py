@@ -43,6 +43,14 @@ class Intervals:
 
 
 @dataclass(frozen=True, slots=True)
+class Lapsed:
+    """Which of Q items are so late that the service has probably been done elsewhere since."""
+
+    record: Bools  # (Q) by the last record and the schedule: then both say nothing more
+    wear: Bools  # (Q) by what was measured last: then nothing says anything more
+
+
+@dataclass(frozen=True, slots=True)
 class ItemLimits:
     """The limits of one item, and what the words about them need."""
 
@@ -103,7 +111,7 @@ def item_limits(
     *,
     counters: Sequence[tuple[FirstLimit, WearLimit]] = (),
     countdown: CountdownLimit | None = None,
-    lapsed: Bools | None = None,
+    lapsed: Lapsed | None = None,
 ) -> ItemLimits:
     """The limits of one item on Q vehicles.
 
@@ -126,7 +134,8 @@ def item_limits(
     lives_m = np.where(measured, np.nan, wear_at_m - starts.odometer_m)
     forgotten = ~starts.sure & _is_forgotten(starts, intervals, lives_m, as_of_d)
     if lapsed is not None:
-        forgotten |= lapsed
+        forgotten |= lapsed.record | lapsed.wear
+        wear_at_m = np.where(lapsed.wear, np.nan, wear_at_m)
     hidden = np.where(forgotten, np.nan, 0.0)
 
     each = [
