@@ -349,10 +349,29 @@ def test_the_reasons_of_one_owner_in_words() -> None:
     assert lease.words == "the contract ends in 4 months, and it is a lease"
     assert lease.would_change.startswith("22 more in 2 months as time passes; would change with a renewed")
     assert by_key["services_2y"].words == "3 services here within two years"
-    assert by_key["usage_change"].words == "drives 26 % less"
+    assert by_key["usage_change"].words == "drives 26 % less than before"
     assert by_key["months_owned_over_usual"].would_change == "nothing that anybody does changes it"
     assert (by_key["services_2y"].value, by_key["services_2y"].unit, lease.value) == (3.0, "services", None)
     assert lease.reason.evidence == ("contracts",)
+
+
+@pytest.mark.parametrize(
+    ("feature", "value", "words"),
+    [
+        ("recurring_faults", 0.0, "no fault came back within a year"),
+        ("recurring_faults", 1.0, "1 fault came back within a year"),
+        ("services_2y", 0.0, "no service here within two years"),
+        ("months_since_service", 0.3, "last service here this month"),
+        ("age_months", 0.2, "the car is less than a month old"),
+        ("excess_fee_share", 0.04, "no fee for excess kilometres is to be expected at the end"),
+        ("excess_fee_share", 0.5, "excess kilometres would cost 0.5 monthly payments at the end"),
+        ("equity_share", 1.0, "nothing is owed on the car"),
+        ("equity_share", 0.4, "worth 40 % of its value above what is still owed"),
+        ("usage_change", 0.3, "drives 35 % more than before"),
+    ],
+)
+def test_a_value_is_said_as_people_say_it(feature: str, value: float, words: str) -> None:
+    assert FEATURES[feature].said(value) == words
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ class Feature:
 
 def _counted(value: float, one: str, many: str) -> str:
     whole = round(abs(value))
-    return f"1 {one}" if whole == 1 else f"{whole:,} {many}"
+    return f"1 {one}" if whole == 1 else f"{whole:,} {many}" if whole else f"no {one}"
 
 
 def _months(value: float) -> str:
@@ -59,7 +59,9 @@ def _usage(value: float) -> str:
     if abs(value) < 0.1:
         return "drives about as much as before"
     times = 2.718281828459045 ** abs(value) - 1
-    return f"drives {_percent(times)} more" if value > 0 else f"drives {_percent(1 - 1 / (1 + times))} less"
+    if value > 0:
+        return f"drives {_percent(times)} more than before"
+    return f"drives {_percent(1 - 1 / (1 + times))} less than before"
 
 
 def _owned(value: float) -> str:
@@ -68,7 +70,19 @@ def _owned(value: float) -> str:
     return f"owned {_months(value)} {'longer' if value > 0 else 'shorter'} than is usual"
 
 
+def _serviced(value: float) -> str:
+    return f"last service here {_months(value)} ago" if round(value) else "last service here this month"
+
+
+def _excess(value: float) -> str:
+    if round(value, 1) == 0:
+        return "no fee for excess kilometres is to be expected at the end"
+    return f"excess kilometres would cost {value:,.1f} monthly payments at the end"
+
+
 def _equity(value: float) -> str:
+    if value == 1:
+        return "nothing is owed on the car"
     side = "above" if value >= 0 else "below"
     return f"worth {_percent(value)} of its value {side} what is still owed"
 
@@ -110,7 +124,7 @@ FEATURES: dict[str, Feature] = {
             "amount",
             +1,
             ("contracts", "odometer"),
-            lambda value: f"excess kilometres would cost {value:,.1f} monthly payments at the end",
+            _excess,
             "no allowance is known",
             "fewer kilometres until the end, or a larger allowance",
         ),
@@ -166,7 +180,7 @@ FEATURES: dict[str, Feature] = {
             "amount",
             0,
             ("service_records",),
-            lambda value: f"last service here {_months(value)} ago",
+            _serviced,
             "no service here is known",
             "a visit to the workshop",
             per_month=1.0,
@@ -212,7 +226,7 @@ FEATURES: dict[str, Feature] = {
             "amount",
             0,
             ("vehicle",),
-            lambda value: f"the car is {_months(value)} old",
+            lambda value: f"the car is {_months(value) if round(value) else 'less than a month'} old",
             "the age of the car is not known",
             "",
             per_month=1.0,
