@@ -7,8 +7,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from milepost_server.store import dealer_files, devices, ownerships, readings, service_records, streams
-from milepost_server.store.schema import DealerFileKind
+from milepost_server.store import (
+    contracts,
+    dealer_files,
+    devices,
+    ownerships,
+    readings,
+    service_records,
+    streams,
+)
+from milepost_server.store.schema import ContractKind, DealerFileKind
 from support import showroom
 from support.html import Page
 
@@ -69,6 +77,20 @@ async def test_what_a_former_owner_has_signed_is_not_told_to_the_next_one(
     buyer = await read(page, "/owners/6")
     assert "Volkswagen Golf, 2019" in buyer.lines
     assert "Lease since" not in buyer.text
+
+
+async def test_a_contract_that_is_over_still_stands_behind_what_rests_on_it(
+    site: Site, page: httpx.AsyncClient
+) -> None:
+    values: dict[str, object] = dict.fromkeys(contracts.ContractRow.__dataclass_fields__)
+    del values["id"]
+    ended = {"start_on": dt.date(2019, 10, 25), "end_on": dt.date(2024, 10, 24)}
+    known = {"vehicle_id": 1, "kind": ContractKind.WARRANTY, "currency": "EUR", "source": "api", **ended}
+    async with site.store.write() as connection:
+        await contracts.add(connection, site.dealer_id, {**values, **known}, now=showroom.NOW)
+    golf = await read(page, GOLF)
+    assert "Warranty since 25 October 2019, until 24 October 2024; it is over." in golf.lines
+    assert golf.text.index("Lease since") < golf.text.index("Warranty since")
 
 
 async def test_what_is_overdue_comes_first_with_its_reason(page: httpx.AsyncClient) -> None:

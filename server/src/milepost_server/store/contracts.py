@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy import delete, insert, select, update
 
 from milepost_server.store import ownerships
 from milepost_server.store.schema import ContractKind, contracts
@@ -92,12 +92,11 @@ async def page(
 async def of_vehicle(
     connection: AsyncConnection, dealer_id: int, vehicle_id: int, as_of: dt.date
 ) -> Sequence[ContractRow]:
-    """The contracts of a vehicle that have begun and are not over on a day, by their start."""
+    """The contracts of a vehicle that have begun by a day, those that are over too, by their start."""
     query = (
         select(*_COLUMNS)
         .where(contracts.c.dealer_id == dealer_id, contracts.c.vehicle_id == vehicle_id)
         .where(contracts.c.start_on <= as_of)
-        .where(or_(contracts.c.end_on.is_(None), contracts.c.end_on > as_of))
         .order_by(contracts.c.start_on, contracts.c.id)
     )
     return [_contract(row) for row in (await connection.execute(query)).mappings()]
@@ -128,7 +127,7 @@ def concerns(
 async def of_ownership(
     connection: AsyncConnection, dealer_id: int, owned: OwnershipRow, as_of: dt.date
 ) -> Sequence[ContractRow]:
-    """The contracts of a vehicle that hold on a day, without those of its other owners."""
+    """The contracts of a vehicle that have begun by a day, without those of its other owners."""
     found = await of_vehicle(connection, dealer_id, owned.vehicle_id, as_of)
     others = await ownerships.other_owners(connection, dealer_id, [owned.vehicle_id], as_of)
     mine = partial(concerns, owner_id=owned.owner_id, since=owned.start_on, others=others[owned.vehicle_id])

@@ -25,8 +25,12 @@ KIND_WORDS = MappingProxyType(
 
 
 def contract_sentences(rows: Sequence[ContractRow], as_of: dt.date) -> list[str]:
-    """One sentence a contract."""
-    return [_sentence(row, as_of) for row in rows]
+    """One sentence a contract; those that are over come last, for what rests on them."""
+    return [_sentence(row, as_of) for row in sorted(rows, key=lambda row: _is_over(row, as_of))]
+
+
+def _is_over(row: ContractRow, as_of: dt.date) -> bool:
+    return row.end_on is not None and row.end_on <= as_of
 
 
 def _sentence(row: ContractRow, as_of: dt.date) -> str:
@@ -41,4 +45,4 @@ def _sentence(row: ContractRow, as_of: dt.date) -> str:
         said += f", for {words.km(row.allowance_m)} in all"
     if row.payment_per_month is not None:
         said += f", {words.money(row.payment_per_month, row.currency)} a month"
-    return words.sentence(said)
+    return words.sentence(f"{said}; it is over" if _is_over(row, as_of) else said)
