@@ -210,7 +210,8 @@ def test_the_finding_answers_the_question_in_one_sentence() -> None:
     later = due(DueState.OK, ("2027-07-20", "2027-08-28", "2027-09-20"), title="12 V battery")
     confirmed, pending = fault(), fault(code="P0420", status="pending")
     assert finding([overdue, soon, later], [confirmed, pending], AS_OF) == (
-        "Engine oil and filter overdue; front brake pads due within 30 days; 1 confirmed fault."
+        "Engine oil and filter overdue; front brake pads due within 30 days; "
+        "1 confirmed fault, P0301: see to it this week."
     )
     assert plain(finding([later], [pending], AS_OF)) == (
         "Nothing is due. Next: 12 V battery, between 20 July and 20 September, most likely 28 August."
@@ -290,7 +291,8 @@ def test_faults_that_stand_come_before_those_that_are_gone() -> None:
     [
         ([], ""),
         ([{"status": "pending"}], ""),
-        ([{}, {"code": "P0420"}], "2 confirmed faults"),
+        ([{}, {"code": "P0420"}], "2 confirmed faults, P0301: see to it this week"),
+        ([{"urgency": Urgency.P2}], "1 confirmed fault"),
         ([{}, {"code": "C0035", "urgency": Urgency.P0}], "2 confirmed faults, C0035: do not drive on"),
     ],
 )

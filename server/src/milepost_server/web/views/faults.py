@@ -33,6 +33,8 @@ URGENCY_BADGES = MappingProxyType(
         Urgency.P3: Badge("ok", "P3: keep an eye on it"),
     }
 )
+# What a fault that cannot wait for the next visit asks for.
+ASKS = MappingProxyType({Urgency.P0: "do not drive on", Urgency.P1: "see to it this week"})
 CLEARED_BADGE = Badge("unknown", "Cleared")
 RETURN_TIMES = MappingProxyType({1: "once", 2: "twice"})
 
@@ -81,9 +83,8 @@ def headline(faults: Sequence[FaultRow]) -> str:
         return ""
     counted = words.count(len(confirmed), "confirmed fault", "confirmed faults")
     worst = min(confirmed, key=lambda fault: fault.urgency)
-    if worst.urgency is Urgency.P0:
-        return f"{counted}, {worst.code}: do not drive on"
-    return counted
+    asks = ASKS.get(worst.urgency)
+    return f"{counted}, {worst.code}: {asks}" if asks else counted
 
 
 def _says(fault: FaultRow, timezone: str, as_of: dt.date) -> str:

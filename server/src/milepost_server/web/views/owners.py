@@ -10,7 +10,7 @@ from milepost_server.store.schema import DueState, Urgency
 from milepost_server.store.work_list import STATE_ORDER, Sort, WorkListQuery
 from milepost_server.web import words
 from milepost_server.web.views import freshness, items, life_cycle, lists, owner_question
-from milepost_server.web.views.faults import URGENCY_BADGES
+from milepost_server.web.views.faults import ASKS, URGENCY_BADGES
 from milepost_server.web.views.vehicle import vehicle_name
 
 if TYPE_CHECKING:
@@ -110,6 +110,7 @@ class Row:
     is_stale: bool
     faults: str
     urgency: items.Badge | None  # of the worst fault
+    fault_leads: bool  # whether it is why the owner stands here
     asks: Sequence[str]  # who drives a car now
     stands: str
     handling: life_cycle.Handling | None
@@ -251,6 +252,7 @@ def _row(
         is_stale=has_car and freshness.is_stale(last_on, as_of),
         faults=_faults([code for code, _ in faults]),
         urgency=URGENCY_BADGES[faults[0][1]] if faults else None,
+        fault_leads=bool(faults) and faults[0][1] in ASKS,
         asks=[owner_question.mark(one, as_of, row.vehicle_id) for one in asked],
         stands=life_cycle.stands_short(row.life_cycle, row.life_cycle_since, row.life_cycle_until, as_of),
         handling=_handling(row, back),
