@@ -130,6 +130,13 @@ async def test_pages_of_the_list_hold_everybody_once(page: httpx.AsyncClient) ->
     assert len(set(names(first) + names(second))) == 30
 
 
+async def test_beyond_the_last_page_stands_the_last(page: httpx.AsyncClient) -> None:
+    last = await read(page, "/owners?sort=name&page=999")
+    assert "26 to 30 of 30 owners" in last.text
+    assert names(last) == names(await read(page, "/owners?sort=name&page=2"))
+    assert names(await read(page, "/sales?page=7")) == names(await read(page, "/sales?page=2"))
+
+
 @pytest.mark.parametrize(
     "path", ["/owners?state=odd&sort=sideways&item=wings&as_of=soon", "/owners?sort=-odd"]
 )

@@ -24,10 +24,21 @@ TODAY, DAY = showroom.TODAY, dt.timedelta(days=1)
 PATHS = ("/owners", "/sales", "/owners/1")
 
 
-async def lines_of(client: httpx.AsyncClient, path: str, day: dt.date) -> list[str]:
-    answer = await client.get(f"{path}?as_of={day}")
+async def read(client: httpx.AsyncClient, path: str) -> Page:
+    answer = await client.get(path)
     assert answer.status_code == 200, answer.text
-    return Page(answer.text.replace("\u00a0", " ")).lines
+    return Page(answer.text.replace("\u00a0", " "))
+
+
+async def lines_of(client: httpx.AsyncClient, path: str, day: dt.date) -> list[str]:
+    return (await read(client, f"{path}?as_of={day}")).lines
+
+
+async def derive(site: Site, days_ago: int) -> None:
+    async with site.store.read() as connection:
+        dealer = await dealers.one(connection, site.dealer_id)
+    now = showroom.NOW - days_ago * DAY
+    await Derivation(site.store, Configuration(), now=now).dealer(dealer, TODAY - days_ago * DAY)
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -35,9 +46,7 @@ async def test_a_past_day_without_a_list_says_whose_list_stands_there(
     site: Site, page: httpx.AsyncClient, path: str
 ) -> None:
     day = TODAY - 3 * DAY
-    async with site.store.read() as connection:
-        dealer = await dealers.one(connection, site.dealer_id)
-    await Derivation(site.store, Configuration(), now=showroom.NOW - 3 * DAY).dealer(dealer, day)
+    await derive(site, days_ago=3)
     assert "As of 17 November 2026, as it was known then" in await lines_of(page, path, day)
     missing = await lines_of(page, path, day + DAY)
     assert "As of 18 November 2026" in missing, "nobody knew it then"
@@ -59,6 +68,28 @@ async def test_a_list_that_was_made_later_says_so(site: Site, page: httpx.AsyncC
         lines = await lines_of(page, path, day)
         assert "No list was made on 15 November 2026." in lines
         assert "As of 15 November 2026" in lines
+
+
+async def test_a_past_day_is_kept_on_every_way_on_and_back(site: Site, page: httpx.AsyncClient) -> None:
+    await derive(site, days_ago=3)
+    day = TODAY - 3 * DAY
+    for path in ("/owners?q=okafor", "/sales?q=okafor"):
+        found = await read(page, f"{path}&as_of={day}")
+        assert found.link("Show all owners") == f"{path.split('?')[0]}?as_of={day}"
+        (field,) = found.named("input", name="as_of")
+        assert (field["type"], field["value"]) == ("date", str(day))
+    owner = await read(page, f"/owners/1?as_of={day}")
+    assert owner.link("All owners") == f"/owners?as_of={day}"
+    behind = [href for href, words in owner.links if words.startswith("Evidence")]
+    assert behind
+    assert all(href.endswith(f"?as_of={day}") for href in behind)
+
+
+@pytest.mark.parametrize("path", [*PATHS, "/vehicles/1/items/tyres", "/vehicles/1/odometer", "/accuracy"])
+async def test_of_a_day_to_come_nothing_is_known(page: httpx.AsyncClient, path: str) -> None:
+    assert await lines_of(page, path, TODAY + DAY) == await lines_of(page, path, TODAY)
+    (today,) = [line for line in await lines_of(page, path, TODAY + 200 * DAY) if line.startswith("As of 2")]
+    assert today == "As of 20 November 2026"
 
 
 def test_before_the_first_list_nothing_stands_there() -> None:

@@ -8,7 +8,7 @@ from milepost_server.api.services import Parts, Viewer
 from milepost_server.people.roles import Action, may
 from milepost_server.signals.readiness import priors
 from milepost_server.store import calibrations, readiness_checks, readiness_models
-from milepost_server.web.pages.owners import AsOfText, day_or_none
+from milepost_server.web.pages.past import AskedDay
 from milepost_server.web.rendering import render
 from milepost_server.web.views import accuracy
 from milepost_server.web.views.model_check import came_by_version, model_check_view
@@ -19,10 +19,10 @@ router = APIRouter()
 
 
 @router.get("/accuracy")
-async def accuracy_page(request: Request, who: Viewer, parts: Parts, as_of: AsOfText = "") -> Response:
+async def accuracy_page(request: Request, who: Viewer, parts: Parts, as_of: AskedDay) -> Response:
     """What was promised beside what came; models only for those who may see readiness."""
     today = parts.today(who)
-    day = day_or_none(as_of) or today
+    day = as_of or today
     models = check = None
     async with parts.store.read() as connection:
         calibration = await calibrations.newest(connection, who.dealer_id, day)

@@ -21,7 +21,8 @@ from milepost_server.errors import NotFoundError
 from milepost_server.people.sessions import Principal
 from milepost_server.store import condition, service_records
 from milepost_server.store.schema import ItemActionKind
-from milepost_server.web.pages.owners import AsOfText, SaidText, day_or_none
+from milepost_server.web.pages.owners import SaidText
+from milepost_server.web.pages.past import AskedDay, day_or_none
 from milepost_server.web.pages.vehicle import (
     FIELD_CHARS_MAX,
     checked_note,
@@ -53,11 +54,11 @@ async def item_page(
     item: str,
     who: Viewer,
     parts: Parts,
-    as_of: AsOfText = "",
+    as_of: AskedDay,
     said: SaidText = "",
 ) -> Response:
     """What an item's dates rest on, and what was done about it."""
-    day = day_or_none(as_of) or parts.today(who)
+    day = as_of or parts.today(who)
     return await _page(request, parts, who, vehicle_id=vehicle_id, item=item, day=day, said=said)
 
 

@@ -16,7 +16,8 @@ from milepost_server.derivation.times import AsOf
 from milepost_server.people.sessions import Principal
 from milepost_server.store import condition, overrules
 from milepost_server.store.overrules import Place
-from milepost_server.web.pages.owners import AsOfText, SaidText, day_or_none
+from milepost_server.web.pages.owners import SaidText
+from milepost_server.web.pages.past import AskedDay
 from milepost_server.web.pages.vehicle import FIELD_CHARS_MAX, checked_note, owner_id_on, vehicle_of
 from milepost_server.web.rendering import render
 from milepost_server.web.views import evidence
@@ -34,11 +35,11 @@ async def odometer_page(
     vehicle_id: PathId,
     who: Viewer,
     parts: Parts,
-    as_of: AsOfText = "",
+    as_of: AskedDay,
     said: SaidText = "",
 ) -> Response:
     """All odometer readings of a car, with what was made of each."""
-    day = day_or_none(as_of) or parts.today(who)
+    day = as_of or parts.today(who)
     return await _page(request, parts, who, vehicle_id, day, said=said)
 
 

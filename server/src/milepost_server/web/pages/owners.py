@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import datetime as dt
+from dataclasses import replace
 from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from milepost_server.api.bodies import DAY_MAX, DAY_MIN, PathId
+from milepost_server.api.bodies import PathId
 from milepost_server.api.facts import vehicles_of
 from milepost_server.api.owners import confirm
 from milepost_server.api.services import Confirmer, Parts, Viewer
@@ -28,7 +28,7 @@ from milepost_server.store import (
 )
 from milepost_server.store.schema import DueState
 from milepost_server.store.work_list import Sort
-from milepost_server.web.pages.past import doubt_of
+from milepost_server.web.pages.past import AskedDay, doubt_of
 from milepost_server.web.pages.vehicle import FIELD_CHARS_MAX, way_back, with_query
 from milepost_server.web.rendering import render
 from milepost_server.web.views import items, life_cycle, lists, owner_question
@@ -41,7 +41,6 @@ from milepost_server.web.views.worth import worth_view
 router = APIRouter()
 
 PAGE_MAX = 100_000
-AsOfText = Annotated[str, Query(max_length=10)]
 SaidText = Annotated[str, Query(max_length=16)]
 """What was just done, for a page to say so: a word that the page knows, or nothing."""
 
@@ -54,7 +53,7 @@ def list_state(
     ask: Annotated[str, Query(max_length=16)] = "",
     sort: Annotated[str, Query(max_length=16)] = "",
     page: Annotated[int, Query(ge=1, le=PAGE_MAX)] = 1,
-    as_of: AsOfText = "",
+    as_of: AskedDay,
 ) -> view.ListState:
     """What the URL says; a word that does not exist is as if it were not there, so that old links work.
 
@@ -70,22 +69,13 @@ def list_state(
         sort=Sort(word) if is_known else Sort.URGENCY,
         descending=is_known and sort.startswith("-"),
         page=page,
-        as_of=day_or_none(as_of),
+        as_of=as_of,
     )
 
 
 def choices_for(who: Principal, *, is_past: bool) -> list[tuple[str, str]]:
     """What a form to act on an item offers; nothing to who may only look, and none on a day gone by."""
     return [] if is_past or not may(who.role, Action.HANDLE_ITEMS) else life_cycle.form_choices()
-
-
-def day_or_none(text: str) -> dt.date | None:
-    """The day of a URL; None where it is not one that can be asked for."""
-    try:
-        day = dt.date.fromisoformat(text)
-    except ValueError:
-        return None
-    return day if DAY_MIN <= day <= DAY_MAX else None
 
 
 @router.get("/owners")
@@ -98,12 +88,14 @@ async def owners_list(
 ) -> Response:
     """Whom to call, in what order, and why."""
     today = parts.today(who)
-    offset = (state.page - 1) * lists.ROWS_A_PAGE
     async with parts.store.read() as connection:
         titles = await titles_of(connection, who.dealer_id)
         state = state.among(titles)
         query = state.query(today)
         counts = await work_list.counts(connection, who.dealer_id, query)
+        total = sum(counts.values()) if state.state is None else counts[state.state]
+        state = replace(state, page=lists.page_among(state.page, total))
+        offset = (state.page - 1) * lists.ROWS_A_PAGE
         found = await work_list.page(connection, who.dealer_id, query, offset=offset, limit=lists.ROWS_A_PAGE)
         attention = await work_list.attention(
             connection, who.dealer_id, [row.owner_id for row in found], query.as_of
@@ -118,7 +110,6 @@ async def owners_list(
         faults = await vehicle_health.confirmed_faults(connection, who.dealer_id, cars, query.as_of)
         following = None if found else await work_list.next_after(connection, who.dealer_id, query.as_of)
         doubt = await doubt_of(connection, who.dealer_id, query.as_of, today)
-    total = sum(counts.values()) if state.state is None else counts[state.state]
     rows = view.rows(
         found,
         attention,
@@ -156,12 +147,12 @@ async def owner_page(
     owner_id: PathId,
     who: Viewer,
     parts: Parts,
-    as_of: AsOfText = "",
+    as_of: AskedDay,
     said: SaidText = "",
 ) -> Response:
     """What this owner's cars need, when, how sure that is; and how ready the owner is for another one."""
     today = parts.today(who)
-    day = day_or_none(as_of) or today
+    day = as_of or today
     sees_readiness = may(who.role, Action.SEE_READINESS)
     async with parts.store.read() as connection:
         owner = await owners.one(connection, who.dealer_id, owner_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -9,8 +10,8 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from milepost_server.api.services import Forecaster, Parts
 from milepost_server.store import sales_list
 from milepost_server.store.sales_list import SalesSort
-from milepost_server.web.pages.owners import PAGE_MAX, AsOfText, day_or_none
-from milepost_server.web.pages.past import doubt_of
+from milepost_server.web.pages.owners import PAGE_MAX
+from milepost_server.web.pages.past import AskedDay, doubt_of
 from milepost_server.web.rendering import render
 from milepost_server.web.views import lists, readiness
 from milepost_server.web.views import sales as view
@@ -24,7 +25,7 @@ def sales_state(
     q: Annotated[str, Query(max_length=SEARCH_CHARS_MAX)] = "",
     sort: Annotated[str, Query(max_length=16)] = "",
     page: Annotated[int, Query(ge=1, le=PAGE_MAX)] = 1,
-    as_of: AsOfText = "",
+    as_of: AskedDay,
 ) -> view.SalesState:
     """What the URL says; a word that does not exist is as if it were not there, so that old links work."""
     word = sort.removeprefix("-")
@@ -34,7 +35,7 @@ def sales_state(
         sort=SalesSort(word) if is_known else SalesSort.READY,
         descending=is_known and sort.startswith("-"),
         page=page,
-        as_of=day_or_none(as_of),
+        as_of=as_of,
     )
 
 
@@ -45,9 +46,10 @@ async def sales_page(
     """Who is ready for another car, the readiest first."""
     today = parts.today(who)
     query = state.query(today)
-    offset = (state.page - 1) * lists.ROWS_A_PAGE
     async with parts.store.read() as connection:
         total = await sales_list.count(connection, who.dealer_id, query)
+        state = replace(state, page=lists.page_among(state.page, total))
+        offset = (state.page - 1) * lists.ROWS_A_PAGE
         found = await sales_list.page(
             connection, who.dealer_id, query, offset=offset, limit=lists.ROWS_A_PAGE
         )

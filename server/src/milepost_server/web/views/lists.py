@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
@@ -44,6 +45,11 @@ def address(path: str, pairs: Mapping[str, str]) -> str:
     """The address of a list in a state; what is empty is left out."""
     query = urlencode({key: value for key, value in pairs.items() if value})
     return f"{path}?{query}" if query else path
+
+
+def page_among(page: int, total: int) -> int:
+    """That page of ``total`` rows, or the last one where there are not so many."""
+    return min(page, max(math.ceil(total / ROWS_A_PAGE), 1))
 
 
 def heads(
