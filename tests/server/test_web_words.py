@@ -7,6 +7,7 @@ import datetime as dt
 import pytest
 
 from milepost_server.signals.faults import FaultStatus
+from milepost_server.signals.items.item import worn_words
 from milepost_server.signals.odometer import Verdict
 from milepost_server.signals.schedules.book import Kind
 from milepost_server.signals.schedules.shipped import shipped_book
@@ -20,6 +21,7 @@ from milepost_server.web.views import evidence, faults, freshness, items, life_c
 from milepost_server.web.views.vehicle import finding
 
 AS_OF = dt.date(2027, 2, 12)
+PADS = "Vehicle.Chassis.Axle.Row1.Wheel.Left.Brake.PadWear"
 NOW = dt.datetime(2027, 2, 12, 8, 0, tzinfo=dt.UTC)
 
 
@@ -190,6 +192,26 @@ def test_the_limit_that_decides_is_named() -> None:
         "15,000 km or 12 months, whichever comes first, since the service on 3 January 2026; "
         "here the time comes first."
     )
+
+
+def test_wear_is_never_said_to_be_less_than_none() -> None:
+    assert [worn_words(share) for share in (-0.004, -0.2, -0.0, 0.33, 1.02)] == [
+        "0%",
+        "0%",
+        "0%",
+        "33%",
+        "102%",
+    ]
+
+
+def test_places_are_shown_where_they_are_measured_or_their_wear_is_a_limit() -> None:
+    place = {"signal": PADS, "worn": None, "per_1000_km": 0.021, "limit_odometer_m": 106_500_000.0}
+    measured = {**place, "worn": -0.003}
+    assert evidence.position_views(due(wear=[place], limits=[{"limit": "distance"}])) == []
+    (usual,) = evidence.position_views(due(wear=[place], limits=[{"limit": "wear"}]))
+    assert (usual.worn, plain(usual.limit)) == ("not measured", "106,500 km")
+    (read,) = evidence.position_views(due(wear=[measured]))
+    assert read.worn == "0% of the way"
 
 
 def test_what_has_no_record_is_asked_and_not_claimed() -> None:

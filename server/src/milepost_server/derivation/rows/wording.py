@@ -5,11 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from milepost_server.signals.flat import METRES_PER_KM
 from milepost_server.signals.items.due import FirstLimit
-from milepost_server.signals.items.item import months_words, position_words
+from milepost_server.signals.items.item import months_words, position_words, worn_words
 from milepost_server.store.schema import RestsOn
 
 if TYPE_CHECKING:
@@ -20,8 +18,6 @@ ASK = "no service on record: ask when it was last done"
 LAPSED = "long overdue by the records, so probably done elsewhere: ask when"
 WORN_OUT = "long worn out by what was measured last, so probably renewed elsewhere: ask when"
 COUNTED_DOWN = "the car's own countdown to this service"
-
-WORN_SAID_MAX = 9.99
 SINCE_SAID_M_MIN = 1_000_000.0
 """It is said how far a car has gone since a measurement where that is at least so much."""
 
@@ -146,7 +142,7 @@ def _wear_short(wear: Wear, said: Said) -> str:
 
 def _worn(said: Said) -> str:
     assert said.result.wear is not None, "only said of what is measured"
-    return f"{np.clip(said.result.wear.limit.worn[said.row], 0.0, WORN_SAID_MAX):.0%}"
+    return worn_words(float(said.result.wear.limit.worn[said.row]))
 
 
 def _measured(said: Said) -> str:

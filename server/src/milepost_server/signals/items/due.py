@@ -25,6 +25,7 @@ from milepost_server.signals.usage.rate import History
 QUANTILES = (0.1, 0.5, 0.9)
 NEAR_D, FAR_D = 30.0, 90.0
 """The horizons of ``p_30d`` and ``p_90d``."""
+_LEAST_D = 0.01  # keeps odds finite where the days of a limit fall together
 
 
 class FirstLimit(enum.IntEnum):
@@ -95,9 +96,7 @@ class Due:
 
     time_d: Floats  # (3, K) P10, P50, P90, days since 1970
     odometer_m: Floats  # (3, K) P10, P50, P90 on the continuous axis; NaN where no odometer is known
-    p_30d: (
-        Floats  # (K) probability that it is due by then, if nobody acts: 1 where it is due already for sure
-    )
+    p_30d: Floats  # (K) probability of being due by then if nobody acts: 1 where it is due for sure
     p_90d: Floats  # (K)
     state: Ints  # (K) of `State`
     first_limit: Ints  # (K) of `FirstLimit`
@@ -297,9 +296,6 @@ def _between(time_d: Floats, until_d: float) -> Floats:
     early, middle, late = time_d
     side = np.where(until_d < middle, middle - early, late - middle)
     return gamma.normal_below(gamma.Z90 * (until_d - middle) / np.maximum(side, _LEAST_D))
-
-
-_LEAST_D = 0.01
 
 
 def _or_never(values: Floats | None) -> Floats:

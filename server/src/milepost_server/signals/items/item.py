@@ -17,6 +17,7 @@ from milepost_protocol.signals import catalogue
 
 BANDS_MAX = 10
 AGE_MONTHS_MAX = 1_200
+WORN_SAID_MAX = 9.99
 
 Key = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
 Words = Annotated[str, Field(min_length=8, max_length=400)]
@@ -33,6 +34,11 @@ def months_words(months: int) -> str:
     if months == 1:
         return "1 month"
     return f"{months} months" if rest or years < 2 else f"{years} years"
+
+
+def worn_words(worn: float) -> str:
+    """A share of the way from new to the limit; a reading above that of a new part is no way at all."""
+    return f"{min(max(0.0, worn), WORN_SAID_MAX):.0%}"
 
 
 def position_words(signal: str) -> str:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from milepost_protocol.signals import catalogue
+from milepost_server.signals.items.item import worn_words
 from milepost_server.store.schema import DueState
 from milepost_server.web import words
 from milepost_server.web.views import freshness, items, life_cycle
@@ -227,15 +228,17 @@ def _limit_when(limit: Mapping[str, Any], as_of: dt.date) -> str:
 
 
 def position_views(row: DueRow) -> list[PositionView]:
-    """Each place on the car that wears, the most worn first."""
+    """Each place on the car that wears, the most worn first; none that is not measured and is no limit."""
+    counts = any(limit["limit"] == "wear" for limit in row.limits)
     return [
         PositionView(
             what=freshness.signal_words(place["signal"]),
-            worn="not measured" if place.get("worn") is None else f"{place['worn']:.0%} of the way",
+            worn="not measured" if place.get("worn") is None else f"{worn_words(place['worn'])} of the way",
             pace="" if place.get("per_1000_km") is None else f"{place['per_1000_km']:.1%} per 1,000\u00a0km",
             limit="" if place.get("limit_odometer_m") is None else words.about_km(place["limit_odometer_m"]),
         )
         for place in row.wear
+        if counts or place.get("worn") is not None
     ]
 
 
