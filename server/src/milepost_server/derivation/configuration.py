@@ -27,7 +27,7 @@ from milepost_server.signals.value.assessment import AssessmentRules
 from milepost_server.signals.value.lifetime import LifetimeRules
 from milepost_server.signals.value.plans import PriceList
 
-METHOD = "3"
+METHOD = "4"
 """Counts up when the same rules and schedules give other results."""
 
 OF_DEALERS = ("book", "plans")
@@ -66,7 +66,7 @@ class Configuration:
 
     @cached_property
     def version(self) -> str:
-        """For example ``3.3f9a0c12.73dc52a3``: method, rules, schedules; and a dealer's plans, if any."""
+        """For example ``4.3f9a0c12.73dc52a3``: method, rules, schedules; and a dealer's plans, if any."""
         rules = repr([getattr(self, each.name) for each in fields(self) if each.name not in OF_DEALERS])
         if self.book is shipped_book():
             schedules = shipped_version()
