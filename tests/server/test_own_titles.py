@@ -47,7 +47,7 @@ IN_ROW = f"{TITLE} 12 months since service on 16 Oct 2025."
 LATE = "/owners/1"
 
 
-async def set_own(site: Site, text: str | None) -> None:
+async def set_own(site: Site, text: str | None, now: dt.datetime = showroom.NOW) -> None:
     async with site.store.write() as connection:
         await dealer_files.put(
             connection,
@@ -56,7 +56,7 @@ async def set_own(site: Site, text: str | None) -> None:
             name="ours",
             text=text,
             staff_id=None,
-            now=showroom.NOW,
+            now=now,
         )
 
 
@@ -185,6 +185,20 @@ async def test_what_was_derived_keeps_its_title_when_the_schedule_is_gone(
     after = await read(manager, LATE)
     assert "Engine oil and filter due within 30 days." in after.lines
     assert "Wash 49" in after.text, "the record of the service stays, under the words of its key"
+
+
+@pytest.mark.usefixtures("manager")
+async def test_the_list_of_a_past_day_is_filtered_by_the_schedules_of_that_day(site: Site) -> None:
+    site.clock.move(days=2)
+    await set_own(site, None, now=showroom.NOW + dt.timedelta(days=1))
+    then, before = (f"as_of={showroom.TODAY - dt.timedelta(days=days)}" for days in (0, 1))
+    async with site.client(showroom.MANAGER) as client:
+        assert KEY not in options(await read(client, "/owners"))
+        past = await read(client, f"/owners?{then}")
+        assert KEY in options(past)
+        mine = await read(client, f"/owners?item={KEY}&{then}")
+        assert "1 owner is overdue for underbody wash after winter." in mine.lines
+        assert KEY not in options(await read(client, f"/owners?{before}")), "it was not set yet"
 
 
 @contextmanager

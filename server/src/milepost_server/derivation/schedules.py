@@ -58,9 +58,9 @@ async def book_of(connection: AsyncConnection, dealer_id: int, at: dt.datetime |
     return usable_with(tuple((row.name, row.text) for row in rows))[0]
 
 
-async def titles_of(connection: AsyncConnection, dealer_id: int) -> Mapping[str, str]:
-    """What the items of the dealer's schedules of now are called, by key."""
-    return (await book_of(connection, dealer_id)).titles
+async def titles_of(connection: AsyncConnection, dealer_id: int, at: dt.datetime) -> Mapping[str, str]:
+    """What the items of the dealer's schedules of the moment ``at`` are called, by key."""
+    return (await book_of(connection, dealer_id, at)).titles
 
 
 def kind_of(vehicle: Vehicle | VehicleRow) -> Kind:

@@ -88,8 +88,9 @@ async def owners_list(
 ) -> Response:
     """Whom to call, in what order, and why."""
     today = parts.today(who)
+    until_ms = times.AsOf.of(state.as_of or today, who.timezone).end_ms
     async with parts.store.read() as connection:
-        titles = await titles_of(connection, who.dealer_id)
+        titles = await titles_of(connection, who.dealer_id, times.moment(until_ms))
         state = state.among(titles)
         query = state.query(today)
         counts = await work_list.counts(connection, who.dealer_id, query)
@@ -101,7 +102,6 @@ async def owners_list(
             connection, who.dealer_id, [row.owner_id for row in found], query.as_of
         )
         cars = [row.vehicle_id for row in found if row.vehicle_id is not None]
-        until_ms = times.AsOf.of(query.as_of, who.timezone).end_ms
         odometers = await condition.latest_odometers(connection, who.dealer_id, cars, until_ms)
         last_words = await condition.last_words(connection, who.dealer_id, cars, until_ms)
         asked = await owner_questions.of_owners(
