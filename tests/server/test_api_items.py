@@ -79,7 +79,10 @@ async def test_what_is_done_about_an_item_is_noted_with_who_and_when(
     ("body", "field"),
     [
         ({"action": "booked"}, "for_on"),
+        ({"action": "booked", "for_on": str(showroom.TODAY - DAY)}, "for_on"),
+        ({"action": "booked", "for_on": str(showroom.TODAY + 366 * DAY)}, "for_on"),
         ({"action": "snoozed"}, "until_on"),
+        ({"action": "snoozed", "until_on": str(showroom.TODAY + 366 * DAY)}, "until_on"),
         ({"action": "snoozed", "until_on": str(showroom.TODAY)}, "until_on"),
         ({"action": "done", "for_on": str(showroom.TODAY + DAY)}, "for_on"),
         ({"action": "forgotten"}, "action"),

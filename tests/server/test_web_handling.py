@@ -82,6 +82,11 @@ async def test_what_was_said_of_an_item_stands_beside_it(
             {"action": "snoozed", "on": "2020-01-01"},
             "Say until which day it may rest; that day is still to come.",
         ),
+        ({"action": "snoozed", "on": "2199-01-01"}, "It may rest for a year at most; say an earlier day."),
+        (
+            {"action": "booked", "on": "2026-11-01"},
+            "That day is over; an appointment is today or later.",
+        ),
         ({"action": "done", "on": "2027-01-01"}, "Work that is done was not done on a day to come."),
         ({"action": "acknowledged", "note": "a\0b"}, "A note has no NUL character; leave it out."),
         ({"action": "acknowledged", "note": "x" * 501}, "A note has at most 500 characters; shorten it."),

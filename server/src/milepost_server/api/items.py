@@ -16,6 +16,7 @@ from milepost_server.derivation.schedules import plan_of
 from milepost_server.derivation.signal_paths import ODOMETER
 from milepost_server.errors import NotFoundError
 from milepost_server.people.sessions import Principal
+from milepost_server.signals.items.life_cycle import LifeCycleRules
 from milepost_server.store import dirty, item_actions, overrules, vehicles
 from milepost_server.store.overrules import Place
 from milepost_server.store.schema import ItemActionKind
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from milepost_server.store.vehicles import VehicleRow
 
 router = APIRouter(tags=["items"])
+# As far ahead as a snooze is heeded; a later day is a slip of the keyboard.
+AHEAD_MAX = dt.timedelta(days=LifeCycleRules().snooze_d_max)
 Key = Annotated[str, Path(min_length=1, max_length=64)]
 PathSeq = Annotated[int, Path(ge=1, le=SEQ_MAX)]
 
@@ -159,10 +162,20 @@ async def overrule(parts: Services, who: Principal, at: Place, body: OverruleBod
 
 
 def _check_days(body: ItemActionBody, today: dt.date) -> None:
-    if body.action is ItemActionKind.BOOKED and body.for_on is None:
-        raise InvalidError("Say for which day it is booked.", field="for_on")
-    if body.action is ItemActionKind.SNOOZED and (body.until_on is None or body.until_on <= today):
-        raise InvalidError("Say until which day it may rest; that day is still to come.", field="until_on")
+    if body.action is ItemActionKind.BOOKED:
+        if body.for_on is None:
+            raise InvalidError("Say for which day it is booked.", field="for_on")
+        if body.for_on < today:
+            raise InvalidError("That day is over; an appointment is today or later.", field="for_on")
+        if body.for_on > today + AHEAD_MAX:
+            raise InvalidError("That is more than a year ahead; an appointment is sooner.", field="for_on")
+    if body.action is ItemActionKind.SNOOZED:
+        if body.until_on is None or body.until_on <= today:
+            raise InvalidError(
+                "Say until which day it may rest; that day is still to come.", field="until_on"
+            )
+        if body.until_on > today + AHEAD_MAX:
+            raise InvalidError("It may rest for a year at most; say an earlier day.", field="until_on")
     if body.action is ItemActionKind.DONE and body.for_on is not None and body.for_on > today:
         raise InvalidError("Work that is done was not done on a day to come.", field="for_on")
 
