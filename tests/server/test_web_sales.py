@@ -52,6 +52,15 @@ async def test_the_list_turns_around_and_searches(page: httpx.AsyncClient) -> No
     assert by_name == sorted(by_name, key=str.lower)
 
 
+async def test_the_chance_of_an_owner_with_several_cars_says_that_it_is_of_all_of_them(
+    page: httpx.AsyncClient,
+) -> None:
+    assert "any of 2 cars" in (await read(page, "/sales?q=okafor")).text
+    one_car = await read(page, "/sales?q=maximilian")
+    assert len(names(one_car)) == 1
+    assert "any of" not in one_car.text
+
+
 async def test_the_points_of_the_reasons_add_up_to_the_score(page: httpx.AsyncClient) -> None:
     owner = await read(page, "/owners/1")
     start = owner.lines.index("Why: each reason with its points; together they are the score")

@@ -83,6 +83,7 @@ class SalesAnswer(Answer):
     email: str | None
     vehicle_id: int
     score: int
+    vehicles: int
     p_90d: float
     p_180d: float
     reasons: list[dict[str, Any]]

@@ -40,7 +40,10 @@ class SalesQuery:
 
 @dataclass(frozen=True, slots=True)
 class SalesRow:
-    """One owner with the car that is likeliest to be replaced; ``reasons`` as `store.schema.scores` says."""
+    """One owner with the car that is likeliest to be replaced; ``reasons`` as `store.schema.scores` says.
+
+    The odds are those of any of the owner's ``vehicles``.
+    """
 
     owner_id: int
     name: str
@@ -52,6 +55,7 @@ class SalesRow:
     model_year: int
     plate: str | None
     score: int
+    vehicles: int
     p_90d: float
     p_180d: float
     reasons: list[dict[str, Any]]
@@ -93,6 +97,7 @@ def _rows(dealer_id: int, query: SalesQuery) -> Select[Any]:
         "model_year": vehicles.c.model_year,
         "plate": vehicles.c.plate,
         "score": readiness.c.score,
+        "vehicles": signals.vehicles,
         "p_90d": signals.p_90d,
         "p_180d": signals.p_180d,
         "reasons": readiness.c.reasons,

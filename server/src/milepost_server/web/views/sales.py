@@ -69,6 +69,7 @@ class SalesRowView:
     more: int
     chance: str
     later: str
+    of_cars: str  # of which cars the chance is, where the owner has several
 
 
 def heads(state: SalesState) -> list[lists.Head]:
@@ -124,6 +125,7 @@ def _row(row: SalesRow, state: SalesState) -> SalesRowView:
         more=max(len(told) - REASONS_SHOWN, 0),
         chance=readiness.of_hundred(row.p_90d),
         later=f"{readiness.of_hundred(row.p_180d).lower()} within 180",
+        of_cars=f"any of {row.vehicles} cars" if row.vehicles > 1 else "",
     )
 
 
