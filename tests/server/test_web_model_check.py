@@ -38,7 +38,7 @@ async def test_of_published_figures_it_is_said_that_they_are(site: Site, page: h
     assert (
         "These are published figures: once there are outcomes, milepost-server readiness fit learns" in text
     )
-    assert "Too few outcomes yet: of none that it scored have the 90 days after passed." in text
+    assert "Too few outcomes yet: the 90 days after a score have passed for no car." in text
     assert "Index" not in text, "there is nothing to compare with"
     told = await checks(page)
     assert (told["version"], told["model"]) == (PRIOR, None)

@@ -65,7 +65,7 @@ def find(came: Mapping[str, Any] | None, drift: Sequence[Mapping[str, Any]], *, 
 def held_sentences(came: CameTrue) -> list[str]:
     """How what was foretold has held; how many outcomes are still missing where it cannot be told."""
     if not came.rows:
-        return ["Too few outcomes yet: of none that it scored have the 90 days after passed."]
+        return ["Too few outcomes yet: the 90 days after a score have passed for no car."]
     counted = (
         f"It scored a car {_counted(came.rows, 'time', 'times')} of which the 90 days after are known. Within"
         f" them the car was replaced {_counted(came.events, 'time', 'times')};"
