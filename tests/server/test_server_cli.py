@@ -246,7 +246,7 @@ source = "What our workshop has seen."
     file.write_text(plan.replace("engine-oil", "wings"))
     assert "item wings: no schedule has it" in site.run("schedule", "set", str(file), code=1)
     assert "is taken back" in site.run("schedule", "reset", "ours")
-    assert site.run("schedule", "show") == ""
+    assert "(Nord Motors) has set no schedule" in site.run("schedule", "show")
     assert "no schedule 'ours'" in site.run("schedule", "reset", "ours", code=1)
     assert "no schedule 'ours'" in site.run("schedule", "show", "ours", code=1)
 
@@ -264,7 +264,7 @@ price_per_extra_km = 0.2
     assert "plan list ours of dealer 1" in site.run("plan", "set", str(file))
     assert site.run("plan", "show").startswith("ours\t")
     assert site.run("plan", "show", "ours") == text
-    assert site.run("schedule", "show") == ""
+    assert "(Nord Motors) has set no schedule" in site.run("schedule", "show")
     file.write_text(text.replace("4800", "'dear'"))
     assert "ours, plan Town, price_per_year: " in site.run("plan", "set", str(file), code=1)
     file.write_bytes(b"schema = 1 # \xff")
@@ -272,12 +272,21 @@ price_per_extra_km = 0.2
     assert "take small letters" in site.run("plan", "set", "--name", "Our Plans", str(file), code=2)
     assert site.run("plan", "show", "ours") == text, "what held before holds on"
     assert "is taken back" in site.run("plan", "reset", "ours")
-    assert site.run("plan", "show") == ""
+    assert "(Nord Motors) has set no plan list" in site.run("plan", "show")
     assert "no plan list 'ours'" in site.run("plan", "reset", "ours", code=1)
 
 
+def test_a_directory_without_an_installation_is_said_to_be_one(tmp_path: Path) -> None:
+    nowhere = Installation(tmp_path / "nowhere")
+    for words in (("derive",), ("schedule", "show"), ("readiness", "check")):
+        said = nowhere.run(*words, code=1)
+        assert f"there is no installation in {nowhere.folder}" in said
+        assert "milepost-server init" in said
+    assert not nowhere.folder.exists()
+
+
 def test_without_outcomes_no_model_is_learned(site: Installation) -> None:
-    assert site.run("readiness", "models") == ""
+    assert site.run("readiness", "models").startswith("none yet: published figures score")
     assert site.run("readiness", "fit", code=1).splitlines()[-1].startswith("milepost-server: ")
 
 

@@ -112,15 +112,25 @@ async def opened(data_dir: Path) -> AsyncIterator[tuple[Settings, Store]]:
 
     Raises:
         SettingsError: a setting is wrong.
-        StoreVersionError: the database needs a migration, or there is no installation.
+        CommandError: there is no installation.
+        StoreVersionError: the database needs a migration.
     """
     settings = load_settings(data_dir)
+    _check_is_there(settings, data_dir)
     store = open_store(settings.database)
     try:
         await migrations.check(store)
         yield settings, store
     finally:
         await store.close()
+
+
+def _check_is_there(settings: Settings, data_dir: Path) -> None:
+    if settings.database.startswith("sqlite") and not data_dir.is_dir():
+        raise CommandError(
+            f"there is no installation in {data_dir}: name another directory with --data-dir, "
+            "or make one with milepost-server init"
+        )
 
 
 async def the_dealer(connection: AsyncConnection, dealer_id: int | None) -> DealerRow:

@@ -91,6 +91,8 @@ def group_of(
             for row, problem in found:
                 by = row.staff_name or "command line"
                 click.echo("\t".join([row.name, f"{row.at:%Y-%m-%d}", by, *([problem] if problem else [])]))
+            if not found:
+                click.echo(f"dealer {of.id} ({of.name}) has set no {files.noun}", err=True)
             return
         text = next((row.text for row, _ in found if row.name == name), None)
         if text is None:

@@ -33,10 +33,20 @@ TAKEN_AS_NOW = (
 @click.command(epilog="Example: milepost-server derive --as-of 2026-03-03")
 @data_dir_option
 @click.option("--dealer", "dealer_id", type=int, help="The dealer's id, where there are several.")
-@click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), default=None, help="The dealer's date; today.")
+@click.option(
+    "--as-of",
+    type=click.DateTime(["%Y-%m-%d"]),
+    default=None,
+    help="The day to derive, where the dealer is; by default today. Not one to come.",
+)
 @command
 async def derive(data_dir: Path, dealer_id: int | None, as_of: dt.datetime | None) -> None:
-    """Derive all vehicles of a dealer anew; of a past day, make the list again as it was then."""
+    """Derive all vehicles of a dealer anew; of a past day, make the list again as it was then.
+
+    For a past day, the days since the last list that is kept are played again, from what was stored by then:
+    at most 60 of them, which may take minutes. It says whether the list is that of the day; the pages show it
+    under that date.
+    """
     async with opened(data_dir) as (settings, store):
         async with store.read() as connection:
             of = await the_dealer(connection, dealer_id)

@@ -73,6 +73,8 @@ async def models(data_dir: Path, dealer_id: int | None) -> None:
         whose = "all dealers" if row.dealer_id is None else f"dealer {row.dealer_id}"
         events = row.metrics.get("events", 0)
         click.echo(f"{row.version}\t{whose}\tfrom {row.in_force_on}\t{events} events")
+    if not rows:
+        click.echo("none yet: published figures score; `milepost-server readiness fit` learns", err=True)
 
 
 @readiness.command("check", epilog="Example: milepost-server readiness check --dealer 1")

@@ -41,7 +41,12 @@ def evaluation(function: Callable[P, Report]) -> Callable[P, None]:
         help="Directory for the JSON file, the text and the pictures (SVG).",
     )
     @click.option(
-        "--seed", type=int, default=DEFAULT_SEED, show_default=True, help="Of everything that is drawn."
+        "--seed",
+        type=int,
+        default=DEFAULT_SEED,
+        show_default=True,
+        help="Where drawing begins: folds, parts held back, the draws behind intervals. "
+        "The same files and seed give the same report.",
     )
     @functools.wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:

@@ -45,12 +45,37 @@ _EXAMPLE = (
     help="How FILE writes numbers, by an example.",
 )
 @click.option("--group", default=None, help="Column of the group, such as the model.")
-@click.option("--unit", type=click.Choice(sorted(METRES)), default="km", show_default=True)
-@click.option("--distance", "distances", type=float, multiple=True, help="To foretell; 3000 and 6000.")
-@click.option("--distance-unit", type=click.Choice(sorted(METRES)), default=None, help="That of --unit.")
+@click.option(
+    "--unit", type=click.Choice(sorted(METRES)), default="km", show_default=True, help="That of the readings."
+)
+@click.option(
+    "--distance",
+    "distances",
+    type=float,
+    multiple=True,
+    help="A distance to foretell the days to, again for more; by default 3000 and 6000.",
+)
+@click.option(
+    "--distance-unit",
+    type=click.Choice(sorted(METRES)),
+    default=None,
+    help="That of --distance; by default that of the readings.",
+)
 @click.option("--events", type=csv_file, default=None, help="CSV file of events, such as replacements.")
-@click.option("--folds", type=click.IntRange(2, FOLDS_MAX), default=5, show_default=True, help="Of vehicles.")
-@click.option("--horizon-days", type=float, default=730.0, show_default=True, help="Not judged beyond.")
+@click.option(
+    "--folds",
+    type=click.IntRange(2, FOLDS_MAX),
+    default=5,
+    show_default=True,
+    help="Parts of the vehicles, each foretold by a model that the others taught.",
+)
+@click.option(
+    "--horizon-days",
+    type=float,
+    default=730.0,
+    show_default=True,
+    help="Distances that take longer are left out.",
+)
 @evaluation
 def command(
     *,
