@@ -238,6 +238,54 @@ async def test_paper_gets_a_work_order_in_black_and_white(page: Page) -> None:
     assert 1 <= len(re.findall(rb"/Type\s*/Page\b", pdf)) <= 3
 
 
+async def test_nothing_that_is_printed_is_cut_off(page: Page) -> None:
+    await page.set_viewport_size({"width": 680, "height": 960})  # A4 within its margins
+    for path in ("/owners/1", "/owners/2", "/owners", "/vehicles/1/odometer"):
+        await page.goto(path)
+        await page.emulate_media(media="print")
+        cut = await page.evaluate(
+            """() => [...document.querySelectorAll('.sheet')].flatMap(sheet => {
+              const edge = sheet.getBoundingClientRect().right;
+              return [...sheet.querySelectorAll('span, p, td, th, li')]
+                .filter(e => e.checkVisibility() && e.getBoundingClientRect().right > edge + 1)
+                .map(e => e.textContent.trim());
+            })"""
+        )
+        assert cut == [], path
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+async def test_a_notice_keeps_its_distance(page: Page, width: int) -> None:
+    await page.set_viewport_size({"width": width, "height": 900})
+    for path in (
+        "/owners?said=booked",
+        "/owners?as_of=2026-11-01",
+        "/owners/1?as_of=2026-11-01",
+        "/owners/3",
+    ):
+        await page.goto(path)
+        gaps = await page.evaluate(
+            """() => [...document.querySelectorAll('.notice')].flatMap(notice => {
+              const outer = notice.closest('[role=status]') ?? notice, box = notice.getBoundingClientRect();
+              const above = outer.previousElementSibling, below = outer.nextElementSibling;
+              return [above && box.top - above.getBoundingClientRect().bottom,
+                below && below.getBoundingClientRect().top - box.bottom].filter(gap => gap !== null);
+            })"""
+        )
+        assert gaps, path
+        assert min(gaps) >= 8, (path, gaps)
+
+
+async def test_a_past_day_is_chosen_on_the_list(page: Page) -> None:
+    await page.get_by_label("As of").fill("2026-11-01")
+    await browser.follow(page, page.get_by_role("button", name="Show"))
+    assert "as_of=2026-11-01" in page.url
+    assert "There is no list of 1\u00a0November\u00a02026." in await page.inner_text("main")
+    await browser.follow(page, page.get_by_role("link", name="Owners", exact=True))
+    assert page.url.endswith("/owners")
+    assert await page.get_by_label("As of").input_value() == ""
+
+
 async def test_an_item_is_handled_in_its_row_and_a_mistake_says_how_to_mend_it(
     chromium: Browser, address: str
 ) -> None:
