@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING
 
 import pytest
@@ -28,6 +29,14 @@ async def post(client: httpx.AsyncClient, noun: str, body: object, status: int =
 
 async def new_car(client: httpx.AsyncClient, vin: str = VIN) -> object:
     return (await post(client, "vehicles", {**CAR, "vin": vin}))["id"]
+
+
+async def test_a_service_is_recorded_once_it_is_done(page: httpx.AsyncClient) -> None:
+    body = {"vehicle_id": await new_car(page), "item": "engine-oil"}
+    for days, status in ((1, 200), (2, 422), (20_000, 422)):
+        done_on = str(showroom.TODAY + dt.timedelta(days=days))
+        answer = await post(page, "service-records", {**body, "done_on": done_on}, status)
+        assert status == 200 or answer["error"]["field"] == "done_on"  # type: ignore[index]
 
 
 async def test_a_token_serves_as_bearer_until_it_is_revoked(stranger: httpx.AsyncClient) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from fastapi import APIRouter
 
 from milepost_server.api.answers import Items, ServiceRecordAnswer, VehicleAnswer
@@ -14,6 +16,8 @@ from milepost_server.errors import NotFoundError
 from milepost_server.store import dirty, service_records, vehicles
 
 router = APIRouter(tags=["vehicles"])
+# Who sends may be where it is tomorrow already.
+AHEAD_MAX = dt.timedelta(days=1)
 
 
 @router.post("/vehicles")
@@ -54,6 +58,8 @@ async def add_service_records(
             raise NotFoundError("vehicle", record.vehicle_id)
         plan = await plan_of(connection, who.dealer_id, vehicle)
         _check_item(record.item, [item.key for item in plan.items])
+        if record.done_on > parts.today(who) + AHEAD_MAX:
+            raise InvalidError("A service that is done was not done on a day to come.", field="done_on")
         now = parts.now()
         row, is_new = await service_records.add(connection, who.dealer_id, now=now, **record.model_dump())
         if is_new:
