@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from milepost_server.store import dealers, owners
+from milepost_server.store import dealers, owners, ownerships
 from milepost_server.store.schema import Role
 from milepost_server.web.views.lists import ROWS_A_PAGE
 from support import showroom
@@ -74,6 +74,20 @@ async def test_a_confirmed_fault_is_said_in_the_list(page: httpx.AsyncClient) ->
     whole = await read(page, "/owners")
     assert whole.text.count("1 confirmed fault: P0401.") == 1
     assert "1 confirmed fault: P0401." in (await read(page, "/owners?q=maximilian")).text
+
+
+async def test_a_fault_of_another_car_of_the_owner_is_said_too(site: Site, page: httpx.AsyncClient) -> None:
+    async with site.store.write() as connection:
+        ((car, diesel),) = [
+            (row.vehicle_id, row.id)
+            for row in await ownerships.of_owner(connection, site.dealer_id, 2, showroom.TODAY)
+        ]
+        sold = {"vehicle_id": car, "start_on": showroom.TODAY, "end_on": None, "now": showroom.NOW}
+        await ownerships.end(connection, site.dealer_id, diesel, showroom.TODAY, now=showroom.NOW)
+        await ownerships.add(connection, site.dealer_id, owner_id=1, **sold)
+    golf = await read(page, "/owners?q=okafor&item=inspection")
+    assert "Volkswagen Golf, 2019" in golf.text
+    assert "1 confirmed fault on another car: P0401." in golf.text
 
 
 async def test_a_date_that_rests_on_no_record_says_so(page: httpx.AsyncClient) -> None:

@@ -108,6 +108,23 @@ async def of_owner(
     return [OwnershipRow(*row) for row in await connection.execute(query)]
 
 
+async def cars_of(
+    connection: AsyncConnection, dealer_id: int, owner_ids: Sequence[int], as_of: dt.date
+) -> dict[int, list[int]]:
+    """The vehicles that each of these owners has on a day; who has none is left out."""
+    c = ownerships.c
+    query = (
+        select(c.owner_id, c.vehicle_id)
+        .where(c.dealer_id == dealer_id, c.owner_id.in_(owner_ids), c.start_on <= as_of)
+        .where(or_(c.end_on.is_(None), c.end_on > as_of))
+        .order_by(c.owner_id, c.vehicle_id)
+    )
+    found: dict[int, list[int]] = {}
+    for owner_id, vehicle_id in await connection.execute(query):
+        found.setdefault(owner_id, []).append(vehicle_id)
+    return found
+
+
 async def overlapping(
     connection: AsyncConnection,
     dealer_id: int,

@@ -22,6 +22,7 @@ from milepost_server.store import (
     condition,
     owner_questions,
     owners,
+    ownerships,
     readiness,
     vehicle_health,
     work_list,
@@ -107,7 +108,11 @@ async def owners_list(
         asked = await owner_questions.of_owners(
             connection, who.dealer_id, [row.owner_id for row in found], query.as_of
         )
-        faults = await vehicle_health.confirmed_faults(connection, who.dealer_id, cars, query.as_of)
+        owned = await ownerships.cars_of(
+            connection, who.dealer_id, [row.owner_id for row in found], query.as_of
+        )
+        every_car = [car for owner_cars in owned.values() for car in owner_cars]
+        faults = await vehicle_health.confirmed_faults(connection, who.dealer_id, every_car, query.as_of)
         following = None if found else await work_list.next_after(connection, who.dealer_id, query.as_of)
         doubt = await doubt_of(connection, who.dealer_id, query.as_of, today)
     rows = view.rows(
@@ -115,7 +120,7 @@ async def owners_list(
         attention,
         odometers=odometers,
         last_words=last_words,
-        faults=faults,
+        faults=view.faults_by_owner(owned, faults),
         asked=asked,
         timezone=who.timezone,
         state=state,

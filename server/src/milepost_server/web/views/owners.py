@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from milepost_server.store.schema import DueState, Urgency
 from milepost_server.store.work_list import STATE_ORDER, Sort, WorkListQuery
@@ -79,6 +79,14 @@ class ListState:
             sort=self.sort,
             descending=self.descending,
         )
+
+
+class Fault(NamedTuple):
+    """A confirmed fault of one of an owner's cars."""
+
+    vehicle_id: int
+    code: str
+    urgency: Urgency
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +198,7 @@ def rows(
     *,
     odometers: Mapping[int, tuple[int, float]],
     last_words: Mapping[int, int],
-    faults: Mapping[int, Sequence[tuple[str, Urgency]]],
+    faults: Mapping[int, Sequence[Fault]],
     asked: Sequence[OwnerQuestion],
     timezone: str,
     state: ListState,
@@ -207,7 +215,7 @@ def rows(
             url=f"{PATH}/{row.owner_id}" + (f"?as_of={state.as_of}" if state.as_of else ""),
             odometer_m=odometers.get(row.vehicle_id or 0, (0, None))[1],
             last_on=_day(row, last_words, timezone),
-            faults=faults.get(row.vehicle_id or 0, ()),
+            faults=faults.get(row.owner_id, ()),
             asked=[one for one in asked if one.owner_id == row.owner_id],
             others=others.get(row.owner_id, []),
             back=state.url(),
@@ -228,7 +236,7 @@ def _row(
     url: str,
     odometer_m: float | None,
     last_on: dt.date | None,
-    faults: Sequence[tuple[str, Urgency]],
+    faults: Sequence[Fault],
     asked: Sequence[OwnerQuestion],
     others: Sequence[ItemRow],
     back: str,
@@ -250,9 +258,9 @@ def _row(
         likely=likely,
         heard=freshness.heard(last_on, as_of) if has_car else "",
         is_stale=has_car and freshness.is_stale(last_on, as_of),
-        faults=_faults([code for code, _ in faults]),
-        urgency=URGENCY_BADGES[faults[0][1]] if faults else None,
-        fault_leads=bool(faults) and faults[0][1] in ASKS,
+        faults=_faults(faults, row.vehicle_id),
+        urgency=URGENCY_BADGES[faults[0].urgency] if faults else None,
+        fault_leads=bool(faults) and faults[0].urgency in ASKS,
         asks=[owner_question.mark(one, as_of, row.vehicle_id) for one in asked],
         stands=life_cycle.stands_short(row.life_cycle, row.life_cycle_since, row.life_cycle_until, as_of),
         handling=_handling(row, back),
@@ -274,10 +282,27 @@ def _handling(row: WorkListRow, back: str) -> life_cycle.Handling | None:
     return life_cycle.handling_of(row.vehicle_id, row.item, row.title or "", back)
 
 
-def _faults(codes: Sequence[str]) -> str:
-    if not codes:
-        return ""
-    return f"{words.count(len(codes), 'confirmed fault', 'confirmed faults')}: {words.listed(codes)}."
+def faults_by_owner(
+    owned: Mapping[int, Sequence[int]], faults: Mapping[int, Sequence[tuple[str, Urgency]]]
+) -> dict[int, list[Fault]]:
+    """The faults of all cars of each owner, the most urgent first: any of them may be why to call."""
+    found = {
+        owner_id: [Fault(car, code, urgency) for car in cars for code, urgency in faults.get(car, ())]
+        for owner_id, cars in owned.items()
+    }
+    return {owner_id: sorted(some, key=lambda one: one.urgency) for owner_id, some in found.items()}
+
+
+def _faults(faults: Sequence[Fault], shown: int | None) -> str:
+    """Those of the car that the row shows, then those of the owner's other cars."""
+    here = [one.code for one in faults if one.vehicle_id == shown]
+    elsewhere = [one.code for one in faults if one.vehicle_id != shown]
+    said = [
+        f"{words.count(len(codes), 'confirmed fault', 'confirmed faults')}{where}: {words.listed(codes)}."
+        for codes, where in ((here, ""), (elsewhere, " on another car"))
+        if codes
+    ]
+    return " ".join(said)
 
 
 def _why(row: WorkListRow) -> str:
