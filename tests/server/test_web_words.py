@@ -342,6 +342,11 @@ def action(kind: ItemActionKind, on: dt.date | None = None, until: dt.date | Non
             "Nobody has acted on it since 10 February; it comes up again on 17 February.",
         ),
         (
+            due(DueState.DUE, life_cycle=LifeCycle.OPEN, life_cycle_since=AS_OF, remind_on=day("2027-02-19")),
+            None,
+            "It came up today; it comes up again on 19 February.",
+        ),
+        (
             due(
                 DueState.OVERDUE,
                 life_cycle=LifeCycle.REMINDED,

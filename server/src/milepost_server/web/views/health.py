@@ -105,7 +105,8 @@ def _pack(row: HealthRow, outcome: PackWord, as_of: dt.date) -> HealthView:
         why.append(f"{health:.0f}\u00a0% of its capacity is left")
     if limit is not None and row.pack_warranty_ends_on is not None:
         until = words.day_near(row.pack_warranty_ends_on, as_of)
-        why.append(f"the warranty promises {limit:.0f}\u00a0%, most likely until {until}")
+        promises = "promised" if outcome is PackWord.ENDED else "promises"
+        why.append(f"the warranty {promises} {limit:.0f}\u00a0%, most likely until {until}")
     if row.pack_per_year is not None and row.pack_per_year < 0:
         why.append(f"it loses {-row.pack_per_year:.1f} points a year")
     if row.pack_claim_odds is not None and outcome in (PackWord.POSSIBLE, PackWord.LIKELY):

@@ -74,7 +74,7 @@ def stands(row: DueRow, last: ItemActionRow | None, as_of: dt.date) -> str:
     waits = row.life_cycle in (LifeCycle.OPEN, LifeCycle.REMINDED) and row.state in PRESSING
     if not waits or since is None:
         return ""
-    said = f"nobody has acted on it since {since}"
+    said = "it came up today" if row.life_cycle_since == as_of else f"nobody has acted on it since {since}"
     if row.reminders:
         times = REMINDER_TIMES.get(row.reminders, f"{row.reminders} times")
         said += f", and it has come up again {times}"
