@@ -85,6 +85,22 @@ def test_a_replay_says_what_it_came_to_and_what_it_cannot_know(found: Replayed, 
         assert line.startswith(begin)
 
 
+async def test_a_list_of_a_day_before_the_first_leaves_nothing_to_later_days(store: Store) -> None:
+    garage = await open_garage(store)
+    car = await garage.car()
+    await garage.drive(car, km_per_month=1_500)
+    await garage.serve(car, "engine-oil", TODAY - 700 * DAY, 20_000)
+    await garage.derivation().dealer(garage.dealer, TODAY)
+    first = await garage.rows(service_due)
+    assert (await garage.item(car, "engine-oil"))["due_since_on"] == TODAY
+    past = TODAY - 20 * DAY
+    found = await Replay(store, Configuration(), now=NOW).day(garage.dealer, past)
+    assert found.basis is Basis.NONE_BY_THEN
+    assert (await garage.item(car, "engine-oil", past))["due_since_on"] < past
+    await garage.derivation().dealer(garage.dealer, TODAY)
+    assert [row for row in await garage.rows(service_due) if row["as_of"] == TODAY] == first
+
+
 async def test_before_a_fleet_was_learned_from_what_is_published_held(store: Store) -> None:
     garage = await open_garage(store)
     for km in (900, 2_400):

@@ -32,6 +32,7 @@ from milepost_server.store.schema import (
     OutcomeKind,
     Role,
     Urgency,
+    derived_days,
     due_calibrations,
     odometer_judgements,
     owner_signals,
@@ -151,10 +152,9 @@ async def test_a_state_does_not_flap_around_its_edge(garage: Garage) -> None:
     await garage.derivation().dealer(garage.dealer, TODAY)
     assert (await garage.item(car, "brake-fluid"))["state"] == DueState.UPCOMING
     async with garage.store.write() as connection:
-        moved = service_due.update().where(
-            service_due.c.dealer_id == garage.dealer.id, service_due.c.item == "brake-fluid"
-        )
-        await connection.execute(moved.values(as_of=TODAY - 8 * DAY))
+        for table in (service_due, derived_days):
+            moved = table.update().where(table.c.dealer_id == garage.dealer.id)
+            await connection.execute(moved.values(as_of=TODAY - 8 * DAY))
     await garage.derivation(NOW - 7 * DAY).dealer(garage.dealer, TODAY - 7 * DAY)
     before = await garage.item(car, "brake-fluid", TODAY - 7 * DAY)
     assert before["state"] == DueState.UPCOMING, "92 days ahead: it stays what it was the day before"

@@ -66,7 +66,7 @@ async def test_a_row_says_who_what_why_and_when(site: Site, page: httpx.AsyncCli
 async def test_a_silent_car_and_more_items_are_said(page: httpx.AsyncClient) -> None:
     assert "silent since 31 Aug" in (await read(page, "/owners?q=jun")).text
     more = await read(page, "/owners?q=maximilian")
-    assert "3 more items" in more.text
+    assert "2 more items" in more.text
     assert "Overdue Engine oil and filter, overdue since 6 October" in more.lines
 
 

@@ -11,7 +11,7 @@ from milepost_server.derivation import times
 from milepost_server.derivation.carried import Carried, Left
 from milepost_server.signals.items.life_cycle import Action, Actions
 from milepost_server.signals.items.states import State
-from milepost_server.store.schema import item_actions, service_due
+from milepost_server.store.schema import derived_days, item_actions, service_due
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -41,10 +41,15 @@ _COLUMNS = [
 async def newest(
     connection: AsyncConnection, dealer_id: int, vehicle_ids: Collection[int], as_of: AsOf
 ) -> Carried:
-    """What the newest derivation before the as-of date left of each of the vehicles."""
+    """What the newest derivation before the as-of date left of each of the vehicles.
+
+    A list that was made later, of a day on which there was none, left nothing: nobody saw it.
+    """
     c = service_due.c
+    made = and_(derived_days.c.dealer_id == c.dealer_id, derived_days.c.as_of == c.as_of)
     found = (
         select(c.vehicle_id, func.max(c.as_of).label("as_of"))
+        .join(derived_days, made)
         .where(c.dealer_id == dealer_id, c.vehicle_id.in_(vehicle_ids), c.as_of < as_of.date)
         .group_by(c.vehicle_id)
         .subquery()
