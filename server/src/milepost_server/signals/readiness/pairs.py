@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import combinations
-from math import prod
+from math import comb, prod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 PAIRS_MAX = 20
 """More reasons than this nobody reads."""
 PAIR_CELLS_MAX = 700
+FREE_MAX = 500
+"""Of no more pairs of columns each is weighed; of more, those with a column that matters by itself."""
 SCREENED = 300
 """Of more candidates only the best at the outset are judged again after each pair that joins."""
 TOGETHER_EVERY = 4
@@ -44,12 +46,19 @@ class Path:
 
 
 def candidates(columns: tuple[Column, ...], terms: Terms) -> list[tuple[int, int]]:
-    """Pairs that are not among ``terms`` yet and not too large for a table, nor for all tables together."""
+    """Pairs that are not among ``terms`` yet and not too large for a table, nor for all tables together.
+
+    Where there are more than ``FREE_MAX``, one of their columns has a table of its own: among thousands of
+    pairs of columns that say nothing some seem to matter.
+    """
     room = CELLS_MAX - 1 - sum(cells_of(columns, term) for term in terms)
+    is_free = comb(len(columns), 2) <= FREE_MAX
     return [
         pair
         for pair in combinations(range(len(columns)), 2)
-        if pair not in terms and cells_of(columns, pair) <= min(PAIR_CELLS_MAX, room)
+        if pair not in terms
+        and (is_free or (pair[0],) in terms or (pair[1],) in terms)
+        and cells_of(columns, pair) <= min(PAIR_CELLS_MAX, room)
     ]
 
 
