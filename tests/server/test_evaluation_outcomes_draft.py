@@ -139,6 +139,15 @@ def test_the_outcome_can_be_named_and_has_to_be_where_it_could_be_any(tmp_path: 
     assert "has no column 'Sold'" in draft(path, "--label", "Sold").output
 
 
+def test_a_column_that_is_called_an_outcome_but_is_none_is_told(tmp_path: Path) -> None:
+    columns = table()
+    columns["gender"], columns["Leasing"] = columns["same"], columns["same"]
+    columns["Target"] = ["", *["0"] * (ROWS - 1)]
+    result = draft(write(tmp_path / "train.csv", columns))
+    assert result.exit_code == 1
+    assert "; Target has the values 0; cells that are empty: 1" in result.output
+
+
 def test_a_map_that_is_there_already_is_kept(tmp_path: Path) -> None:
     path = write(tmp_path / "train.csv", table())
     out = tmp_path / "map.toml"

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 ID_SHARE = 0.95
 """Words, or whole numbers, that differ in more than this share of the rows name the rows."""
+ALMOST_MAX = 5
+"""A column with so many values may have been meant as the outcome."""
 _NO_VALUES = frozenset({"?", "-", "--", ".", "unknown", "missing", "n.a.", "#n/a", "undefined", "(null)"})
 _YES = frozenset({"1", "yes", "y", "true", "t", "ja", "oui", "si", "sí", "sim"})
 _LABELS = (
@@ -119,10 +121,22 @@ def _label(known: list[_Cells], name: str | None, path: str) -> _Cells:
     found = named if named else two
     if len(found) != 1:
         which = ", ".join(cells.name for cells in found) or "none: every column has more values, or fewer"
+        if not found:
+            which += _almost(known)
         raise EvaluationError(
             f"{path}: which column is the outcome? Name it with --label; columns with two values: {which}"
         )
     return found[0]
+
+
+def _almost(known: list[_Cells]) -> str:
+    """What keeps columns that are called like an outcome from being one."""
+    return "".join(
+        f"; {cells.name} has the values {_plain(', '.join(sorted(cells.counts)))}; cells that are empty:"
+        f" {cells.missing:,}"
+        for cells in known
+        if cells.values <= ALMOST_MAX and cells.words & set(_LABELS.split())
+    )
 
 
 def _written(known: list[_Cells]) -> NumberFormat:
