@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from milepost_server.signals.readiness.fit import Terms
 
 DEFAULT_DRAWS = 300
-DEFAULT_PAIRS = 12
+DEFAULT_PAIRS = PAIRS_MAX
 
 _MAP_HELP = "Column map (TOML); evaluate outcomes-map drafts one."
 
