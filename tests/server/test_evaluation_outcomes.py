@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -176,6 +177,34 @@ def test_a_column_that_knows_the_outcome_is_a_warning(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "Note: delivered alone ranks the test rows with an AUC of 1.000" in result.output
     assert "c0 alone" not in result.output
+
+
+def test_a_column_that_knows_some_of_the_outcomes_is_a_warning(tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    rows = rows_of(outcome_table(3_000, 3, "strong"))
+    prices = [[*row, "30000" if row[1] == "yes" and rng.random() < 0.5 else ""] for row in rows]
+    write(tmp_path / "train.csv", prices, [*HEADER, "price_of_next"])
+    result = run(
+        tmp_path, str(tmp_path / "train.csv"), mapped=MAP + "[columns.price_of_next]\nkind = 'category'\n"
+    )
+    assert result.exit_code == 0, result.output
+    assert "Note: price_of_next has values where nearly every row has the event" in result.output
+    assert result.output.count("(a leak)") == 1
+
+
+def test_of_a_category_with_very_many_values_the_frequent_ones_are_told_apart_with_a_note(
+    tmp_path: Path,
+) -> None:
+    rng = np.random.default_rng(6)
+    rows = [[*row, f"D{rng.integers(0, 900)}"] for row in rows_of(outcome_table(3_000, 3, "strong"))]
+    write(tmp_path / "train.csv", rows, [*HEADER, "dealer"])
+    mapped = MAP + "[columns.dealer]\nkind = 'category'\n"
+    result = run(tmp_path, str(tmp_path / "train.csv"), mapped=mapped)
+    assert result.exit_code == 0, result.output
+    assert "values; the 32 most frequent are told apart, the others, 9" in result.output
+    assert re.search(
+        r"Note: no points for [^:]*dealer[^:]*: rows held out are foretold no worse", result.output
+    )
 
 
 def test_a_column_with_one_value_is_left_out_with_a_note(tmp_path: Path) -> None:

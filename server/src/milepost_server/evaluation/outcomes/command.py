@@ -15,7 +15,7 @@ from milepost_server.evaluation.errors import EvaluationError
 from milepost_server.evaluation.options import csv_file, evaluation, say
 from milepost_server.evaluation.outcomes.figures import DRAWS_MAX, measure
 from milepost_server.evaluation.outcomes.map import OutcomeMap, load_map
-from milepost_server.evaluation.outcomes.methods import judge
+from milepost_server.evaluation.outcomes.methods import Judged, judge
 from milepost_server.evaluation.outcomes.report import (
     figures_document,
     group_table,
@@ -134,17 +134,49 @@ def evaluate(
     report.figures |= figures_document(judged, figures, test.event)
     report.pictures |= pictures(judged, figures, test.event, table)
     report.notes += [
-        *(
-            f"{name} alone ranks the test rows with an AUC of {judged.single_auc[name]:.3f}: it probably"
-            " knows the outcome (a leak); a value that is only known afterwards has to go under ignore"
-            for name in judged.leaks
-        ),
+        *_about_leaks(judged),
         *(f"{name} has one value only and is left out" for name in silent),
+        *_about_levels(train, columns),
+        *_about_columns(judged.card),
         *_about_copies(train, test),
         *_about_pairs(judged.card, declared, pairs),
         "the rows carry no dates, so this says how well they are told apart, not how many days ahead",
     ]
     return report
+
+
+def _about_leaks(judged: Judged) -> list[str]:
+    """Which columns probably know the outcome."""
+    so = (
+        "it probably knows the outcome (a leak); a value that is only known afterwards has to go under ignore"
+    )
+    return [
+        *(
+            f"{name} alone ranks the test rows with an AUC of {judged.single_auc[name]:.3f}: {so}"
+            for name in judged.leaks
+        ),
+        *(
+            f"{name} has values where nearly every row has the event, {share:.0%} of all events: {so}"
+            for name, share in judged.certain.items()
+            if name not in judged.leaks
+        ),
+    ]
+
+
+def _about_levels(train: Rows, columns: tuple[Column, ...]) -> list[str]:
+    """Which categories have more values than can be told apart."""
+    notes = []
+    for column in columns:
+        if not column.levels:
+            continue
+        cells = [cell for cell in train.cells[column.name] if cell]
+        if (values := len(set(cells))) > len(column.levels):
+            others = 1 - sum(cell in column.levels for cell in cells) / len(cells)
+            notes.append(
+                f"{column.name} has {values:,} values; the {len(column.levels)} most frequent are told apart,"
+                f" the others, {others:.0%} of its rows, count as not known"
+            )
+    return notes
 
 
 def _about_copies(train: Rows, test: Rows) -> list[str]:
@@ -159,6 +191,15 @@ def _about_copies(train: Rows, test: Rows) -> list[str]:
             " figures are too good"
         )
     return notes
+
+
+def _about_columns(card: Card) -> list[str]:
+    """Which columns stand in no table."""
+    used = {place for table in card.tables for place in table.columns}
+    unused = [column.name for place, column in enumerate(card.columns) if place not in used]
+    if not unused:
+        return []
+    return [f"no points for {', '.join(unused)}: rows held out are foretold no worse without"]
 
 
 def _about_pairs(card: Card, declared: Terms, most: int) -> list[str]:

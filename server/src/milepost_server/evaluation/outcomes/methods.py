@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 LEAK_AUC = 0.97
 """A column that ranks the test rows this well by itself probably knows the outcome."""
+CERTAIN_RATE, CERTAIN_EVENTS = 0.9, 0.2
+"""So high a rate in bins with so large a share of the events is hardly ever foretold by anything."""
 _ROWS_ADDED = 20.0  # at the base rate, to each bin of a single column
 
 
@@ -44,6 +46,7 @@ class Judged:
     methods: list[Method]  # the scorecard first
     single_auc: dict[str, float]  # of each column alone
     leaks: list[str]
+    certain: dict[str, float]  # columns with values that are all but certain, and their share of the events
 
 
 def judge(
@@ -95,7 +98,25 @@ def judge(
         methods,
         single_auc,
         [name for name, auc in single_auc.items() if auc >= LEAK_AUC],
+        _certain(data),
     )
+
+
+def _certain(data: Outcomes) -> dict[str, float]:
+    """The columns whose bins of ``CERTAIN_RATE`` or more hold ``CERTAIN_EVENTS`` of the events; and how many.
+
+    Nothing is said where events are no rarity: there many are certain for good reasons.
+    """
+    if data.events.mean() > CERTAIN_RATE / 4:
+        return {}
+    found = {}
+    for place, column in enumerate(data.columns):
+        rows = np.bincount(data.bins[:, place], minlength=column.size)
+        events = np.bincount(data.bins[:, place], data.events, column.size)
+        share = float(events[events >= CERTAIN_RATE * np.maximum(rows, 1)].sum() / data.events.sum())
+        if share >= CERTAIN_EVENTS:
+            found[column.name] = share
+    return found
 
 
 def card_of(learned: Learned, data: Outcomes) -> Card:
