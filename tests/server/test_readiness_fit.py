@@ -210,16 +210,16 @@ def test_columns_that_say_nothing_are_kept_flat() -> None:
 
 def test_columns_that_say_nothing_have_no_table_but_those_of_a_prior_and_declared_ones_keep_theirs() -> None:
     rng = np.random.default_rng(14)
-    bins = rng.integers(0, 10, size=(8_000, 30))
-    log_odds = -4 + 0.4 * bins[:, 3] - 0.3 * bins[:, 7]
-    events = (rng.random(8_000) < 1 / (1 + np.exp(-log_odds))).astype(float)
-    tens = tuple(Column(f"c{place}", "", edges=tuple(np.arange(1.0, 10))) for place in range(30))
+    bins = rng.integers(0, 10, size=(3_000, 60))
+    log_odds = -8 + 1.5 * bins[:, 3] - 1.2 * bins[:, 7]
+    events = (rng.random(3_000) < 1 / (1 + np.exp(-log_odds))).astype(float)
+    tens = tuple(Column(f"c{place}", "", edges=tuple(np.arange(1.0, 10))) for place in range(60))
     data = outcomes(tens, bins, events)
     said: list[str] = []
     learned = learn(data, TuningRules(pairs=0), declared=((1, 2),), say=said.append)
     assert {(3,), (7,), (1, 2)} <= set(learned.tables.terms)
-    assert len(learned.tables.terms) < 12
-    assert any("columns that foretell nothing" in words for words in said)
+    assert len(learned.tables.terms) < 25
+    assert any("columns that seem to foretell nothing" in words for words in said)
     believed = nothing_known(data).of(((5,), (9,)), tens)
     assert {(5,), (9,)} <= set(learn(data, TuningRules(pairs=0), believed).tables.terms)
 

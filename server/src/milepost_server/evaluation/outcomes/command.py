@@ -199,7 +199,7 @@ def _about_columns(card: Card) -> list[str]:
     unused = [column.name for place, column in enumerate(card.columns) if place not in used]
     if not unused:
         return []
-    return [f"no points for {', '.join(unused)}: rows held out are foretold no worse without"]
+    return [f"no points for {', '.join(unused)}: rows held out are foretold better without"]
 
 
 def _about_pairs(card: Card, declared: Terms, most: int) -> list[str]:

@@ -34,6 +34,11 @@ PENALTY_STEPS = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 """Multiples of the penalties that may be tried."""
 GAIN_MIN = 2.0
 """By how much a column's own table has to lower the deviance of rows held out, in all, to be on the card."""
+CLEAR = 0.05
+"""Columns are left out if that lowers the deviance of rows held out by more than this share.
+
+Less may be chance: which columns seem to say nothing is found on these very rows.
+"""
 _FIRM = 4.0
 
 
@@ -110,11 +115,12 @@ def learn(
     penalties, cards = folds.best([terms] * rules.folds, lambda step: rules.penalties.times(step, 1.0), None)
     speaking = _speaking(terms, folds.gains(cards), {*declared, *prior.terms})
     if silent := len(terms) - len(speaking):
-        say(f"weighing penalties without {silent} columns that foretell nothing the others do not")
-        terms = speaking
-        penalties, cards = folds.best(
-            [terms] * rules.folds, lambda step: rules.penalties.times(step, 1.0), cards
+        say(f"weighing penalties without {silent} columns that seem to foretell nothing")
+        its_penalties, its_cards = folds.best(
+            [speaking] * rules.folds, lambda step: rules.penalties.times(step, 1.0), cards
         )
+        if folds.loss(its_cards) < (1 - CLEAR) * folds.loss(cards):
+            terms, penalties, cards = speaking, its_penalties, its_cards
     losses: tuple[float, ...] = (folds.loss(cards),)
     if rules.pairs:
         paths = []
