@@ -286,7 +286,7 @@ async def test_nobody_and_nothing(garage: Garage) -> None:
     assert {row["state"] for row in await garage.rows(service_due)} == {"unknown"}
     async with garage.store.read() as connection:
         usage = await results.usage_of(connection, garage.dealer.id, car, TODAY)
-        assert await vehicle_health.confirmed_faults(connection, garage.dealer.id, [car], TODAY) == {}
+        assert await vehicle_health.active_faults(connection, garage.dealer.id, [car], TODAY) == {}
     assert usage is not None
     assert usage.rate_m_per_d == pytest.approx(PUBLISHED_RATE_M_PER_D)
     assert results.fan_of(usage, TODAY + dt.timedelta(days=100)) == []
@@ -325,9 +325,10 @@ async def test_faults_stand_as_the_stream_says(garage: Garage) -> None:
     await garage.read(car, [(NOW - dt.timedelta(hours=9 - n), text) for n, text in enumerate(events)], DTC)
     await garage.derivation().dealer(garage.dealer, TODAY)
     async with garage.store.read() as connection:
-        for day, found in ((TODAY, {car: [("P0301", Urgency.P1)]}), (TODAY - dt.timedelta(days=1), {})):
+        stand = [("P0301", Urgency.P1, True), ("P0442", Urgency.P3, False)]
+        for day, found in ((TODAY, {car: stand}), (TODAY - dt.timedelta(days=1), {})):
             cars = [car, other]
-            assert await vehicle_health.confirmed_faults(connection, garage.dealer.id, cars, day) == found
+            assert await vehicle_health.active_faults(connection, garage.dealer.id, cars, day) == found
 
 
 @pytest.mark.parametrize(

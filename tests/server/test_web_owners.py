@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import insert, select
 
 from milepost_server.store import dealers, owners, ownerships
-from milepost_server.store.schema import Role
+from milepost_server.store.schema import Role, Urgency, vehicle_faults
 from milepost_server.web.views.lists import ROWS_A_PAGE
 from support import showroom
 from support.html import Page
@@ -88,6 +89,23 @@ async def test_a_fault_of_another_car_of_the_owner_is_said_too(site: Site, page:
     golf = await read(page, "/owners?q=okafor&item=inspection")
     assert "Volkswagen Golf, 2019" in golf.text
     assert "1 confirmed fault on another car: P0401." in golf.text
+
+
+async def test_a_fault_that_leads_a_quiet_row_stands_first_in_it(site: Site, page: httpx.AsyncClient) -> None:
+    quiet = "/owners?state=ok"
+    url = next(href for href, _ in (await read(page, quiet)).links if href.startswith("/owners/"))
+    owner_id = int(url.split("/")[2].split("?")[0])
+    async with site.store.write() as connection:
+        (car,) = await ownerships.of_owner(connection, site.dealer_id, owner_id, showroom.TODAY)
+        c = vehicle_faults.c
+        found = select(vehicle_faults).where(c.dealer_id == site.dealer_id, c.code == "P0401")
+        known = dict((await connection.execute(found)).mappings().one())
+        pending = {"vehicle_id": car.vehicle_id, "code": "P0301", "status": "pending"}
+        await connection.execute(insert(vehicle_faults).values(**{**known, **pending}))
+    assert known["urgency"] == Urgency.P2
+    lines = (await read(page, quiet)).lines
+    said = next(line for line in lines if "P0301" in line)
+    assert said.startswith("P2: next visit 1 fault seen in one drive: P0301. "), "before the item"
 
 
 async def test_a_date_that_rests_on_no_record_says_so(page: httpx.AsyncClient) -> None:

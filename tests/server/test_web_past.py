@@ -56,6 +56,9 @@ async def test_a_past_day_without_a_list_says_whose_list_stands_there(
         "milepost-server derive --as-of 2026-11-18."
     ) in missing
     assert not [line for line in await lines_of(page, path, TODAY) if "list of" in line]
+    before = await lines_of(page, path, day - DAY)
+    assert "There is no list of 16 November 2026." in before
+    assert not [line for line in before if "Nobody is overdue" in line], "nobody knows who was"
 
 
 async def test_a_list_that_was_made_later_says_so(site: Site, page: httpx.AsyncClient) -> None:

@@ -6,7 +6,7 @@ As of a day; a vehicle that was not derived for that very day has the newest res
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import and_, func, select
 
@@ -27,6 +27,16 @@ if TYPE_CHECKING:
 
 CONFIRMED = ("confirmed", "permanent")
 """Statuses of faults that the car has seen in more than one drive, and still has."""
+PENDING = "pending"
+"""That of a fault that it has seen in one drive."""
+
+
+class ActiveFault(NamedTuple):
+    """A trouble code that a car has."""
+
+    code: str
+    urgency: Urgency
+    is_confirmed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +140,10 @@ async def faults_of(
     return [FaultRow(**{**row, "urgency": Urgency(row["urgency"])}) for row in rows]
 
 
-async def confirmed_faults(
+async def active_faults(
     connection: AsyncConnection, dealer_id: int, vehicle_ids: Collection[int], as_of: dt.date
-) -> dict[int, list[tuple[str, Urgency]]]:
-    """Codes of confirmed faults by vehicle, the most urgent first; vehicles without any are left out."""
+) -> dict[int, list[ActiveFault]]:
+    """The faults that cars have, by vehicle, the most urgent first; vehicles without any are left out."""
     c, health = vehicle_faults.c, vehicle_health.c
     newest = (
         select(health.vehicle_id, func.max(health.as_of).label("as_of"))
@@ -142,12 +152,12 @@ async def confirmed_faults(
         .subquery()
     )
     query = (
-        select(c.vehicle_id, c.code, c.urgency)
+        select(c.vehicle_id, c.code, c.urgency, c.status)
         .join(newest, and_(newest.c.vehicle_id == c.vehicle_id, newest.c.as_of == c.as_of))
-        .where(c.dealer_id == dealer_id, c.status.in_(CONFIRMED))
+        .where(c.dealer_id == dealer_id, c.status.in_((*CONFIRMED, PENDING)))
         .order_by(c.vehicle_id, c.urgency, c.code)
     )
-    found: dict[int, list[tuple[str, Urgency]]] = {}
-    for vehicle_id, code, urgency in await connection.execute(query):
-        found.setdefault(vehicle_id, []).append((code, Urgency(urgency)))
+    found: dict[int, list[ActiveFault]] = {}
+    for vehicle_id, code, urgency, status in await connection.execute(query):
+        found.setdefault(vehicle_id, []).append(ActiveFault(code, Urgency(urgency), status in CONFIRMED))
     return found

@@ -112,7 +112,7 @@ async def owners_list(
             connection, who.dealer_id, [row.owner_id for row in found], query.as_of
         )
         every_car = [car for owner_cars in owned.values() for car in owner_cars]
-        faults = await vehicle_health.confirmed_faults(connection, who.dealer_id, every_car, query.as_of)
+        faults = await vehicle_health.active_faults(connection, who.dealer_id, every_car, query.as_of)
         following = None if found else await work_list.next_after(connection, who.dealer_id, query.as_of)
         doubt = await doubt_of(connection, who.dealer_id, query.as_of, today)
     rows = view.rows(
@@ -131,7 +131,7 @@ async def owners_list(
         "as_of": query.as_of,
         "is_past": state.as_of is not None and state.as_of != today,
         "doubt": doubt,
-        "headline": view.headline(counts, titles.get(state.item)),
+        "headline": "" if doubt and doubt.is_empty else view.headline(counts, titles.get(state.item)),
         "tabs": view.tabs(state, counts),
         "heads": view.heads(state),
         "items": [("", "All items"), *items.choices(titles)],

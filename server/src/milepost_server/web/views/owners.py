@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from milepost_server.store.owner_questions import OwnerQuestion
+    from milepost_server.store.vehicle_health import ActiveFault
     from milepost_server.store.work_list import ItemRow, WorkListRow
 
 SEARCH_CHARS_MAX = 100
@@ -32,6 +33,11 @@ HEADS = (
     (Sort.DUE, "When"),
     (None, "Last word"),
 )
+_FAULT_WORDS = (
+    (True, "confirmed fault", "confirmed faults"),
+    (False, "fault seen in one drive", "faults seen in one drive"),
+)
+_AT_REST = (DueState.OK, DueState.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +88,12 @@ class ListState:
 
 
 class Fault(NamedTuple):
-    """A confirmed fault of one of an owner's cars."""
+    """A fault that one of an owner's cars has."""
 
     vehicle_id: int
     code: str
     urgency: Urgency
+    is_confirmed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +267,7 @@ def _row(
         is_stale=has_car and freshness.is_stale(last_on, as_of),
         faults=_faults(faults, row.vehicle_id),
         urgency=URGENCY_BADGES[faults[0].urgency] if faults else None,
-        fault_leads=bool(faults) and faults[0].urgency in ASKS,
+        fault_leads=bool(faults) and _leads(faults[0].urgency, row.state),
         asks=[owner_question.mark(one, as_of, row.vehicle_id) for one in asked],
         stands=life_cycle.stands_short(row.life_cycle, row.life_cycle_since, row.life_cycle_until, as_of),
         handling=_handling(row, back),
@@ -283,25 +290,33 @@ def _handling(row: WorkListRow, back: str) -> life_cycle.Handling | None:
 
 
 def faults_by_owner(
-    owned: Mapping[int, Sequence[int]], faults: Mapping[int, Sequence[tuple[str, Urgency]]]
+    owned: Mapping[int, Sequence[int]], faults: Mapping[int, Sequence[ActiveFault]]
 ) -> dict[int, list[Fault]]:
     """The faults of all cars of each owner, the most urgent first: any of them may be why to call."""
     found = {
-        owner_id: [Fault(car, code, urgency) for car in cars for code, urgency in faults.get(car, ())]
+        owner_id: [Fault(car, *fault) for car in cars for fault in faults.get(car, ())]
         for owner_id, cars in owned.items()
     }
     return {owner_id: sorted(some, key=lambda one: one.urgency) for owner_id, some in found.items()}
 
 
+def _leads(worst: Urgency, state: DueState) -> bool:
+    """Whether an owner's worst fault, and not the item that comes first, is why the owner stands here."""
+    return worst in ASKS or (worst is Urgency.P2 and state in _AT_REST)
+
+
 def _faults(faults: Sequence[Fault], shown: int | None) -> str:
-    """Those of the car that the row shows, then those of the owner's other cars."""
-    here = [one.code for one in faults if one.vehicle_id == shown]
-    elsewhere = [one.code for one in faults if one.vehicle_id != shown]
-    said = [
-        f"{words.count(len(codes), 'confirmed fault', 'confirmed faults')}{where}: {words.listed(codes)}."
-        for codes, where in ((here, ""), (elsewhere, " on another car"))
-        if codes
-    ]
+    """Those of the car that the row shows, then those of the owner's other cars; confirmed ones first."""
+    said = []
+    for is_here, where in ((True, ""), (False, " on another car")):
+        for is_confirmed, one, many in _FAULT_WORDS:
+            codes = [
+                fault.code
+                for fault in faults
+                if (fault.vehicle_id == shown, fault.is_confirmed) == (is_here, is_confirmed)
+            ]
+            if codes:
+                said.append(f"{words.count(len(codes), one, many)}{where}: {words.listed(codes)}.")
     return " ".join(said)
 
 

@@ -15,6 +15,7 @@ class Doubt(NamedTuple):
 
     says: str
     more: str
+    is_empty: bool = False  # whether nothing stands there, as there was no list up to the day
 
 
 def doubt(day: dt.date, today: dt.date, *, listed_on: dt.date | None, was_made: bool) -> Doubt | None:
@@ -28,7 +29,7 @@ def doubt(day: dt.date, today: dt.date, *, listed_on: dt.date | None, was_made: 
     if listed_on != day:
         here = "" if listed_on is None else f"What stands here is of {words.day(listed_on)}. "
         again = f"Whoever runs the server can make it again: milepost-server derive --as-of {day}."
-        return Doubt(f"There is no list of {words.day(day)}.", here + again)
+        return Doubt(f"There is no list of {words.day(day)}.", here + again, is_empty=not here)
     if not was_made:
         return Doubt(
             f"No list was made on {words.day(day)}.",
