@@ -152,7 +152,8 @@ class Court:
         self._name_segments(said, begins, highest_m)
         said[self.track.must[kept]] = Verdict.STAFF_KEPT
         self.verdict[kept] = said
-        unexplained = np.flatnonzero(np.isin(self.verdict, _UNEXPLAINED))
+        rejected = np.flatnonzero(self.verdict >= REJECTED_FROM)
+        unexplained = rejected[np.isin(self.verdict[rejected], _UNEXPLAINED)]
         strangers = unexplained[is_series(self.track, unexplained)]
         self.verdict[strangers] = Verdict.OTHER_VEHICLE
         return Kept(kept, highest_m, segment.astype(np.int64))

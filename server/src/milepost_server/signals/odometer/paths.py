@@ -73,14 +73,15 @@ def step_prices(track: Track, pace: Pace, rules: OdometerRules, lag: int) -> Flo
     fall_m = np.maximum(track.tolerance_m[lag:], track.tolerance_m[:-lag])
     low = np.minimum(pace.before.low[1 : len(prices) - lag + 1], pace.after.low[lag:]) * days
     high = np.maximum(pace.before.high[1 : len(prices) - lag + 1], pace.after.high[lag:]) * days
-    off = metres - np.clip(metres, low, high)
-    width = np.maximum(np.where(off > 0, high, low), pace.floor_m_per_d[lag:] * days)
-    scatter = width * width * (pace.scatter_d[lag:] / np.maximum(days, _STEP_D_MIN) + rules.drift_share**2)
-    noise = rules.noise_m**2 + np.where(off > 0, rules.trip_m**2, (0.5 * fall_m) ** 2)
-    surprise = off * off / (2 * (noise + scatter))
-    edge = _edges(track, lag)
-    surprise[edge] *= rules.edge_share
-    most = np.where(off > 0, rules.step_price_max, rules.slow_price_max)
+    off = metres - np.minimum(np.maximum(metres, low), high)
+    is_far = off > 0
+    scatter = np.maximum(np.where(is_far, high, low), pace.floor_m_per_d[lag:] * days)
+    scatter *= scatter
+    scatter *= pace.scatter_d[lag:] / np.maximum(days, _STEP_D_MIN) + rules.drift_share**2
+    scatter += rules.noise_m**2 + np.where(is_far, rules.trip_m**2, (0.5 * fall_m) ** 2)
+    surprise = off * off / (2 * scatter)
+    surprise[_edges(track, lag)] *= rules.edge_share
+    most = np.where(is_far, rules.step_price_max, rules.slow_price_max)
     price = most * surprise / (most + surprise)
     if lag > 1:
         price[_copied(track, lag)] += rules.copy_price

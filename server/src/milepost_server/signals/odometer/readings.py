@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from milepost_server.signals.flat import Bools, Floats, Ints, owners_of
+from milepost_server.signals.flat import Bools, Floats, Ints
+from milepost_server.signals.odometer.track import rows_of
 
 
 class Overrule(enum.IntEnum):
@@ -100,12 +101,14 @@ class CleanOdometer:
 
         So it never falls over the life of a vehicle and agrees with what the car shows today.
         """
-        if not len(self.row):
-            return np.zeros(0)
-        owner = owners_of(self.offsets)
-        step = np.zeros(len(self.row))
-        swap = (owner[1:] == owner[:-1]) & (self.segment[1:] != self.segment[:-1])
-        step[:-1][swap] = (self.odometer_m[1:] - self.odometer_m[:-1])[swap]
-        to_end = np.append(np.cumsum(step[::-1])[::-1], 0.0)
-        continuous: Floats = self.odometer_m + (to_end[:-1] - to_end[self.offsets[owner + 1]])
+        continuous: Floats = self.odometer_m.copy()
+        swap = np.flatnonzero(np.diff(self.segment) > 0)  # the last rows of earlier segments
+        if not len(swap):
+            return continuous
+        step_m = self.odometer_m[swap + 1] - self.odometer_m[swap]
+        to_end_m = np.append(np.cumsum(step_m[::-1])[::-1], 0.0)  # from each swap to the end of all rows
+        vehicle = np.unique(np.searchsorted(self.offsets, swap, side="right") - 1)
+        row = rows_of(self.offsets, vehicle)
+        end = np.repeat(self.offsets[vehicle + 1], np.diff(self.offsets)[vehicle])
+        continuous[row] += to_end_m[np.searchsorted(swap, row)] - to_end_m[np.searchsorted(swap, end)]
         return continuous
