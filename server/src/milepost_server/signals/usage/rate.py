@@ -131,12 +131,13 @@ def observe(
         oldest = np.where(np.isfinite(since_d), (as_of_d - since_d) / DAYS_PER_MONTH, np.inf)
         age = np.minimum(age, np.maximum(oldest, 0.0)[owner])
     log_decay = float(np.log(rules.decay_per_month))
-    primitive = np.exp(log_decay * age) / -log_decay / rules.month_weight
+    faded = np.exp(log_decay * age)
+    primitive = faded / -log_decay / rules.month_weight
     same = owner[1:] == owner[:-1]
     weight = np.where(same, np.diff(primitive), 0.0)
     months = np.where(same, np.diff(history.time_d), 0.0) / DAYS_PER_MONTH
     # A step of no time weighs what its moment does; one that began before ``since_d``, as its later part.
-    moment = np.exp(log_decay * age[1:]) / rules.month_weight
+    moment = faded[1:] / rules.month_weight
     mean_weight = np.divide(weight, months, out=moment, where=months > 1e-9)
     distance = np.where(same, np.diff(history.odometer_m), 0.0) * mean_weight
     return Observed(*(_sum_steps(history.offsets, values) for values in (distance, weight)))
