@@ -14,7 +14,7 @@ from milepost_server.signals.faults.codes import CODES
 from milepost_server.signals.faults.fleet import FaultEvents, FleetFaults, fleet_faults
 from milepost_server.signals.faults.systems import shipped_systems
 from milepost_server.signals.faults.urgency import NO_BITS, Lamp, Urgencies, urgencies
-from milepost_server.signals.flat import last_rows, offsets_of, owners_of
+from milepost_server.signals.flat import last_rows, owners_of
 from milepost_server.signals.health.battery import NO_SEASON, Battery, BatteryReadings, batteries
 from milepost_server.signals.health.pack import PackReadings, Packs, pack_limits, packs, shipped_pack_facts
 
@@ -77,7 +77,8 @@ def no_season() -> list[Floats]:
 
 
 def _offsets(vehicle: Ints, vehicles: int) -> Ints:
-    return offsets_of(np.bincount(vehicle, minlength=vehicles).astype(np.int64))
+    """Where each of the vehicles begins (vehicles + 1) in rows whose ``vehicle`` (N) rises."""
+    return np.searchsorted(vehicle, np.arange(vehicles + 1))
 
 
 def _faults(inputs: Inputs, axis: OdometerAxis, config: Configuration) -> FleetFaults:
@@ -116,7 +117,7 @@ def _before_visit(inputs: Inputs, faults: FleetFaults, config: Configuration) ->
         return hidden
     services = inputs.services
     order = np.lexsort((services.done_d, services.vehicle))
-    visits = (_offsets(services.vehicle, inputs.vehicles), services.done_d[order])
+    visits = (_offsets(services.vehicle[order], inputs.vehicles), services.done_d[order])
     for path in paths:
         rows = inputs.rows_of(path)
         offsets = _offsets(rows.vehicle, inputs.vehicles)

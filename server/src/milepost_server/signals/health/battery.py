@@ -190,7 +190,7 @@ def _judge(
     rules: BatteryRules,
 ) -> _Judged:
     """Judge the batteries of V vehicles by one measure."""
-    value = np.where(rows.value > measure.two_above, rows.value / 2, rows.value)
+    value = _of_one(rows.value, measure)
     begin_d = np.fmax(as_of_d - rules.window_d, renewed_d)
     value_max = measure.usual.value_max
     seen = recent(rows.offsets, rows.time_d, value, begin_d, as_of_d, value_max=value_max)
@@ -212,6 +212,13 @@ def _judge(
     evidence[:, told] = seen.row[first[known]], seen.row[seen.last[known]]
     numbers[:, told] = [column[known] for column in columns]
     return _Judged(states, tuple(numbers), evidence[0], evidence[1])
+
+
+def _of_one(value: Floats, measure: MeasureRules) -> Floats:
+    """Readings (N) as those of a single battery: of two in a row, the half."""
+    one = value.copy()
+    one[value > measure.two_above] /= 2
+    return one
 
 
 def _say(
@@ -244,7 +251,7 @@ def season_of(rows: BatteryReadings, measure: MeasureRules) -> Floats:
     The mean of what each reading lies above the mean of its own vehicle, as if ``SEASON_READINGS`` without
     any season had been seen besides. The sum over the year is 0.
     """
-    value = np.where(rows.value > measure.two_above, rows.value / 2, rows.value)
+    value = _of_one(rows.value, measure)
     known = np.isfinite(value) & np.isfinite(rows.time_d)
     owner, month, value = owners_of(rows.offsets)[known], month_of(rows.time_d[known]), value[known]
     vehicles = len(rows.offsets) - 1
@@ -258,4 +265,5 @@ def season_of(rows: BatteryReadings, measure: MeasureRules) -> Floats:
 
 def month_of(time_d: Floats) -> Ints:
     """The month (N) of times in days since 1970: 0 is January; twelve equal parts of the mean year."""
-    return np.floor(time_d / DAYS_PER_MONTH).astype(np.int64) % MONTHS
+    months = np.floor(time_d / DAYS_PER_MONTH).astype(np.int64)
+    return months - months // MONTHS * MONTHS  # NumPy divides integers much faster than it takes remainders

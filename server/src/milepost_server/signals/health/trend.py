@@ -80,17 +80,43 @@ class Trend:
         ``gamma.Z10`` gives the time by which one line in ten has fallen below. 0 where it has already, at
         most ``HORIZON_D_MAX``, NaN without a reading.
         """
-        low = np.zeros_like(self.value)
-        high = np.full_like(self.value, HORIZON_D_MAX)
-        for _ in range(_ROUNDS):
-            middle = (low + high) / 2
-            fallen = self._has_fallen(limit, z, middle)
-            low, high = np.where(fallen, low, middle), np.where(fallen, middle, high)
-        days = np.where(self._has_fallen(limit, z, np.zeros_like(high)), 0.0, high)
-        return np.where(np.isnan(self.value), np.nan, days)
+        limits = np.broadcast_to(limit, self.value.shape)
+        fallen = self._has_fallen(limits, z, 0.0)
+        days = np.where(fallen, 0.0, HORIZON_D_MAX)
+        # The deviation grows with time. A quantile up to the median is concave in it, so that it is lowest at
+        # an end; one above the median lies nowhere below the mean at the end with the deviation of today.
+        now, end = np.zeros_like(days), np.full_like(days, HORIZON_D_MAX)
+        least = self.mean(end) + z * self.sd(now if z > 0 else end)
+        row = np.flatnonzero(~fallen & (least < limits))
+        days[row] = self.taken(row)._fallen_after(limits[row], z)
+        days[np.isnan(self.value)] = np.nan
+        return days
 
-    def _has_fallen(self, limit: float | Floats, z: float, after_d: Floats) -> Bools:
-        fallen: Bools = self.mean(after_d) + z * self.sd(after_d) < limit
+    def taken(self, row: Ints) -> Trend:
+        """The lines of ``row`` (K)."""
+        return Trend(
+            self.centre_d[row],
+            self.value[row],
+            self.value_var[row],
+            self.slope_per_d[row],
+            self.slope_var[row],
+            self.spans[row],
+        )
+
+    def _fallen_after(self, limit: Floats, z: float) -> Floats:
+        """Days (V) until what has not fallen yet is below ``limit`` (V), by bisection of the horizon."""
+        low, step = np.zeros(len(limit)), HORIZON_D_MAX
+        for _ in range(_ROUNDS):
+            step /= 2
+            low += step * ~self._has_fallen(limit, z, low + step)
+        return low + step
+
+    def _has_fallen(self, limit: Floats, z: float, after_d: float | Floats) -> Bools:
+        since_d = after_d - self.centre_d
+        quantile = self.value + self.slope_per_d * since_d
+        if z:
+            quantile += z * np.sqrt(self.value_var + self.slope_var * since_d**2)
+        fallen: Bools = quantile < limit
         return fallen
 
 
@@ -132,10 +158,9 @@ def recent(
 
     Readings that are NaN, without a time, or outside of 0 to ``value_max`` are passed over.
     """
-    owner = owners_of(offsets)
-    timely = (time_d >= begin_d[owner]) & (time_d <= as_of_d)
+    timely = (time_d >= np.repeat(begin_d, np.diff(offsets))) & (time_d <= as_of_d)
     row = np.flatnonzero(timely & (value >= 0) & (value < value_max))
-    counts = np.bincount(owner[row], minlength=len(begin_d)).astype(np.int64)
+    counts = np.diff(np.searchsorted(row, offsets))
     vehicle = np.flatnonzero(counts)
     return Recent(vehicle, offsets_of(counts[vehicle]), row, as_of_d - time_d[row], value[row])
 
@@ -158,7 +183,7 @@ def spans(found: Recent, window_d: float, value_max: float) -> Spans:
     medians, times = np.full(vehicles * BINS, np.nan), np.full(vehicles * BINS, np.nan)
     medians[filled] = middle - filled * width
     times[filled] = -np.bincount(cell, weights=age, minlength=vehicles * BINS)[filled] / size
-    return Spans(times.reshape(shape), medians.reshape(shape))
+    return Spans(np.asfortranarray(times.reshape(shape)), np.asfortranarray(medians.reshape(shape)))
 
 
 def since_last_rise(found: Spans, rise: float) -> Spans:
@@ -166,7 +191,17 @@ def since_last_rise(found: Spans, rise: float) -> Spans:
 
     The span after the rise has to stay above half of it; one odd span is no renewal.
     """
-    value = found.value
+    highest, lowest = np.fmax.reduce(found.value, axis=1), np.fmin.reduce(found.value, axis=1)
+    row = np.flatnonzero(highest - lowest >= rise)  # no other rises so much
+    start = _last_rise(found.value[row], rise)
+    time_d, value = found.time_d.copy(order="K"), found.value.copy(order="K")
+    before = np.arange(BINS) < start[:, None]
+    time_d[row], value[row] = np.where(before, np.nan, time_d[row]), np.where(before, np.nan, value[row])
+    return Spans(time_d, value)
+
+
+def _last_rise(value: Floats, rise: float) -> Ints:
+    """The span (V) of the last lasting rise of ``value`` (V, BINS), 0 where there is none."""
     start = np.zeros(len(value), dtype=np.int64)
     before = value[:, 0]
     for place in range(1, BINS):
@@ -175,8 +210,7 @@ def since_last_rise(found: Spans, rise: float) -> Spans:
         risen = (here - before >= rise) & ~(after - before < rise / 2)
         start = np.where(risen, place, start)
         before = np.where(np.isnan(here), before, here)
-    kept = np.arange(BINS) >= start[:, None]
-    return Spans(np.where(kept, found.time_d, np.nan), np.where(kept, value, np.nan))
+    return start
 
 
 def _next_known(value: Floats, place: int) -> Floats:
@@ -189,9 +223,9 @@ def _next_known(value: Floats, place: int) -> Floats:
 
 def trend(found: Spans, usual: Usual) -> Trend:
     """The line through the spans of each vehicle, its slope shrunk to the usual one."""
-    count = np.isfinite(found.value).sum(axis=1)
+    count = _row_sums(np.isfinite(found.value).astype(np.float64)).astype(np.int64)
     some = np.flatnonzero(count)
-    lines = _lines(found.time_d[some], found.value[some], count[some], usual)
+    lines = _lines(found.time_d.T[:, some].T, found.value.T[:, some].T, count[some], usual)
     columns = np.full((len(lines), len(count)), np.nan)
     columns[:, some] = lines
     centre, level, level_var, slope, slope_var = columns
@@ -201,14 +235,15 @@ def trend(found: Spans, usual: Usual) -> Trend:
 def _lines(time: Floats, value: Floats, count: Ints, usual: Usual) -> list[Floats]:
     """The first five columns of `Trend` for vehicles that have at least one span."""
     known = np.isfinite(value)
-    centre = np.where(known, time, 0.0).sum(axis=1) / count
-    centred = np.where(known, time - centre[:, None], 0.0)
-    spread = (centred**2).sum(axis=1)
+    centre = _row_sums(np.where(known, time, 0.0)) / count
+    since = time - centre[:, None]
+    spread = _row_sums(np.where(known, since, 0.0) ** 2)
 
     measured = spread > 0
     raw = np.where(measured, theil_sen(time, value), 0.0)
-    level = median_rows(value - raw[:, None] * (time - centre[:, None]))
-    residual = np.abs(value - level[:, None] - raw[:, None] * (time - centre[:, None]))
+    change = raw[:, None] * since
+    level = median_rows(value - change)
+    residual = np.abs(value - level[:, None] - change)
     sigma = _MAD_TO_SIGMA * median_rows(residual)
     free = np.maximum(count - 2, 0)  # level and slope took two of the spans
     noise_var = (count * sigma**2 + _SIGMA_WEIGHT * usual.noise**2) / (free + _SIGMA_WEIGHT)
@@ -224,10 +259,17 @@ def _lines(time: Floats, value: Floats, count: Ints, usual: Usual) -> list[Float
     ]
 
 
+def _row_sums(values: Floats) -> Floats:
+    """The sum (V) of each row of (V, BINS): of pairs, of pairs of them, and so on."""
+    while values.shape[1] > 1:
+        values = values[:, ::2] + values[:, 1::2]
+    return values[:, 0]
+
+
 def theil_sen(time: Floats, value: Floats) -> Floats:
     """The median slope (V) over all pairs of the known points of each row of (V, BINS); NaN below two."""
     points = value.shape[1]
-    slopes = np.empty((len(value), points * (points - 1) // 2))
+    slopes = np.empty((len(value), points * (points - 1) // 2), order="F")
     done = 0
     for lag in range(1, points):
         here = slice(done, done + points - lag)
@@ -239,7 +281,7 @@ def theil_sen(time: Floats, value: Floats) -> Floats:
 
 def median_rows(values: Floats) -> Floats:
     """The median (V) of what is known in each row of (V, K); NaN where nothing is."""
-    ordered = np.sort(values, axis=1)  # NaN last
+    ordered = np.sort(np.ascontiguousarray(values), axis=1)  # NaN last
     count = np.isfinite(values).sum(axis=1)
     row = np.arange(len(values))
     some: Bools = count > 0
