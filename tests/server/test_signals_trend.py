@@ -57,7 +57,7 @@ def test_the_slope_is_that_of_scipy(values: list[float]) -> None:
     found = rows(*values)
     known = np.isfinite(found.value[0])
     oracle = stats.theilslopes(found.value[0][known], found.time_d[0][known])
-    assert theil_sen(found.time_d, found.value)[0] == pytest.approx(oracle.slope, abs=1e-12)
+    assert theil_sen(found.time_d, found.value, np.array([known.sum()]))[0] == pytest.approx(oracle.slope, abs=1e-12)
 
 
 @given(st.lists(st.lists(st.one_of(st.just(np.nan), st.floats(-5, 5)), min_size=5, max_size=5), max_size=6))
@@ -65,7 +65,8 @@ def test_medians_are_those_of_numpy(table: list[list[float]]) -> None:
     values = np.array(table, dtype=np.float64).reshape(-1, 5)
     known = [row[np.isfinite(row)] for row in values]
     oracle = [np.median(row) if len(row) else np.nan for row in known]
-    assert median_rows(values).tolist() == pytest.approx(oracle, nan_ok=True)
+    count = np.array([len(row) for row in known], dtype=np.int64)
+    assert median_rows(values, count).tolist() == pytest.approx(oracle, nan_ok=True)
 
 
 def test_spans_are_medians_of_equal_times_and_pass_over_what_is_no_reading() -> None:

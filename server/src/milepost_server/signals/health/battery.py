@@ -216,8 +216,11 @@ def _judge(
 
 def _of_one(value: Floats, measure: MeasureRules) -> Floats:
     """Readings (N) as those of a single battery: of two in a row, the half."""
+    double = np.flatnonzero(value > measure.two_above)
+    if not len(double):
+        return value
     one = value.copy()
-    one[value > measure.two_above] /= 2
+    one[double] /= 2
     return one
 
 
@@ -241,7 +244,8 @@ def _say(
 def _median_of_last(value: Floats, last: Ints, enough: Bools, count: int) -> Floats:
     """The median (K) of ``count`` readings up to the row ``last`` (K); NaN where there are not ``enough``."""
     result = np.full(len(last), np.nan)
-    result[enough] = median_rows(value[last[enough][:, None] - np.arange(count)])
+    rows = last[enough][:, None] - np.arange(count)
+    result[enough] = median_rows(value[rows], np.full(len(rows), count))
     return result
 
 

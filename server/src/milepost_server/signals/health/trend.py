@@ -240,11 +240,11 @@ def _lines(time: Floats, value: Floats, count: Ints, usual: Usual) -> list[Float
     spread = _row_sums(np.where(known, since, 0.0) ** 2)
 
     measured = spread > 0
-    raw = np.where(measured, theil_sen(time, value), 0.0)
+    raw = np.where(measured, theil_sen(time, value, count), 0.0)
     change = raw[:, None] * since
-    level = median_rows(value - change)
+    level = median_rows(value - change, count)
     residual = np.abs(value - level[:, None] - change)
-    sigma = _MAD_TO_SIGMA * median_rows(residual)
+    sigma = _MAD_TO_SIGMA * median_rows(residual, count)
     free = np.maximum(count - 2, 0)  # level and slope took two of the spans
     noise_var = (count * sigma**2 + _SIGMA_WEIGHT * usual.noise**2) / (free + _SIGMA_WEIGHT)
 
@@ -266,25 +266,33 @@ def _row_sums(values: Floats) -> Floats:
     return values[:, 0]
 
 
-def theil_sen(time: Floats, value: Floats) -> Floats:
-    """The median slope (V) over all pairs of the known points of each row of (V, BINS); NaN below two."""
-    points = value.shape[1]
-    slopes = np.empty((len(value), points * (points - 1) // 2), order="F")
+def theil_sen(time: Floats, value: Floats, count: Ints) -> Floats:
+    """The median slope (V) over all pairs of the ``count`` (V) known points of (V, BINS); NaN below two."""
+    first = np.argmax(np.isfinite(value), axis=1)
+    slope = np.full(len(value), np.nan)
+    for start in range(BINS - 1):  # most have no reading before some span: few pairs are left
+        row = np.flatnonzero(first == start)
+        slopes = _slopes(time.T[start:, row], value.T[start:, row])
+        slope[row] = median_rows(slopes.T, count[row] * (count[row] - 1) // 2)
+    return slope
+
+
+def _slopes(time: Floats, value: Floats) -> Floats:
+    """The slopes (P * (P - 1) / 2, V) between all pairs of points (P, V)."""
+    points, vehicles = value.shape
+    slopes = np.empty((points * (points - 1) // 2, vehicles))
     done = 0
     for lag in range(1, points):
         here = slice(done, done + points - lag)
-        rise, run = value[:, lag:] - value[:, :-lag], time[:, lag:] - time[:, :-lag]
-        np.divide(rise, np.maximum(run, _RUN_D_MIN), out=slopes[:, here])
+        rise, run = value[lag:] - value[:-lag], time[lag:] - time[:-lag]
+        np.divide(rise, np.maximum(run, _RUN_D_MIN, out=run), out=slopes[here])
         done = here.stop
-    return median_rows(slopes)
+    return slopes
 
 
-def median_rows(values: Floats) -> Floats:
-    """The median (V) of what is known in each row of (V, K); NaN where nothing is."""
-    ordered = np.sort(np.ascontiguousarray(values), axis=1)  # NaN last
-    count = np.isfinite(values).sum(axis=1)
-    row = np.arange(len(values))
-    some: Bools = count > 0
-    low, high = np.maximum((count - 1) // 2, 0), count // 2
-    middle = (ordered[row, low] + ordered[row, np.minimum(high, values.shape[1] - 1)]) / 2
-    return np.where(some, middle, np.nan)
+def median_rows(values: Floats, count: Ints) -> Floats:
+    """The median (V) of the ``count`` (V) that are known in each row of (V, K); NaN where none is."""
+    ordered = np.sort(np.ascontiguousarray(values), axis=1).ravel()  # NaN last
+    begin = np.arange(len(values)) * values.shape[1]
+    low, high = np.maximum(count - 1, 0) // 2, np.minimum(count // 2, values.shape[1] - 1)
+    return (ordered[begin + low] + ordered[begin + high]) / 2
