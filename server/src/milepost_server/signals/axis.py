@@ -27,17 +27,19 @@ class OdometerAxis:
     def at(self, vehicle: Ints, time_d: Floats) -> Floats:
         """The odometer (Q) of ``vehicle`` (Q): between readings on a line, before the first back at the
         vehicle's rate (not below the origin), after the last one that; NaN without a reading or a time."""
-        result = np.where(np.isnan(time_d), np.nan, self.anchor_m[vehicle])
+        result = self.anchor_m[vehicle]
+        result[np.isnan(time_d)] = np.nan
         if not len(self.history.time_d):
             return result
         after, first, end = self.around(vehicle, time_d)
         rows = np.flatnonzero((after > first) & (after < end))
         late = after[rows]
-        early = late - 1
         x, y = self.history.time_d, self.history.odometer_m
-        share = (time_d[rows] - x[early]) / np.maximum(x[late] - x[early], 1e-9)
-        result[rows] = y[early] + share * (y[late] - y[early])
-        rows = np.flatnonzero((after == first) & (first < end) & np.isfinite(time_d))
+        early_d, early_m = x[late - 1], y[late - 1]
+        share = (time_d[rows] - early_d) / np.maximum(x[late] - early_d, 1e-9)
+        result[rows] = early_m + share * (y[late] - early_m)
+        rows = np.flatnonzero(after == first)
+        rows = rows[(first[rows] < end[rows]) & np.isfinite(time_d[rows])]
         late, owner = after[rows], vehicle[rows]
         back = y[late] - (x[late] - time_d[rows]) * self.rate_m_per_d[owner]
         result[rows] = np.maximum(back, np.fmin(self.origin_m[owner], y[late]))
@@ -47,7 +49,7 @@ class OdometerAxis:
         """The first row (Q) of ``vehicle`` (Q) after ``time_d`` (Q), and where the vehicle's rows begin and
         end; NaN counts as before all of them."""
         offsets = self.history.offsets
-        at = np.clip(np.where(np.isnan(time_d), -np.inf, time_d), self._zero_d, self._zero_d + _SPAN_D - 1)
+        at = np.minimum(np.fmax(time_d, self._zero_d), self._zero_d + _SPAN_D - 1)
         row = np.searchsorted(self._keys, vehicle * _SPAN_D + (at - self._zero_d), side="right")
         return row, offsets[vehicle], offsets[vehicle + 1]
 

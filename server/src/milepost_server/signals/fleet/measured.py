@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import reduce
 
 import numpy as np
 
@@ -101,17 +102,14 @@ class Measured:
         """Day and odometer (Q) of a renewal that nobody noted but readings show; NaN where there is none."""
         time_d = np.full(len(group.vehicle), np.nan)
         if wear is not None:
-            seen_d = np.stack(
-                [
-                    np.append(self._rows(path).time_d, np.nan)[limit.renewal_row]
-                    for path, limit in zip(wear.signals, wear.each, strict=True)
-                ]
-            )
             # An item is renewed where all of its positions are: one new tyre makes no new set.
-            measured = np.stack([limit.measured for limit in wear.each])
-            is_whole = measured.any(axis=0) & (np.isfinite(seen_d) | ~measured).all(axis=0)
-            first_d = np.where(np.isfinite(seen_d), seen_d, np.inf).min(axis=0)
-            time_d = np.where(is_whole, first_d, np.nan)
+            is_whole = reduce(np.logical_or, [limit.renewal_row >= 0 for limit in wear.each])
+            for limit in wear.each:
+                is_whole &= (limit.renewal_row >= 0) | ~limit.measured
+            renewed = np.flatnonzero(is_whole)
+            for path, limit in zip(wear.signals, wear.each, strict=True):
+                seen_d = np.append(self._rows(path).time_d, np.nan)[limit.renewal_row[renewed]]
+                time_d[renewed] = np.fmin(time_d[renewed], seen_d)
         for readings, in_km in self._countdowns(group):
             row = set_back(readings, _since(starts), in_km=in_km)
             time_d = np.fmax(time_d, np.append(readings.time_d, np.nan)[row])
@@ -185,9 +183,10 @@ class Measured:
         odometer_m = self._odometers[path]
         place = np.full(len(self._fleet.registered_d), -1, dtype=np.int64)
         place[vehicle] = np.arange(len(vehicle))
-        use = (place[rows.vehicle] >= 0) & (rows.time_d < self._as_of_d) & np.isfinite(rows.value)
+        of = place[rows.vehicle]
+        use = (of >= 0) & (rows.time_d < self._as_of_d) & np.isfinite(rows.value)
         row = np.flatnonzero(use & np.isfinite(odometer_m) if on_axis else use)
-        counts = np.bincount(place[rows.vehicle[row]], minlength=len(vehicle))
+        counts = np.bincount(of[row], minlength=len(vehicle))
         return _Placed(offsets_of(counts), row, rows.time_d[row], odometer_m[row], rows.value[row])
 
 

@@ -53,7 +53,7 @@ def wear_lines(fleet: Fleet, as_of_d: float, rules: ItemRules) -> Iterator[tuple
     """The lines of all parts (Q in each group), by position, which its signal names: for `wear_prior`."""
     run = _Run(fleet, as_of_d, rules, None)
     for group in groups(fleet.plans):
-        for signal, line in run.measured.lines(group, run.starts(group)):
+        for signal, line in run.measured.lines(group, run.starts(group)[1]):
             yield group, signal, line
 
 
@@ -69,14 +69,15 @@ class _Run:
         self.code = {key: code for code, key in enumerate(fleet.keys)}
         self.last = last_services(fleet.records, len(fleet.registered_d), len(fleet.keys), as_of_d)
 
-    def starts(self, group: Group) -> Starts:
-        """Where the item began by what is on record."""
-        last, registered_d = self._last(group), self.fleet.registered_d[group.vehicle]
-        return starts_of(self.fleet.axis, self.fleet.records, last, group.vehicle, registered_d)
+    def starts(self, group: Group) -> tuple[Ints, Starts]:
+        """The row (Q) of each vehicle's last record, -1 where none, and where the item began by it."""
+        last: Ints = self.last[group.vehicle, self.code[group.key]]
+        registered_d = self.fleet.registered_d[group.vehicle]
+        return last, starts_of(self.fleet.axis, self.fleet.records, last, group.vehicle, registered_d)
 
     def result(self, group: Group) -> ItemResult:
         """One item, from its start to its due date."""
-        recorded = self.starts(group)
+        last, recorded = self.starts(group)
         wear = self.measured.wear(group, recorded)
         renewal = self.measured.renewal(group, recorded, wear)
         starts = recorded.renewed(*renewal, self.fleet.registered_d[group.vehicle])
@@ -97,17 +98,13 @@ class _Run:
             items=group.items,
             which=group.which,
             starts=starts,
-            record=np.where(starts.recorded, self._last(group), -1),
+            record=np.where(starts.recorded, last, -1),
             began_anew=began_anew,
             limits=limits,
             wear=wear,
             counters=counters,
             due=self._due(limits, before),
         )
-
-    def _last(self, group: Group) -> Ints:
-        last: Ints = self.last[group.vehicle, self.code[group.key]]
-        return last
 
     def _lapsed(self, starts: Starts, intervals: Intervals, wear: PositionedWear | None) -> Lapsed | None:
         """Which items (Q) are so late that they have probably been done elsewhere since."""

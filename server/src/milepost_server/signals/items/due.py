@@ -19,7 +19,7 @@ import numpy as np
 from milepost_server.signals import gamma
 from milepost_server.signals.flat import Bools, Floats, Ints, count_up_to, interpolate
 from milepost_server.signals.items.states import DueRules, states
-from milepost_server.signals.usage.ahead import HORIZON_D_MAX, PACES, Ahead
+from milepost_server.signals.usage.ahead import HORIZON_D_MAX, PACES, Ahead, Ways
 from milepost_server.signals.usage.rate import History
 
 QUANTILES = (0.1, 0.5, 0.9)
@@ -117,7 +117,8 @@ def due(
     ``previous`` (K) are the states of the day before (see `states`).
     """
     known = _Known(history, ahead, limits)
-    reached = [known.reached(limit) for limit in limits.each]
+    ways = [known.way(limit) for limit in limits.each]
+    reached = [known.reached(limit, way) for limit, way in zip(limits.each, ways, strict=True)]
     firm_d = _earliest(
         np.where(limit.firm, row[1], np.inf) for limit, row in zip(limits.each, reached, strict=True)
     )
@@ -136,8 +137,8 @@ def due(
     return Due(
         time_d=time_d,
         odometer_m=np.where(unknown | ~limits.has_odometer, np.nan, known.odometers(settled)),
-        p_30d=known.odds(reached, as_of_d + NEAR_D) + hidden,
-        p_90d=known.odds(reached, as_of_d + FAR_D) + hidden,
+        p_30d=known.odds(ways, reached, as_of_d + NEAR_D) + hidden,
+        p_90d=known.odds(ways, reached, as_of_d + FAR_D) + hidden,
         state=states(time_d[1], firm_d, as_of_d, rules, previous),
         first_limit=np.where(unknown, int(FirstLimit.NONE), kinds[first]),
         reached=tuple(Reached(limit.kind, row) for limit, row in zip(limits.each, reached, strict=True)),
@@ -160,6 +161,15 @@ def _first(medians: list[Floats], size: int) -> tuple[Ints, Floats]:
 
 
 @dataclass(frozen=True, slots=True)
+class _Way:
+    """The way from the last reading to a limit on the odometer, for those R of K vehicles that it lies before."""
+
+    row: Ints  # (R) of the vehicles
+    ways: Ways  # (R)
+    gone: Ints  # rows of the vehicles that have passed it since it was known
+
+
+@dataclass(frozen=True, slots=True)
 class _Known:
     """What dates and odds are made of."""
 
@@ -167,46 +177,51 @@ class _Known:
     ahead: Ahead
     limits: Limits
 
-    def reached(self, limit: Limit) -> Floats:
-        """The days (3, K) of one limit, infinite where there is none."""
+    def way(self, limit: Limit) -> _Way | None:
+        """The way to one limit; None for one that is a day."""
         if limit.at_m is None:
+            return None
+        left_m: Floats = limit.at_m - self.limits.anchor_m
+        if limit.stale is not None:
+            left_m[limit.stale.row] = np.nan
+        row = np.flatnonzero(left_m > 0)
+        ways = self.ahead.ways(self.limits.vehicle[row], left_m[row], _at(limit.variance, row))
+        return _Way(row, ways, np.flatnonzero(left_m <= 0))
+
+    def reached(self, limit: Limit, way: _Way | None) -> Floats:
+        """The days (3, K) of one limit, infinite where there is none."""
+        if limit.at_m is None or way is None:
             return np.broadcast_to(_or_never(limit.at_d), (3, len(limit.firm)))
         result = np.full((3, len(limit.firm)), np.inf)
-        left_m = self._left_m(limit)
-        coming = np.flatnonzero(left_m > 0)
-        vehicle, from_d = self.limits.vehicle[coming], self.limits.anchor_d[coming]
-        metres, variance = left_m[coming], _at(limit.variance, coming)
+        from_d = self.limits.anchor_d[way.row]
         for row, pace in zip(result, PACES, strict=True):
-            row[coming] = from_d + self.ahead.days_to(vehicle, metres, variance, pace)
-        gone = np.flatnonzero(left_m <= 0)
-        if len(gone):
-            early, late = self._crossing(gone, limit.at_m[gone])
+            row[way.row] = from_d + way.ways.days(pace)
+        if len(way.gone):
+            early, late = self._crossing(way.gone, limit.at_m[way.gone])
             for row, share in zip(result, QUANTILES, strict=True):
-                row[gone] = early + share * (late - early)
+                row[way.gone] = early + share * (late - early)
         if limit.stale is not None:
             for row, pace in zip(result, PACES, strict=True):
                 row[limit.stale.row] = self._passing(limit.stale, pace)
         return result
 
-    def _left_m(self, limit: Limit) -> Floats:
-        """The distance (K) from the last reading to a limit; NaN where there is none, or it is stale."""
-        assert limit.at_m is not None, "only asked for an odometer"
-        left_m: Floats = limit.at_m - self.limits.anchor_m
-        if limit.stale is not None:
-            left_m[limit.stale.row] = np.nan
-        return left_m
-
     def _passing(self, stale: Stale, pace: float) -> Floats:
         """When (R) a stale limit was passed, or will be, if it lies where ``pace`` has it."""
-        history, ahead, at_m = self.history, self.ahead, stale.at_m(pace)
-        vehicle = self.limits.vehicle[stale.row]
-        anchor_d, left_m = self.limits.anchor_d[stale.row], at_m - self.limits.anchor_m[stale.row]
-        ahead_d = ahead.days_to(vehicle, np.maximum(left_m, 1.0), np.zeros(len(vehicle)), gamma.Z50)
-        passed_d = interpolate(history.offsets, history.odometer_m, history.time_d, vehicle, at_m)
+        history, at_m = self.history, stale.at_m(pace)
+        vehicle, anchor_d = self.limits.vehicle[stale.row], self.limits.anchor_d[stale.row]
+        left_m = at_m - self.limits.anchor_m[stale.row]
+        result = anchor_d.copy()
+        row = np.flatnonzero(left_m > 0)
+        result[row] += self.ahead.days_to(
+            vehicle[row], np.maximum(left_m[row], 1.0), np.zeros(len(row)), gamma.Z50
+        )
+        row = np.flatnonzero(~(left_m > 0))
+        who = vehicle[row]
+        passed_d = interpolate(history.offsets, history.odometer_m, history.time_d, who, at_m[row])
         # Before the first reading there is nothing to look up: go back at the vehicle's rate.
-        ago_d = -left_m / ahead.usage.rate_m_per_d[vehicle]
-        passed_d = np.where(np.isnan(passed_d), anchor_d - ago_d, passed_d)
-        return np.where(left_m > 0, anchor_d + ahead_d, passed_d)
+        ago_d = -left_m[row] / self.ahead.usage.rate_m_per_d[who]
+        result[row] = np.where(np.isnan(passed_d), anchor_d[row] - ago_d, passed_d)
+        return result
 
     def _crossing(self, items: Ints, at_m: Floats) -> tuple[Floats, Floats]:
         """Between which days (Q, Q) the odometer passed ``at_m`` (Q): those of the readings around it."""
@@ -238,19 +253,25 @@ class _Known:
                 self._lower_to_day(result, limit.at_d + open_)
             if limit.at_m is None:
                 continue
-            at_m = _or_never(limit.at_m + open_)
+            at_m = limit.at_m + open_
             if limit.variance is None:
-                np.minimum(result, at_m, out=result)
-                continue
-            left_m = at_m - self.limits.anchor_m
-            for row, pace in zip(result, reversed(PACES), strict=True):
-                slow = np.where(left_m > 0, gamma.quantile(limit.variance, -pace), 1.0)
-                reached_m = self.limits.anchor_m + left_m / slow
-                if limit.stale is not None:
-                    stale = limit.stale
-                    reached_m[stale.row] = stale.at_m(-pace) + open_[stale.row]
-                np.fmin(row, reached_m, out=row)
+                np.fmin(result, at_m, out=result)
+            else:
+                self._lower_to_wear(result, at_m, limit.variance, limit.stale)
         return np.where(np.isfinite(result), np.maximum(result, 0.0), np.nan)
+
+    def _lower_to_wear(self, result: Floats, at_m: Floats, variance: Floats, stale: Stale | None) -> None:
+        """Lower ``result`` (3, K) to where the limit at ``at_m`` (K) is reached, as fast as it wears."""
+        anchor_m = self.limits.anchor_m
+        left_m = at_m - anchor_m
+        coming = np.flatnonzero(left_m > 0)
+        from_m, metres, spread = anchor_m[coming], left_m[coming], variance[coming]
+        reached_m = anchor_m + left_m
+        for row, pace in zip(result, reversed(PACES), strict=True):
+            reached_m[coming] = from_m + metres / gamma.quantile(spread, -pace)
+            if stale is not None:
+                reached_m[stale.row] = np.where(np.isnan(at_m[stale.row]), np.nan, stale.at_m(-pace))
+            np.fmin(row, reached_m, out=row)
 
     def _lower_to_day(self, result: Floats, at_d: Floats) -> None:
         """Lower ``result`` (3, K) to the odometers at which the days ``at_d`` (K) come."""
@@ -268,23 +289,19 @@ class _Known:
             row[coming] = np.fmin(row[coming], from_m + self.ahead.metres_in(vehicle, days, pace))
             row[gone] = np.fmin(row[gone], past_m)
 
-    def odds(self, reached: Sequence[Floats], until_d: float) -> Floats:
+    def odds(self, ways: Sequence[_Way | None], reached: Sequence[Floats], until_d: float) -> Floats:
         """The probability (K) that the first limit has come by ``until_d``: that of the likeliest one."""
-        pairs = zip(self.limits.each, reached, strict=True)
-        likeliest: Floats = reduce(np.maximum, (self._odds_of(limit, row, until_d) for limit, row in pairs))
+        each = zip(self.limits.each, ways, reached, strict=True)
+        likeliest: Floats = reduce(np.maximum, (self._odds_of(*one, until_d) for one in each))
         return likeliest
 
-    def _odds_of(self, limit: Limit, reached: Floats, until_d: float) -> Floats:
+    def _odds_of(self, limit: Limit, way: _Way | None, reached: Floats, until_d: float) -> Floats:
         """The probability (K) for one limit, whose days are ``reached`` (3, K); 0 where there is none."""
         odds: Floats = (reached[1] < until_d).astype(np.float64)
-        if limit.at_m is None:
+        if way is None:
             return odds
-        left_m = self._left_m(limit)
-        coming = np.flatnonzero((left_m > 0) & np.isfinite(reached[1]))
-        days = until_d - self.limits.anchor_d[coming]
-        odds[coming] = self.ahead.odds_within(
-            self.limits.vehicle[coming], left_m[coming], _at(limit.variance, coming), days
-        )
+        coming = way.ways.odds(until_d - self.limits.anchor_d[way.row])
+        odds[way.row] = np.where(np.isfinite(reached[1, way.row]), coming, 0.0)
         if limit.stale is not None:
             row = limit.stale.row[np.isfinite(reached[1, limit.stale.row])]
             odds[row] = _between(reached[:, row], until_d)

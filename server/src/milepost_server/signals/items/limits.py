@@ -64,15 +64,16 @@ def add_months(day: Floats, months: Floats) -> Floats:
 
     For days of the years 1 to 9999, as dates are.
     """
-    known = np.isfinite(day) & np.isfinite(months)
-    date = np.floor(np.where(known, day, _MONTH_BEGINS_D[0])).astype(np.int64)
+    result = np.full(len(day), np.nan)
+    known = np.flatnonzero(np.isfinite(day) & np.isfinite(months))
+    date = np.floor(day[known]).astype(np.int64)
     month = ((date - _MONTH_BEGINS_D[0]) / DAYS_PER_MONTH).astype(np.int64)  # or the one before, or after
     month += _MONTH_BEGINS_D[month + 1] <= date
     month -= _MONTH_BEGINS_D[month] > date
-    target = month + np.where(known, months, 0.0).astype(np.int64)
+    target = month + months[known].astype(np.int64)
     begin, end = _MONTH_BEGINS_D[target], _MONTH_BEGINS_D[target + 1]
-    result = np.minimum(begin + date - _MONTH_BEGINS_D[month], end - 1)
-    return np.where(known, result.astype(np.float64), np.nan)
+    result[known] = np.minimum(begin + date - _MONTH_BEGINS_D[month], end - 1)
+    return result
 
 
 def intervals_of(items: Sequence[Item], which: Ints, age_months: Floats) -> Intervals:
@@ -158,8 +159,9 @@ def item_limits(
 def _foretold(kind: FirstLimit, firm: Bools, at_m: Floats, wear: WearLimit, anchor_m: Floats) -> Limit:
     """The limit at ``at_m`` (Q) that ``wear`` foretold where it was measured last, from ``anchor_m`` on."""
     way_m = at_m - wear.from_m
-    early_m = wear.from_m + way_m / gamma.quantile(wear.variance, gamma.Z90)
-    row = np.flatnonzero((way_m > 0) & (wear.from_m < anchor_m) & (early_m <= anchor_m))
+    row = np.flatnonzero((way_m > 0) & (wear.from_m < anchor_m))
+    early_m = wear.from_m[row] + way_m[row] / gamma.quantile(wear.variance[row], gamma.Z90)
+    row = row[early_m <= anchor_m[row]]
     stale = Stale(row, wear.from_m[row], way_m[row], wear.variance[row])
     return Limit(kind, firm, at_m=at_m, variance=wear.variance_from(anchor_m), stale=stale)
 

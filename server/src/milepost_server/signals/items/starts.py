@@ -112,6 +112,16 @@ def _service_odometer(axis: OdometerAxis, vehicle: Ints, done_d: Floats, own_m: 
     """The odometer (Q) at a service: the record's own where readings around its day allow it, or theirs."""
     if not np.isfinite(own_m).any() or not len(axis.history.time_d):
         return axis.at(vehicle, done_d + NOON_D)
+    odometer_m, noted = own_m.copy(), np.flatnonzero(np.isfinite(own_m))
+    fits = np.zeros(len(own_m), dtype=np.bool_)
+    fits[noted] = _fits(axis, vehicle[noted], done_d[noted], own_m[noted])
+    others = np.flatnonzero(~fits)
+    odometer_m[others] = axis.at(vehicle[others], done_d[others] + NOON_D)
+    return odometer_m
+
+
+def _fits(axis: OdometerAxis, vehicle: Ints, done_d: Floats, own_m: Floats) -> Bools:
+    """Whether (Q) readings around the day ``done_d`` (Q) allow the odometer ``own_m`` (Q)."""
     x, y = axis.history.time_d, axis.history.odometer_m
     before, first, end = axis.around(vehicle, done_d)
     after, _, _ = axis.around(vehicle, done_d + 1.0)
@@ -121,7 +131,5 @@ def _service_odometer(axis: OdometerAxis, vehicle: Ints, done_d: Floats, own_m: 
     room_m = (done_d + 1.0 - x[earlier]) * METRES_PER_D_MAX
     later_m = y[np.minimum(after, len(y) - 1)]
     high_m = np.where(has_after, later_m, np.where(has_before, low_m + room_m, np.inf))
-    fits = (own_m >= low_m) & (own_m <= high_m) & (first < end)
-    odometer_m, others = own_m.copy(), np.flatnonzero(~fits)
-    odometer_m[others] = axis.at(vehicle[others], done_d[others] + NOON_D)
-    return odometer_m
+    fits: Bools = (own_m >= low_m) & (own_m <= high_m) & (first < end)
+    return fits

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from milepost_server.signals import gamma
-from milepost_server.signals.flat import Bools, Floats, Ints, count_up_to, owners_of, sums
+from milepost_server.signals.flat import Bools, Floats, Ints, owners_of
 
 VARIANCE_MAX = 0.81
 """Relative; beyond this a gamma distribution says nothing but "some time"."""
@@ -169,31 +169,31 @@ def wear_line(
     ``usual_per_m`` allows (by default, a life in a metre: any): then it has no start.
     """
     declared = (rules.noise if noise is None else noise) ** 2
-    kept = ~_outliers(readings, rules)
-    start_m = _of_new_parts(readings, start_m, kept, rules.rate_ratio_max * np.asarray(usual_per_m), rules)
-    first, renewed = _first_rows(readings, start_m, rules, kept)
     owner = owners_of(readings.offsets)
-    use = kept & (np.arange(len(owner)) >= first[owner])
+    kept = ~_outliers(readings, owner, rules)
+    fastest_per_m = rules.rate_ratio_max * np.asarray(usual_per_m)
+    first, renewed, start_m = _first_rows(readings, owner, start_m, kept, fastest_per_m, rules)
+    row = np.flatnonzero(kept & (np.arange(len(owner)) >= first[owner]))
+    part, odometer_m, worn = owner[row], readings.odometer_m[row], readings.worn[row]
     from_start = ~renewed & np.isfinite(start_m)
-    counted = np.bincount(owner[use], minlength=len(start_m)).astype(np.float64)
-    points = counted + from_start
+    points = np.bincount(part, minlength=len(start_m)) + from_start.astype(np.float64)
 
     def total(values: Floats, at_start: Floats | float = 0.0) -> Floats:
-        return sums(readings.offsets, np.where(use, values, 0.0)) + np.where(from_start, at_start, 0.0)
+        read: Floats = np.bincount(part, weights=values, minlength=len(start_m))
+        return read + np.where(from_start, at_start, 0.0)
 
     some = np.maximum(points, 1.0)
-    middle_m = np.where(points > 0, total(readings.odometer_m, start_m) / some, np.nan)
-    middle_worn = total(readings.worn) / some
-    x, y = readings.odometer_m - middle_m[owner], readings.worn - middle_worn[owner]
+    middle_m = np.where(points > 0, total(odometer_m, start_m) / some, np.nan)
+    middle_worn = total(worn) / some
+    x, y = odometer_m - middle_m[part], worn - middle_worn[part]
     start_x, start_y = start_m - middle_m, -middle_worn
     xx, xy = total(x * x, start_x**2), total(x * y, start_x * start_y)
     slope = np.divide(xy, xx, out=np.zeros(len(xx)), where=xx > 1.0)
     off = np.maximum(total(y * y, start_y**2) - slope * xy, 0.0)
     spare = np.maximum(points - 2, 0.0)
-    rows, order = np.arange(len(owner)), np.full(len(start_m), -1, dtype=np.int64)
-    first_row, last_row = order.copy(), order
-    first_row[owner[use][::-1]] = rows[use][::-1]
-    last_row[owner[use]] = rows[use]
+    first_row, last_row = (np.full(len(start_m), -1, dtype=np.int64) for _ in range(2))
+    first_row[part[::-1]] = row[::-1]
+    last_row[part] = row
     return WearLine(
         points=points,
         middle_m=middle_m,
@@ -207,45 +207,61 @@ def wear_line(
     )
 
 
-def _outliers(readings: WearReadings, rules: WearRules) -> Bools:
+def _outliers(readings: WearReadings, owner: Ints, rules: WearRules) -> Bools:
     """Rows (N) that stand out from both neighbours to the same side, while these agree with each other."""
-    worn, owner = readings.worn, owners_of(readings.offsets)
+    worn = readings.worn
     result = np.zeros(len(worn), dtype=np.bool_)
-    if len(worn) < 3:
-        return result
-    before, after = worn[1:-1] - worn[:-2], worn[1:-1] - worn[2:]
-    same = owner[:-2] == owner[2:]
-    agree = np.abs(worn[2:] - worn[:-2]) < rules.renewal_fall / 2
-    off = np.minimum(np.abs(before), np.abs(after)) >= rules.renewal_fall
-    result[1:-1] = same & agree & off & (np.sign(before) == np.sign(after))
+    step = np.diff(worn)
+    jump = np.abs(step) >= rules.renewal_fall
+    row = np.flatnonzero(jump[:-1] & jump[1:]) + 1
+    back = np.sign(step[row - 1]) == -np.sign(step[row])
+    agree = np.abs(worn[row + 1] - worn[row - 1]) < rules.renewal_fall / 2
+    result[row] = (owner[row - 1] == owner[row + 1]) & back & agree
     return result
 
 
-def _of_new_parts(
-    readings: WearReadings, start_m: Floats, kept: Bools, fastest_per_m: Floats, rules: WearRules
-) -> Floats:
-    """The starts (S) that the first reading after each of them allows; NaN for the others."""
-    first, _ = _first_rows(readings, start_m, rules, kept)
-    there = first < readings.offsets[1:]
-    odometer_m, worn = (np.append(rows, 0.0) for rows in (readings.odometer_m, readings.worn))
-    row = np.where(there, first, -1)
-    gone_m = np.maximum(odometer_m[row] - start_m, 0.0)
-    too_worn = there & (worn[row] > rules.renewal_fall + fastest_per_m * gone_m)
-    return np.where(too_worn, np.nan, start_m)
-
-
-def _first_rows(readings: WearReadings, start_m: Floats, rules: WearRules, kept: Bools) -> tuple[Ints, Bools]:
-    """The first row (S) of each part that is fitted now, and whether it was renewed after its start."""
-    parts = np.arange(len(start_m), dtype=np.int64)
-    since = np.nextafter(np.nan_to_num(start_m, nan=-np.inf), -np.inf)
-    first = readings.offsets[:-1] + count_up_to(readings.offsets, readings.odometer_m, parts, since)
-    row = np.flatnonzero(kept)
-    owner, worn = owners_of(readings.offsets)[row], readings.worn[row]
-    fell = np.flatnonzero((owner[1:] == owner[:-1]) & (worn[:-1] - worn[1:] >= rules.renewal_fall)) + 1
-    renewal = np.full(len(parts), -1, dtype=np.int64)
-    renewal[owner[fell]] = row[fell]  # rows rise, and of several the last one is written last
+def _first_rows(
+    readings: WearReadings,
+    owner: Ints,
+    start_m: Floats,
+    kept: Bools,
+    fastest_per_m: Floats,
+    rules: WearRules,
+) -> tuple[Ints, Bools, Floats]:
+    """The first row (S) of each part that is fitted now, whether it was renewed after its start, and the
+    start (S), NaN where the first reading after it does not allow it."""
+    before = np.flatnonzero(readings.odometer_m < start_m[owner])
+    begin = readings.offsets[:-1] + np.bincount(owner[before], minlength=len(start_m))
+    renewal = _renewals(readings, owner, kept, rules)
+    late = _too_worn(readings, np.maximum(begin, renewal), start_m, fastest_per_m, rules)
+    start_m = start_m.copy()
+    start_m[late] = np.nan
+    begin[late] = readings.offsets[late]
     # A fall right at the start is the very renewal that the service record tells of.
-    return np.maximum(first, renewal), renewal > first
+    return np.maximum(begin, renewal), renewal > begin, start_m
+
+
+def _too_worn(
+    readings: WearReadings, first: Ints, start_m: Floats, fastest_per_m: Floats, rules: WearRules
+) -> Ints:
+    """The parts that the row ``first`` (S) shows more worn than any is so soon after ``start_m`` (S)."""
+    part = np.flatnonzero(first < readings.offsets[1:])
+    row = first[part]
+    gone_m = np.maximum(readings.odometer_m[row] - start_m[part], 0.0)
+    fastest = np.broadcast_to(fastest_per_m, start_m.shape)[part]
+    return part[readings.worn[row] > rules.renewal_fall + fastest * gone_m]
+
+
+def _renewals(readings: WearReadings, owner: Ints, kept: Bools, rules: WearRules) -> Ints:
+    """The row (S) at which each part was seen to be renewed last, -1 where never."""
+    row = np.flatnonzero(kept)
+    worn = readings.worn[row]
+    fell = np.flatnonzero(worn[:-1] - worn[1:] >= rules.renewal_fall)
+    before, after = row[fell], row[fell + 1]
+    after = after[owner[before] == owner[after]]
+    renewal = np.full(len(readings.offsets) - 1, -1, dtype=np.int64)
+    renewal[owner[after]] = after  # rows rise, and of several the last one is written last
+    return renewal
 
 
 def first_to_wear(limits: Sequence[WearLimit]) -> tuple[Ints, WearLimit]:
@@ -257,8 +273,9 @@ def first_to_wear(limits: Sequence[WearLimit]) -> tuple[Ints, WearLimit]:
     at_m = np.stack([limit.at_m for limit in limits])
     usable = np.isfinite(at_m) & (measured | ~measured.any(axis=0))
     position = np.argmin(np.where(usable, at_m, np.inf), axis=0)
-    pick = np.arange(len(position))
-    columns = (
-        np.stack([getattr(limit, name) for limit in limits])[position, pick] for name in WearLimit.__slots__
-    )
+    columns = [getattr(limits[0], name).copy() for name in WearLimit.__slots__]
+    for place, limit in enumerate(limits[1:], start=1):
+        row = np.flatnonzero(position == place)
+        for column, name in zip(columns, WearLimit.__slots__, strict=True):
+            column[row] = getattr(limit, name)[row]
     return position, WearLimit(*columns)

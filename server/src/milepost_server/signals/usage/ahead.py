@@ -28,6 +28,28 @@ QUERIES_AT_ONCE = 16_384
 _LEAST = 1e-12  # keeps logarithms finite
 
 
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """When Q vehicles have gone a distance each; logarithms of months."""
+
+    median: Floats  # (Q)
+    early: Floats  # (Q) > 0, the spread to either side
+    late: Floats  # (Q) > 0
+
+    def days(self, pace: float) -> Floats:
+        """Days (Q) until it is gone at the quantile ``pace`` of the rate; at most ``HORIZON_D_MAX``."""
+        logs = self.median - pace * (self.early if pace > 0 else self.late) if pace else self.median
+        days = np.exp(logs)
+        days *= DAYS_PER_MONTH
+        return np.minimum(days, HORIZON_D_MAX, out=days)
+
+    def odds(self, days: Floats) -> Floats:
+        """The probability (Q) that it is gone within ``days`` (Q)."""
+        over = log_months(np.maximum(days, _LEAST)) - self.median
+        odds = gamma.normal_below(over / np.where(over < 0, self.early, self.late))
+        return np.where(days > 0, odds, 0.0)
+
+
 class Ahead:
     """The future distance of V vehicles."""
 
@@ -35,11 +57,12 @@ class Ahead:
         self.usage = usage
         self.rules = rules
         self.curves = curves(usage, rules, learned)
+        self._curves: dict[float, Floats] = {}
 
     def metres_in(self, vehicle: Ints, days: Floats, pace: float) -> Floats:
         """The distance (Q) of ``vehicle`` (Q) in ``days`` (Q), at the quantile ``pace`` of its rate."""
         result = np.zeros(len(vehicle))
-        curve = self.curves.median - pace * self.curves.side(pace)
+        curve = self._curve(pace)
         for part in _parts(len(vehicle)):
             who, time = vehicle[part], days[part]
             expected = expected_log_months(curve, who, log_months(np.maximum(time, _LEAST)))
@@ -54,34 +77,33 @@ class Ahead:
         distance. At most ``HORIZON_D_MAX``.
         """
         result = np.empty(len(vehicle))
-        side = self.curves.side(pace)
         for part in _parts(len(vehicle)):
-            expected, place = self._expected(vehicle[part], metres[part])
-            days = expected + place.on(self.curves.median)
-            if wear_variance[part].any():
-                days -= _median_of_wear(wear_variance[part])
-            if pace:
-                days -= pace * _with_wear(place.on(side), wear_variance[part])
-            result[part] = np.exp(days)
-        result *= DAYS_PER_MONTH
-        return np.minimum(result, HORIZON_D_MAX, out=result)
+            result[part] = self.ways(vehicle[part], metres[part], wear_variance[part]).days(pace)
+        return result
 
     def odds_within(self, vehicle: Ints, metres: Floats, wear_variance: Floats, days: Floats) -> Floats:
         """The probability (Q) that ``vehicle`` (Q) has gone ``metres`` (Q > 0) within ``days`` (Q)."""
         result = np.zeros(len(vehicle))
         for part in _parts(len(vehicle)):
-            expected, place = self._expected(vehicle[part], metres[part])
-            median = expected + place.on(self.curves.median) - _median_of_wear(wear_variance[part])
-            over = log_months(np.maximum(days[part], _LEAST)) - median
-            side = np.where(over < 0, place.on(self.curves.early), place.on(self.curves.late))
-            odds = gamma.normal_below(over / _with_wear(side, wear_variance[part]))
-            result[part] = np.where(days[part] > 0, odds, 0.0)
+            result[part] = self.ways(vehicle[part], metres[part], wear_variance[part]).odds(days[part])
         return result
 
-    def _expected(self, vehicle: Ints, metres: Floats) -> tuple[Floats, Place]:
-        """The expected time (Q, log months) to ``metres`` (Q), and its place between the knots."""
+    def ways(self, vehicle: Ints, metres: Floats, wear_variance: Floats) -> Ways:
+        """``metres`` (Q > 0) that lie before ``vehicle`` (Q), to ask several things of; see `days_to`."""
         expected = log_months(metres / self.usage.rate_m_per_d[vehicle])
-        return expected, Place.of(vehicle, expected)
+        place = Place.of(vehicle, expected)
+        early, late = place.on(self.curves.early), place.on(self.curves.late)
+        median = expected + place.on(self.curves.median)
+        if wear_variance.any():
+            median -= _median_of_wear(wear_variance)
+            early, late = _with_wear(early, wear_variance), _with_wear(late, wear_variance)
+        return Ways(median, early, late)
+
+    def _curve(self, pace: float) -> Floats:
+        """How much longer (V, K, logarithm) a distance takes at ``pace``, at the knots."""
+        if pace not in self._curves:
+            self._curves[pace] = self.curves.median - pace * self.curves.side(pace)
+        return self._curves[pace]
 
 
 def _parts(queries: int) -> Iterator[slice]:
@@ -95,7 +117,8 @@ def _median_of_wear(variance: Floats) -> Floats:
 
 def _with_wear(side: Floats, variance: Floats) -> Floats:
     """The spread (Q) where distance and wear are both uncertain, and know nothing of each other."""
-    return np.sqrt(side**2 + np.log1p(variance)) if variance.any() else side
+    spread: Floats = np.sqrt(side**2 + np.log1p(variance))
+    return spread
 
 
 @dataclass(frozen=True, slots=True)
