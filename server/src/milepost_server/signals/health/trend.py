@@ -142,8 +142,10 @@ class Recent:
 
     def first_since(self, age_d: Floats) -> Ints:
         """The place (K) of each vehicle's first reading younger than ``age_d`` (K)."""
-        vehicle = np.arange(len(age_d), dtype=np.int64)
-        return self.first + count_up_to(self.offsets, -self.age_d, vehicle, -age_d)
+        place = self.first.copy()
+        older = np.flatnonzero(self.age_d[place] >= age_d)
+        place[older] += count_up_to(self.offsets, -self.age_d, older, -age_d[older])
+        return place
 
     @property
     def last(self) -> Ints:
@@ -171,14 +173,12 @@ def spans(found: Recent, window_d: float, value_max: float) -> Spans:
     age, value = found.age_d, found.value
     back = np.minimum((age * (BINS / window_d)).astype(np.int64), BINS - 1)
     cell = owners_of(found.offsets) * BINS + BINS - 1 - back
-    count = np.bincount(cell, minlength=vehicles * BINS)
     # One sort of one array: the cell in front of the point, the value behind it.
     width = float(value_max)
     ordered = np.sort(cell * width + value)
-    filled = np.flatnonzero(count)
-    ends = np.cumsum(count)[filled]
-    size = count[filled]
-    middle = (ordered[ends - size + (size - 1) // 2] + ordered[ends - size + size // 2]) / 2
+    begin = np.flatnonzero(np.diff(cell, prepend=-1))
+    filled, size = cell[begin], np.diff(begin, append=len(cell))
+    middle = (ordered[begin + (size - 1) // 2] + ordered[begin + size // 2]) / 2
     shape = (vehicles, BINS)
     medians, times = np.full(vehicles * BINS, np.nan), np.full(vehicles * BINS, np.nan)
     medians[filled] = middle - filled * width
