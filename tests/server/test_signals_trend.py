@@ -57,7 +57,9 @@ def test_the_slope_is_that_of_scipy(values: list[float]) -> None:
     found = rows(*values)
     known = np.isfinite(found.value[0])
     oracle = stats.theilslopes(found.value[0][known], found.time_d[0][known])
-    assert theil_sen(found.time_d, found.value, np.array([known.sum()]))[0] == pytest.approx(oracle.slope, abs=1e-12)
+    assert theil_sen(found.time_d, found.value, np.array([known.sum()]))[0] == pytest.approx(
+        oracle.slope, abs=1e-12
+    )
 
 
 @given(st.lists(st.lists(st.one_of(st.just(np.nan), st.floats(-5, 5)), min_size=5, max_size=5), max_size=6))

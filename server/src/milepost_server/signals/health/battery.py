@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from milepost_server.signals import gamma
-from milepost_server.signals.flat import DAYS_PER_MONTH, Bools, Floats, Ints, owners_of
+from milepost_server.signals.flat import DAYS_PER_MONTH, Floats, Ints, owners_of
 from milepost_server.signals.health.trend import (
     DAYS_PER_YEAR,
     HORIZON_D_MAX,
@@ -196,21 +196,19 @@ def _judge(
     seen = recent(rows.offsets, rows.time_d, value, begin_d, as_of_d, value_max=value_max)
     if season.any():
         seen = replace(seen, value=seen.value - season[month_of(as_of_d - seen.age_d)])
-    found = since_last_rise(spans(seen, rules.window_d, value_max), measure.renewal)
+    known = np.flatnonzero((seen.count >= rules.readings_min) & (seen.age_d[seen.last] <= rules.silent_d_max))
+    found = since_last_rise(spans(seen, rules.window_d, value_max).taken(known), measure.renewal)
     line = trend(found, measure.usual)
-    first = seen.first_since(found.oldest_d(rules.window_d))
-    enough = seen.count >= rules.readings_min
-    known = enough & (seen.age_d[seen.last] <= rules.silent_d_max)
-    lately = _median_of_last(seen.value, seen.last, enough, rules.readings_min)
-    state, columns = _say(line, lately, measure, rules)
+    first, last = seen.first_since(known, found.oldest_d(rules.window_d)), seen.last[known]
+    state, columns = _say(line, _median_of_last(seen.value, last, rules.readings_min), measure, rules)
 
     told = seen.vehicle[known]
     states = np.full(len(renewed_d), BatteryState.UNKNOWN, dtype=np.int64)
     evidence = np.full((2, len(renewed_d)), -1, dtype=np.int64)
     numbers = np.full((len(columns), len(renewed_d)), np.nan)
-    states[told] = state[known]
-    evidence[:, told] = seen.row[first[known]], seen.row[seen.last[known]]
-    numbers[:, told] = [column[known] for column in columns]
+    states[told] = state
+    evidence[:, told] = seen.row[first], seen.row[last]
+    numbers[:, told] = columns
     return _Judged(states, tuple(numbers), evidence[0], evidence[1])
 
 
@@ -241,12 +239,9 @@ def _say(
     return state, [level, line.sd(today), line.slope_per_d * DAYS_PER_YEAR, p10, p50, p90]
 
 
-def _median_of_last(value: Floats, last: Ints, enough: Bools, count: int) -> Floats:
-    """The median (K) of ``count`` readings up to the row ``last`` (K); NaN where there are not ``enough``."""
-    result = np.full(len(last), np.nan)
-    rows = last[enough][:, None] - np.arange(count)
-    result[enough] = median_rows(value[rows], np.full(len(rows), count))
-    return result
+def _median_of_last(value: Floats, last: Ints, count: int) -> Floats:
+    """The median (K) of ``count`` readings up to the row ``last`` (K)."""
+    return median_rows(value[last[:, None] - np.arange(count)], np.full(len(last), count))
 
 
 def season_of(rows: BatteryReadings, measure: MeasureRules) -> Floats:

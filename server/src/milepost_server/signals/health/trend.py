@@ -43,6 +43,10 @@ class Spans:
     time_d: Floats  # (K, BINS) mean time of the readings, relative to the as-of time: never above 0
     value: Floats  # (K, BINS)
 
+    def taken(self, which: Ints) -> Spans:
+        """The spans of ``which`` (Q) of the vehicles."""
+        return Spans(self.time_d.T[:, which].T, self.value.T[:, which].T)
+
     def oldest_d(self, window_d: float) -> Floats:
         """How long ago the oldest span (K) that has a median began."""
         oldest = np.argmax(np.isfinite(self.value), axis=1)
@@ -140,11 +144,11 @@ class Recent:
         """The place (K) of each vehicle's first reading."""
         return self.offsets[:-1]
 
-    def first_since(self, age_d: Floats) -> Ints:
-        """The place (K) of each vehicle's first reading younger than ``age_d`` (K)."""
-        place = self.first.copy()
+    def first_since(self, which: Ints, age_d: Floats) -> Ints:
+        """The place (Q) of the first reading younger than ``age_d`` (Q), of ``which`` (Q) of the vehicles."""
+        place = self.first[which]
         older = np.flatnonzero(self.age_d[place] >= age_d)
-        place[older] += count_up_to(self.offsets, -self.age_d, older, -age_d[older])
+        place[older] += count_up_to(self.offsets, -self.age_d, which[older], -age_d[older])
         return place
 
     @property
@@ -225,7 +229,8 @@ def trend(found: Spans, usual: Usual) -> Trend:
     """The line through the spans of each vehicle, its slope shrunk to the usual one."""
     count = _row_sums(np.isfinite(found.value).astype(np.float64)).astype(np.int64)
     some = np.flatnonzero(count)
-    lines = _lines(found.time_d.T[:, some].T, found.value.T[:, some].T, count[some], usual)
+    seen = found.taken(some)
+    lines = _lines(seen.time_d, seen.value, count[some], usual)
     columns = np.full((len(lines), len(count)), np.nan)
     columns[:, some] = lines
     centre, level, level_var, slope, slope_var = columns
@@ -295,4 +300,5 @@ def median_rows(values: Floats, count: Ints) -> Floats:
     ordered = np.sort(np.ascontiguousarray(values), axis=1).ravel()  # NaN last
     begin = np.arange(len(values)) * values.shape[1]
     low, high = np.maximum(count - 1, 0) // 2, np.minimum(count // 2, values.shape[1] - 1)
-    return (ordered[begin + low] + ordered[begin + high]) / 2
+    middle: Floats = (ordered[begin + low] + ordered[begin + high]) / 2
+    return middle
