@@ -108,8 +108,8 @@ class Measured:
                 is_whole &= (limit.renewal_row >= 0) | ~limit.measured
             renewed = np.flatnonzero(is_whole)
             for path, limit in zip(wear.signals, wear.each, strict=True):
-                seen_d = np.append(self._rows(path).time_d, np.nan)[limit.renewal_row[renewed]]
-                time_d[renewed] = np.fmin(time_d[renewed], seen_d)
+                seen = renewed[limit.renewal_row[renewed] >= 0]
+                time_d[seen] = np.fmin(time_d[seen], self._rows(path).time_d[limit.renewal_row[seen]])
         for readings, in_km in self._countdowns(group):
             row = set_back(readings, _since(starts), in_km=in_km)
             time_d = np.fmax(time_d, np.append(readings.time_d, np.nan)[row])

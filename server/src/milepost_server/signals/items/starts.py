@@ -41,10 +41,12 @@ def last_services(records: ServiceRecords, vehicles: int, items: int, as_of_d: f
     rows = np.flatnonzero((records.done_d < as_of_d) & (records.item >= 0))
     if len(rows):
         day = np.floor(records.done_d[rows] - records.done_d[rows].min())
-        # Sixteen bits hold 179 years of days, and are sorted in one pass.
-        rows = rows[np.argsort(np.minimum(day, 65_535).astype(np.uint16), kind="stable")]
-        # Of several rows for one place, the one that is written last stays.
-        last[records.vehicle[rows] * items + records.item[rows]] = rows
+        place = records.vehicle[rows] * items + records.item[rows]
+        newest = np.full(len(last), -1.0)
+        np.maximum.at(newest, place, day)
+        # Of several rows of one day for one place, the one that is written last stays.
+        is_newest = day == newest[place]
+        last[place[is_newest]] = rows[is_newest]
     return last.reshape(vehicles, items)
 
 
@@ -91,11 +93,12 @@ def starts_of(
     registration, NaN where not known: without a record, the item is as old as the car.
     """
     recorded = last >= 0
-    done_d = np.append(records.done_d, np.nan)[last]
+    rows = np.flatnonzero(recorded)
+    done_d = np.full(len(last), np.nan)
+    done_d[rows] = records.done_d[last[rows]]
     age = np.maximum(done_d - registered_d, 0.0) / DAYS_PER_MONTH
     new_m = np.where(np.isnan(registered_d), np.nan, axis.origin_m[vehicle])
     odometer_m = new_m
-    rows = np.flatnonzero(recorded)
     odometer_m[rows] = _service_odometer(axis, vehicle[rows], done_d[rows], records.odometer_m[last[rows]])
     return Starts(
         vehicle=vehicle,

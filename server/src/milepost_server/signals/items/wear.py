@@ -10,7 +10,8 @@ a variance of three parts: the slope's, the level's today, and that drivers chan
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import lru_cache
 
 import numpy as np
 
@@ -41,6 +42,7 @@ class UsualWear:
     variance: Floats | float  # relative
 
 
+@lru_cache(maxsize=1_024)
 def usual_wear(metres_p10: float, metres_p90: float) -> UsualWear:
     """The rate whose lives have these two quantiles."""
     ratio = np.log(metres_p90 / metres_p10)
@@ -169,9 +171,35 @@ def wear_line(
     ``usual_per_m`` allows (by default, a life in a metre: any): then it has no start.
     """
     declared = (rules.noise if noise is None else noise) ** 2
+    fastest_per_m = np.broadcast_to(rules.rate_ratio_max * np.asarray(usual_per_m), start_m.shape)
+    read = np.flatnonzero(np.diff(readings.offsets))
+    own = WearReadings(np.append(readings.offsets[read], len(readings.worn)), readings.odometer_m, readings.worn)
+    found = _line_of_read(own, start_m[read], fastest_per_m[read], declared, rules)
+    line = _line_of_unread(start_m, declared)
+    for field in fields(WearLine):
+        getattr(line, field.name)[read] = getattr(found, field.name)
+    return line
+
+
+def _line_of_unread(start_m: Floats, noise_variance: float) -> WearLine:
+    """The line of S parts without readings: each start alone."""
+    known, zeros = np.isfinite(start_m), np.zeros((3, len(start_m)))
+    nowhere = np.full((3, len(start_m)), -1, dtype=np.int64)
+    return WearLine(
+        known.astype(np.float64),
+        np.where(known, start_m, np.nan),
+        *zeros,
+        np.full(len(start_m), noise_variance),
+        *nowhere,
+    )
+
+
+def _line_of_read(
+    readings: WearReadings, start_m: Floats, fastest_per_m: Floats, declared: float, rules: WearRules
+) -> WearLine:
+    """The line of S parts with readings; none of them wears faster than ``fastest_per_m`` (S)."""
     owner = owners_of(readings.offsets)
     kept = ~_outliers(readings, owner, rules)
-    fastest_per_m = rules.rate_ratio_max * np.asarray(usual_per_m)
     first, renewed, start_m = _first_rows(readings, owner, start_m, kept, fastest_per_m, rules)
     row = np.flatnonzero(kept & (np.arange(len(owner)) >= first[owner]))
     part, odometer_m, worn = owner[row], readings.odometer_m[row], readings.worn[row]
@@ -248,8 +276,7 @@ def _too_worn(
     part = np.flatnonzero(first < readings.offsets[1:])
     row = first[part]
     gone_m = np.maximum(readings.odometer_m[row] - start_m[part], 0.0)
-    fastest = np.broadcast_to(fastest_per_m, start_m.shape)[part]
-    return part[readings.worn[row] > rules.renewal_fall + fastest * gone_m]
+    return part[readings.worn[row] > rules.renewal_fall + fastest_per_m[part] * gone_m]
 
 
 def _renewals(readings: WearReadings, owner: Ints, kept: Bools, rules: WearRules) -> Ints:
