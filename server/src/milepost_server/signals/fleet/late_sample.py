@@ -8,7 +8,7 @@ from milepost_server.signals.flat import Ints
 from milepost_server.signals.fleet.groups import Group, groups
 from milepost_server.signals.fleet.inputs import Fleet
 from milepost_server.signals.items.lapse import LapseRules, Lateness, Seen, lapses_after_d, late_d
-from milepost_server.signals.items.limits import intervals_of
+from milepost_server.signals.items.limits import add_months, intervals_of
 from milepost_server.signals.items.starts import starts_of
 
 
@@ -42,7 +42,8 @@ def _lateness(fleet: Fleet, group: Group, code: int, as_of_d: float) -> Lateness
         np.where(came, next_m, starts.anchor_m),
         fleet.ahead.usage.rate_m_per_d[vehicle],
     )
-    late = late_d(starts, intervals, seen, np.where(came, next_d, as_of_d))
+    time_d = add_months(starts.time_d, intervals.months)
+    late = late_d(starts, intervals, seen, np.where(came, next_d, as_of_d), time_d)
     due = late > 0
     return Lateness(late[due], came[due])
 

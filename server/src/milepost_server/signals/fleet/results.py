@@ -7,14 +7,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from milepost_server.signals.flat import Bools, Ints
+from milepost_server.signals.flat import Bools, Floats, Ints
 from milepost_server.signals.fleet.groups import Group, groups
 from milepost_server.signals.fleet.inputs import Fleet, ItemRules, Previous
 from milepost_server.signals.fleet.measured import Measured, PositionedWear
 from milepost_server.signals.items.due import Due, FirstLimit, due
 from milepost_server.signals.items.item import Item
 from milepost_server.signals.items.lapse import Seen, late_d, worn_out_d
-from milepost_server.signals.items.limits import Intervals, ItemLimits, Lapsed, intervals_of, item_limits
+from milepost_server.signals.items.limits import (
+    Intervals,
+    ItemLimits,
+    Lapsed,
+    add_months,
+    intervals_of,
+    item_limits,
+)
 from milepost_server.signals.items.starts import Starts, last_services, starts_of
 from milepost_server.signals.items.states import State, carried, goes_on
 from milepost_server.signals.items.wear import WearLimit, WearLine
@@ -82,6 +89,7 @@ class _Run:
         renewal = self.measured.renewal(group, recorded, wear)
         starts = recorded.renewed(*renewal, self.fleet.registered_d[group.vehicle])
         intervals = intervals_of(group.items, group.which, starts.age_months)
+        time_d = add_months(starts.time_d, intervals.months)
         counters = self.measured.counters(group, starts, intervals)
         limits = item_limits(
             intervals,
@@ -90,7 +98,8 @@ class _Run:
             self.as_of_d,
             counters=counters,
             countdown=self.measured.countdown(group, starts),
-            lapsed=self._lapsed(starts, intervals, wear),
+            lapsed=self._lapsed(starts, intervals, wear, time_d),
+            time_d=time_d,
         )
         before, began_anew = self._before(group, starts)
         return ItemResult(
@@ -106,14 +115,16 @@ class _Run:
             due=self._due(limits, before),
         )
 
-    def _lapsed(self, starts: Starts, intervals: Intervals, wear: PositionedWear | None) -> Lapsed | None:
-        """Which items (Q) are so late that they have probably been done elsewhere since."""
+    def _lapsed(
+        self, starts: Starts, intervals: Intervals, wear: PositionedWear | None, time_d: Floats
+    ) -> Lapsed | None:
+        """Which items (Q) are so late, by time after ``time_d`` (Q), that they have lapsed."""
         if not np.isfinite(self.rules.lapses_after_d):
             return None
         rate = self.fleet.ahead.usage.rate_m_per_d[starts.vehicle]
         seen = Seen(starts.anchor_d, starts.anchor_m, rate)
         after_d = self.rules.lapses_after_d
-        record = starts.recorded & (late_d(starts, intervals, seen, self.as_of_d) > after_d)
+        record = starts.recorded & (late_d(starts, intervals, seen, self.as_of_d, time_d) > after_d)
         if wear is None:
             return Lapsed(record, np.zeros(len(record), dtype=np.bool_))
         return Lapsed(record, worn_out_d(wear.limit, seen, self.as_of_d) > after_d)

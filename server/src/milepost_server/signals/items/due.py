@@ -162,7 +162,7 @@ def _first(medians: list[Floats], size: int) -> tuple[Ints, Floats]:
 
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """The way from the last reading to a limit on the odometer, for those R of K vehicles that it lies before."""
+    """The way from the last reading to a limit on the odometer, for the R of K vehicles before it."""
 
     row: Ints  # (R) of the vehicles
     ways: Ways  # (R)

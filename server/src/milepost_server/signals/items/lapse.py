@@ -17,7 +17,7 @@ import numpy as np
 
 from milepost_server.signals.errors import RulesError
 from milepost_server.signals.flat import Bools, Floats
-from milepost_server.signals.items.limits import Intervals, add_months
+from milepost_server.signals.items.limits import Intervals
 from milepost_server.signals.items.starts import Starts
 from milepost_server.signals.items.wear import WearLimit
 
@@ -65,11 +65,14 @@ class Seen:
     rate_m_per_d: Floats  # (Q)
 
 
-def late_d(starts: Starts, intervals: Intervals, seen: Seen, end_d: Floats | float) -> Floats:
-    """How many days (Q) before ``end_d`` (Q) each item fell due by distance or time; NaN without a limit."""
+def late_d(starts: Starts, intervals: Intervals, seen: Seen, end_d: Floats | float, time_d: Floats) -> Floats:
+    """How many days (Q) before ``end_d`` (Q) each item fell due by distance, or by time on ``time_d`` (Q).
+
+    NaN without a limit.
+    """
     over_m = seen.odometer_m - starts.odometer_m - intervals.distance_m
     by_distance = end_d - seen.time_d + over_m / seen.rate_m_per_d
-    late: Floats = np.fmax(end_d - add_months(starts.time_d, intervals.months), by_distance)
+    late: Floats = np.fmax(end_d - time_d, by_distance)
     return late
 
 

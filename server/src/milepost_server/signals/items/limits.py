@@ -64,16 +64,17 @@ def add_months(day: Floats, months: Floats) -> Floats:
 
     For days of the years 1 to 9999, as dates are.
     """
-    result = np.full(len(day), np.nan)
-    known = np.flatnonzero(np.isfinite(day) & np.isfinite(months))
-    date = np.floor(day[known]).astype(np.int64)
+    known = np.isfinite(day) & np.isfinite(months)
+    if not known.any():
+        return np.full(len(day), np.nan)
+    date = np.floor(np.where(known, day, _MONTH_BEGINS_D[0])).astype(np.int64)
     month = ((date - _MONTH_BEGINS_D[0]) / DAYS_PER_MONTH).astype(np.int64)  # or the one before, or after
     month += _MONTH_BEGINS_D[month + 1] <= date
     month -= _MONTH_BEGINS_D[month] > date
-    target = month + months[known].astype(np.int64)
+    target = month + np.where(known, months, 0.0).astype(np.int64)
     begin, end = _MONTH_BEGINS_D[target], _MONTH_BEGINS_D[target + 1]
-    result[known] = np.minimum(begin + date - _MONTH_BEGINS_D[month], end - 1)
-    return result
+    result = np.minimum(begin + date - _MONTH_BEGINS_D[month], end - 1)
+    return np.where(known, result.astype(np.float64), np.nan)
 
 
 def intervals_of(items: Sequence[Item], which: Ints, age_months: Floats) -> Intervals:
@@ -113,13 +114,17 @@ def item_limits(
     counters: Sequence[tuple[FirstLimit, WearLimit]] = (),
     countdown: CountdownLimit | None = None,
     lapsed: Lapsed | None = None,
+    time_d: Floats | None = None,
 ) -> ItemLimits:
     """The limits of one item on Q vehicles.
 
     ``wear`` (Q) where it is a thing whose wear has a limit; ``counters`` (Q each) where it has one in engine
     hours or revolutions; ``countdown`` (Q) where cars may count down to it; ``lapsed`` (Q) where the
-    last record lies so far back that the service has probably been done elsewhere since.
+    last record lies so far back that the service has probably been done elsewhere since; ``time_d`` (Q) is
+    the day of the limit in months, for who has it already.
     """
+    if time_d is None:
+        time_d = add_months(starts.time_d, intervals.months)
     size = len(starts.vehicle)
     # Without any odometer, the distance since the start is projected from the start itself.
     anchorless = ~np.isfinite(starts.anchor_d)
@@ -141,7 +146,7 @@ def item_limits(
 
     each = [
         Limit(FirstLimit.DISTANCE, starts.sure, at_m=start_m + intervals.distance_m + hidden),
-        Limit(FirstLimit.TIME, starts.sure, at_d=add_months(starts.time_d, intervals.months) + hidden),
+        Limit(FirstLimit.TIME, starts.sure, at_d=time_d + hidden),
     ]
     if wear is not None:
         at_m = wear_at_m + np.where(measured, 0.0, hidden)

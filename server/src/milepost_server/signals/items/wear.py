@@ -10,7 +10,7 @@ a variance of three parts: the slope's, the level's today, and that drivers chan
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 
 import numpy as np
@@ -173,7 +173,7 @@ def wear_line(
     declared = (rules.noise if noise is None else noise) ** 2
     fastest_per_m = np.broadcast_to(rules.rate_ratio_max * np.asarray(usual_per_m), start_m.shape)
     read = np.flatnonzero(np.diff(readings.offsets))
-    own = WearReadings(np.append(readings.offsets[read], len(readings.worn)), readings.odometer_m, readings.worn)
+    own = replace(readings, offsets=np.append(readings.offsets[read], readings.offsets[-1]))
     found = _line_of_read(own, start_m[read], fastest_per_m[read], declared, rules)
     line = _line_of_unread(start_m, declared)
     for field in fields(WearLine):
@@ -183,14 +183,19 @@ def wear_line(
 
 def _line_of_unread(start_m: Floats, noise_variance: float) -> WearLine:
     """The line of S parts without readings: each start alone."""
-    known, zeros = np.isfinite(start_m), np.zeros((3, len(start_m)))
-    nowhere = np.full((3, len(start_m)), -1, dtype=np.int64)
+    size, known = len(start_m), np.isfinite(start_m)
+    worn, slope, square = (np.zeros(size) for _ in range(3))
+    first, last, renewal = (np.full(size, -1, dtype=np.int64) for _ in range(3))
     return WearLine(
-        known.astype(np.float64),
-        np.where(known, start_m, np.nan),
-        *zeros,
-        np.full(len(start_m), noise_variance),
-        *nowhere,
+        points=known.astype(np.float64),
+        middle_m=np.where(known, start_m, np.nan),
+        middle_worn=worn,
+        slope_per_m=slope,
+        square_m2=square,
+        noise_variance=np.full(size, noise_variance),
+        first_row=first,
+        last_row=last,
+        renewal_row=renewal,
     )
 
 
@@ -200,14 +205,16 @@ def _line_of_read(
     """The line of S parts with readings; none of them wears faster than ``fastest_per_m`` (S)."""
     owner = owners_of(readings.offsets)
     kept = ~_outliers(readings, owner, rules)
-    first, renewed, start_m = _first_rows(readings, owner, start_m, kept, fastest_per_m, rules)
+    first, renewed, start_m = _first_rows(
+        readings, owner, start_m, kept, fastest_per_m=fastest_per_m, rules=rules
+    )
     row = np.flatnonzero(kept & (np.arange(len(owner)) >= first[owner]))
     part, odometer_m, worn = owner[row], readings.odometer_m[row], readings.worn[row]
     from_start = ~renewed & np.isfinite(start_m)
-    points = np.bincount(part, minlength=len(start_m)) + from_start.astype(np.float64)
+    points = np.bincount(part, minlength=len(start_m)).astype(np.float64) + from_start
 
     def total(values: Floats, at_start: Floats | float = 0.0) -> Floats:
-        read: Floats = np.bincount(part, weights=values, minlength=len(start_m))
+        read = np.bincount(part, weights=values, minlength=len(start_m)).astype(np.float64)
         return read + np.where(from_start, at_start, 0.0)
 
     some = np.maximum(points, 1.0)
@@ -253,6 +260,7 @@ def _first_rows(
     owner: Ints,
     start_m: Floats,
     kept: Bools,
+    *,
     fastest_per_m: Floats,
     rules: WearRules,
 ) -> tuple[Ints, Bools, Floats]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from milepost_server.signals import gamma
 from milepost_server.signals.flat import DAYS_PER_MONTH, Floats, Ints
-from milepost_server.signals.usage.pace import Learned, Place, curves, expected_log_months, log_months
+from milepost_server.signals.usage.pace import KNOTS, Learned, Place, curves, expected_log_months, log_months
 from milepost_server.signals.usage.rate import Usage, UsageRules
 
 if TYPE_CHECKING:
@@ -57,15 +57,15 @@ class Ahead:
         self.usage = usage
         self.rules = rules
         self.curves = curves(usage, rules, learned)
-        self._curves: dict[float, Floats] = {}
+        self._ends_at: dict[float, Floats] = {}
 
     def metres_in(self, vehicle: Ints, days: Floats, pace: float) -> Floats:
         """The distance (Q) of ``vehicle`` (Q) in ``days`` (Q), at the quantile ``pace`` of its rate."""
         result = np.zeros(len(vehicle))
-        curve = self._curve(pace)
+        ends = self._ends(pace)
         for part in _parts(len(vehicle)):
             who, time = vehicle[part], days[part]
-            expected = expected_log_months(curve, who, log_months(np.maximum(time, _LEAST)))
+            expected = expected_log_months(ends, who, log_months(np.maximum(time, _LEAST)))
             metres = self.usage.rate_m_per_d[who] * DAYS_PER_MONTH * np.exp(expected)
             result[part] = np.where(time > 0, metres, 0.0)
         return result
@@ -99,11 +99,11 @@ class Ahead:
             early, late = _with_wear(early, wear_variance), _with_wear(late, wear_variance)
         return Ways(median, early, late)
 
-    def _curve(self, pace: float) -> Floats:
-        """How much longer (V, K, logarithm) a distance takes at ``pace``, at the knots."""
-        if pace not in self._curves:
-            self._curves[pace] = self.curves.median - pace * self.curves.side(pace)
-        return self._curves[pace]
+    def _ends(self, pace: float) -> Floats:
+        """The time (V, K, log months) that a distance takes at ``pace``, at the knots."""
+        if pace not in self._ends_at:
+            self._ends_at[pace] = KNOTS + (self.curves.median - pace * self.curves.side(pace))
+        return self._ends_at[pace]
 
 
 def _parts(queries: int) -> Iterator[slice]:

@@ -99,19 +99,22 @@ class Place:
         return value
 
 
-def expected_log_months(curve: Floats, vehicle: Ints, log_months: Floats) -> Floats:
-    """The expected time (Q, log) of which ``curve`` (V, K) makes exp(``log_months``) (Q): the way back."""
-    knots = len(KNOTS)
-    ends, first = (KNOTS + curve).reshape(-1), vehicle * knots
+def expected_log_months(ends: Floats, vehicle: Ints, log_months: Floats) -> Floats:
+    """The expected time (Q, log) of which a curve makes exp(``log_months``) (Q): the way back.
+
+    ``ends`` (V, K) is what it makes of the knots.
+    """
+    own = ends[vehicle]
     left = np.zeros(len(vehicle), dtype=np.int64)
-    for inner in range(1, knots - 1):
-        left += ends[first + inner] <= log_months
-    low, high = ends[first + left], ends[first + left + 1]
-    share = np.clip((log_months - low) / (high - low), 0.0, 1.0)
-    inside = KNOTS[left] + share * STEP
-    outside = np.minimum(log_months - ends[first], 0.0)
-    outside += np.maximum(log_months - ends[first + knots - 1], 0.0)
-    back: Floats = inside + outside
+    for inner in range(1, len(KNOTS) - 1):
+        left += own[:, inner] <= log_months
+    every = np.arange(len(vehicle))
+    low, high = own[every, left], own[every, left + 1]
+    share = np.minimum(np.maximum((log_months - low) / (high - low), 0.0), 1.0)
+    back: Floats = KNOTS[left] + share * STEP
+    outside = np.minimum(log_months - own[:, 0], 0.0)
+    outside += np.maximum(log_months - own[:, -1], 0.0)
+    back += outside
     return back
 
 
