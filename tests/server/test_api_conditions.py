@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING
+
+import pytest
 
 from milepost_protocol.codec import encode_batch
 from milepost_protocol.topics import up
@@ -39,6 +42,19 @@ async def test_faults_and_doubted_readings_are_there(page: httpx.AsyncClient) ->
     ]
     assert silent["odometer"]["rejected"] == 2
     assert silent["last_word_at"].startswith("2026-08-31")
+
+
+@pytest.mark.parametrize(
+    "path", ["owners/2", "vehicles/1", "vehicles/1/faults", "vehicles/1/health", "work-list", "sales-list"]
+)
+async def test_nothing_is_told_of_a_day_to_come(page: httpx.AsyncClient, path: str) -> None:
+    answer = await page.get(f"/api/v1/{path}?as_of={showroom.TODAY + dt.timedelta(days=1)}")
+    assert answer.status_code == 422
+    error = answer.json()["error"]
+    assert (error["field"], error["message"]) == (
+        "as_of",
+        "Nothing is known yet of a day to come: it is 2026-11-20.",
+    )
 
 
 async def test_a_past_day_shows_what_was_known_then(page: httpx.AsyncClient) -> None:

@@ -132,7 +132,7 @@ async def owner_condition(
     owner_id: PathId, who: Viewer, parts: Parts, as_of: Day | None = None
 ) -> OwnerConditionAnswer:
     """An owner and what their vehicles need."""
-    day = as_of or parts.today(who)
+    day = parts.day(who, as_of)
     async with parts.store.read() as connection:
         owner = await owners.one(connection, who.dealer_id, owner_id)
         if owner is None:
@@ -149,7 +149,7 @@ async def vehicle_condition(
 ) -> ConditionAnswer:
     """A vehicle and what it needs."""
     async with parts.store.read() as connection:
-        facts = await vehicle_facts(connection, who, vehicle_id, as_of or parts.today(who))
+        facts = await vehicle_facts(connection, who, vehicle_id, parts.day(who, as_of))
     if facts is None:
         raise NotFoundError("vehicle", vehicle_id)
     return _condition(facts)

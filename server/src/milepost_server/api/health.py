@@ -80,9 +80,7 @@ async def vehicle_faults(
     async with parts.store.read() as connection:
         if await vehicles.one(connection, who.dealer_id, vehicle_id) is None:
             raise NotFoundError("vehicle", vehicle_id)
-        rows = await vehicle_health.faults_of(
-            connection, who.dealer_id, vehicle_id, as_of or parts.today(who)
-        )
+        rows = await vehicle_health.faults_of(connection, who.dealer_id, vehicle_id, parts.day(who, as_of))
     return Items(items=[VehicleFaultAnswer.model_validate(row) for row in rows])
 
 
@@ -94,7 +92,5 @@ async def vehicle_batteries(
     async with parts.store.read() as connection:
         if await vehicles.one(connection, who.dealer_id, vehicle_id) is None:
             raise NotFoundError("vehicle", vehicle_id)
-        row = await vehicle_health.of_vehicle(
-            connection, who.dealer_id, vehicle_id, as_of or parts.today(who)
-        )
+        row = await vehicle_health.of_vehicle(connection, who.dealer_id, vehicle_id, parts.day(who, as_of))
     return VehicleHealthOrNone(health=None if row is None else VehicleHealthAnswer.model_validate(row))

@@ -73,7 +73,7 @@ async def list_actions(
     """
     async with parts.store.read() as connection:
         await _vehicle(connection, who.dealer_id, vehicle_id)
-        rows = await actions_of(connection, who, vehicle_id, as_of or parts.today(who))
+        rows = await actions_of(connection, who, vehicle_id, parts.day(who, as_of))
     return Items(items=[ItemActionAnswer.model_validate(row) for row in rows])
 
 

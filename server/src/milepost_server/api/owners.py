@@ -85,7 +85,7 @@ async def list_owner_questions(
     """Cars whose use has changed so much that somebody else may drive them now, by ownership."""
     async with parts.store.read() as connection:
         rows = await owner_questions.page(
-            connection, who.dealer_id, as_of or parts.today(who), after_id=after, limit=limit
+            connection, who.dealer_id, parts.day(who, as_of), after_id=after, limit=limit
         )
     answers = [OwnerQuestionAnswer.model_validate(row) for row in rows]
     return page_of(answers, limit, lambda row: row.ownership_id)

@@ -159,7 +159,7 @@ async def owner_readiness(
     owner_id: PathId, who: Forecaster, parts: Parts, as_of: Day | None = None
 ) -> OwnerReadinessAnswer:
     """How ready an owner is to replace a car, with the reasons and what they rest on."""
-    day = as_of or parts.today(who)
+    day = parts.day(who, as_of)
     async with parts.store.read() as connection:
         if await owners.one(connection, who.dealer_id, owner_id) is None:
             raise NotFoundError("owner", owner_id)
@@ -184,7 +184,7 @@ async def list_sales(
     limit: Limit = PAGE_ITEMS,
 ) -> Items[SalesAnswer]:
     """Whom to call about another car, the readiest first; of a past day with `as_of`."""
-    query = SalesQuery(as_of=as_of or parts.today(who), search=q)
+    query = SalesQuery(as_of=parts.day(who, as_of), search=q)
     async with parts.store.read() as connection:
         rows = await sales_list.page(connection, who.dealer_id, query, offset=after, limit=limit)
     answers = [SalesAnswer.model_validate(row) for row in rows]
@@ -214,7 +214,7 @@ async def one_model(model_version: Version, who: Forecaster, parts: Parts) -> Mo
 @router.get("/readiness-checks")
 async def model_checks(who: Forecaster, parts: Parts, as_of: Day | None = None) -> ModelChecksAnswer:
     """Whether the models still fit: what came of their odds, and how far the cars have moved since."""
-    day = as_of or parts.today(who)
+    day = parts.day(who, as_of)
     async with parts.store.read() as connection:
         model = await readiness_models.in_force(connection, who.dealer_id, day)
         rows = await readiness_checks.newest(connection, who.dealer_id, day)
@@ -237,5 +237,5 @@ async def model_checks(who: Forecaster, parts: Parts, as_of: Day | None = None) 
 async def calibration(who: Viewer, parts: Parts, as_of: Day | None = None) -> CalibrationOrNone:
     """How often the dealer's past intervals held, as measured up to a day."""
     async with parts.store.read() as connection:
-        row = await calibrations.newest(connection, who.dealer_id, as_of or parts.today(who))
+        row = await calibrations.newest(connection, who.dealer_id, parts.day(who, as_of))
     return CalibrationOrNone(calibration=None if row is None else CalibrationAnswer.model_validate(row))

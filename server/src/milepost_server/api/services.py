@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Request
 
+from milepost_server.api.errors import InvalidError
 from milepost_server.ingest.projection import Projector
 from milepost_server.people.logins import Logins
 from milepost_server.people.roles import Action, check_may
@@ -34,6 +35,17 @@ class Services:
     def today(self, principal: Principal) -> dt.date:
         """The day that it is at the dealer's."""
         return self.now().astimezone(ZoneInfo(principal.timezone)).date()
+
+    def day(self, principal: Principal, asked: dt.date | None) -> dt.date:
+        """The day that is asked for; today where none is.
+
+        Raises:
+            InvalidError: a day to come.
+        """
+        today = self.today(principal)
+        if asked is not None and asked > today:
+            raise InvalidError(f"Nothing is known yet of a day to come: it is {today}.", field="as_of")
+        return asked or today
 
 
 def services(request: Request) -> Services:

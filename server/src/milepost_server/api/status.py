@@ -97,9 +97,7 @@ async def list_work(
     limit: Limit = PAGE_ITEMS,
 ) -> Items[WorkAnswer]:
     """Whom to call, the most urgent first; of a past day with `as_of`."""
-    query = WorkListQuery(
-        as_of=as_of or parts.today(who), state=state, item=item, search=q, sort=Sort.URGENCY
-    )
+    query = WorkListQuery(as_of=parts.day(who, as_of), state=state, item=item, search=q, sort=Sort.URGENCY)
     async with parts.store.read() as connection:
         rows = await work_list.page(connection, who.dealer_id, query, offset=after, limit=limit)
     answers = [WorkAnswer.model_validate(row) for row in rows]
