@@ -43,9 +43,8 @@ TAKEN_AS_NOW = (
 async def derive(data_dir: Path, dealer_id: int | None, as_of: dt.datetime | None) -> None:
     """Derive all vehicles of a dealer anew; of a past day, make the list again as it was then.
 
-    For a past day, the days since the last list that is kept are played again, from what was stored by then:
-    at most 60 of them, which may take minutes. It says whether the list is that of the day; the pages show it
-    under that date.
+    For a past day, the days since the last list that is kept are played again, from what was stored by then,
+    which may take minutes. It says whether the list is that of the day; the pages show it under that date.
     """
     async with opened(data_dir) as (settings, store):
         async with store.read() as connection:
