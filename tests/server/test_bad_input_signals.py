@@ -261,8 +261,9 @@ async def test_days_before_all_data_and_far_after_it(desk: Desk) -> None:
     await desk.owner_of(car)
     await desk.derived()
     past = TODAY - dt.timedelta(days=PAST_D)
-    for as_of in (past.isoformat(), "1960-01-01", "2190-01-01"):
+    for as_of in (past.isoformat(), "1960-01-01"):
         await walk(desk.site.app, desk.client, as_of)
+    await walk(desk.site.app, desk.client, "2190-01-01", is_to_come=True)
 
 
 async def test_empty_groups(desk: Desk) -> None:
