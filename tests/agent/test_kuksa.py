@@ -125,6 +125,7 @@ async def test_the_odometer_is_in_the_unit_that_the_broker_says() -> None:
     broker = Broker(unsaid)
     async with serving(broker) as port, listener(port).running() as heard:
         await heard.until_status("not_read", paths.ODOMETER)
+        await heard.until_status("state", "subscribed")  # a speed that lay there before would be stale
         broker.publish(paths.SPEED, 10.0)
         await heard.until(paths.SPEED, 36.0)
         assert paths.ODOMETER not in heard.latest()
@@ -181,7 +182,8 @@ async def test_only_the_paths_that_are_named_are_subscribed_to() -> None:
     broker = Broker(car())
     wanted = f"{paths.SPEED} {paths.ODOMETER} {STATE_OF_HEALTH}"
     async with serving(broker) as port, listener(port, paths=wanted).running() as heard:
-        await heard.until_status("signals", 2)
+        await heard.until_status("state", "subscribed")
+        assert heard.source.status()["signals"] == 2
         assert heard.source.status()["not_read"] == STATE_OF_HEALTH
         assert set(heard.latest()) == {paths.ODOMETER}
 
