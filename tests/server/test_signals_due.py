@@ -68,7 +68,8 @@ class Car:
             anchor_m=one * last[1] * KM,
         )
         intervals = intervals_of([item], np.zeros(1, dtype=np.int64), starts.age_months)
-        return item_limits(intervals, starts, self.wear, as_of_d)
+        months_end_d = add_months(starts.time_d, intervals.months)
+        return item_limits(intervals, starts, self.wear, as_of_d, months_end_d=months_end_d)
 
 
 def interval(km: float | None = None, months: int | None = None) -> Item:

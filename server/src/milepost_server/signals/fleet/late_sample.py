@@ -42,8 +42,8 @@ def _lateness(fleet: Fleet, group: Group, code: int, as_of_d: float) -> Lateness
         np.where(came, next_m, starts.anchor_m),
         fleet.ahead.usage.rate_m_per_d[vehicle],
     )
-    time_d = add_months(starts.time_d, intervals.months)
-    late = late_d(starts, intervals, seen, np.where(came, next_d, as_of_d), time_d)
+    months_end_d = add_months(starts.time_d, intervals.months)
+    late = late_d(starts, intervals, seen, np.where(came, next_d, as_of_d), months_end_d)
     due = late > 0
     return Lateness(late[due], came[due])
 

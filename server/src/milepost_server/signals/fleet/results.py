@@ -89,7 +89,7 @@ class _Run:
         renewal = self.measured.renewal(group, recorded, wear)
         starts = recorded.renewed(*renewal, self.fleet.registered_d[group.vehicle])
         intervals = intervals_of(group.items, group.which, starts.age_months)
-        time_d = add_months(starts.time_d, intervals.months)
+        months_end_d = add_months(starts.time_d, intervals.months)
         counters = self.measured.counters(group, starts, intervals)
         limits = item_limits(
             intervals,
@@ -98,8 +98,8 @@ class _Run:
             self.as_of_d,
             counters=counters,
             countdown=self.measured.countdown(group, starts),
-            lapsed=self._lapsed(starts, intervals, wear, time_d),
-            time_d=time_d,
+            lapsed=self._lapsed(starts, intervals, wear, months_end_d),
+            months_end_d=months_end_d,
         )
         before, began_anew = self._before(group, starts)
         return ItemResult(
@@ -116,15 +116,15 @@ class _Run:
         )
 
     def _lapsed(
-        self, starts: Starts, intervals: Intervals, wear: PositionedWear | None, time_d: Floats
+        self, starts: Starts, intervals: Intervals, wear: PositionedWear | None, months_end_d: Floats
     ) -> Lapsed | None:
-        """Which items (Q) are so late, by time after ``time_d`` (Q), that they have lapsed."""
+        """Which items (Q) are so late, by time after ``months_end_d`` (Q), that they have lapsed."""
         if not np.isfinite(self.rules.lapses_after_d):
             return None
         rate = self.fleet.ahead.usage.rate_m_per_d[starts.vehicle]
         seen = Seen(starts.anchor_d, starts.anchor_m, rate)
         after_d = self.rules.lapses_after_d
-        record = starts.recorded & (late_d(starts, intervals, seen, self.as_of_d, time_d) > after_d)
+        record = starts.recorded & (late_d(starts, intervals, seen, self.as_of_d, months_end_d) > after_d)
         if wear is None:
             return Lapsed(record, np.zeros(len(record), dtype=np.bool_))
         return Lapsed(record, worn_out_d(wear.limit, seen, self.as_of_d) > after_d)

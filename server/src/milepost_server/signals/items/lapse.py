@@ -65,14 +65,16 @@ class Seen:
     rate_m_per_d: Floats  # (Q)
 
 
-def late_d(starts: Starts, intervals: Intervals, seen: Seen, end_d: Floats | float, time_d: Floats) -> Floats:
-    """How many days (Q) before ``end_d`` (Q) each item fell due by distance, or by time on ``time_d`` (Q).
+def late_d(
+    starts: Starts, intervals: Intervals, seen: Seen, end_d: Floats | float, months_end_d: Floats
+) -> Floats:
+    """How many days (Q) before ``end_d`` (Q) each item fell due by distance, or by time; NaN without a limit.
 
-    NaN without a limit.
+    ``months_end_d`` (Q) is the day of the limit in months.
     """
     over_m = seen.odometer_m - starts.odometer_m - intervals.distance_m
     by_distance = end_d - seen.time_d + over_m / seen.rate_m_per_d
-    late: Floats = np.fmax(end_d - time_d, by_distance)
+    late: Floats = np.fmax(end_d - months_end_d, by_distance)
     return late
 
 

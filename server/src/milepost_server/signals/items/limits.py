@@ -111,20 +111,17 @@ def item_limits(
     wear: WearLimit | None,
     as_of_d: float,
     *,
+    months_end_d: Floats,
     counters: Sequence[tuple[FirstLimit, WearLimit]] = (),
     countdown: CountdownLimit | None = None,
     lapsed: Lapsed | None = None,
-    time_d: Floats | None = None,
 ) -> ItemLimits:
     """The limits of one item on Q vehicles.
 
     ``wear`` (Q) where it is a thing whose wear has a limit; ``counters`` (Q each) where it has one in engine
-    hours or revolutions; ``countdown`` (Q) where cars may count down to it; ``lapsed`` (Q) where the
-    last record lies so far back that the service has probably been done elsewhere since; ``time_d`` (Q) is
-    the day of the limit in months, for who has it already.
+    hours or revolutions; ``countdown`` (Q) where cars may count down to it; ``lapsed`` (Q) where some
+    may have been done elsewhere since. ``months_end_d`` (Q) is the day of the limit in months.
     """
-    if time_d is None:
-        time_d = add_months(starts.time_d, intervals.months)
     size = len(starts.vehicle)
     # Without any odometer, the distance since the start is projected from the start itself.
     anchorless = ~np.isfinite(starts.anchor_d)
@@ -146,7 +143,7 @@ def item_limits(
 
     each = [
         Limit(FirstLimit.DISTANCE, starts.sure, at_m=start_m + intervals.distance_m + hidden),
-        Limit(FirstLimit.TIME, starts.sure, at_d=time_d + hidden),
+        Limit(FirstLimit.TIME, starts.sure, at_d=months_end_d + hidden),
     ]
     if wear is not None:
         at_m = wear_at_m + np.where(measured, 0.0, hidden)
